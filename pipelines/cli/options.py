@@ -1,0 +1,45 @@
+"""Options that several commands share, spelled and documented once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+contract_option: Decorator = click.option(
+    "--contract",
+    "contract_dir",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    show_default="the current folder",
+    envvar="PIPELINES_CONTRACT",
+    help="The folder with schemas/, policies/ and topics.yaml.",
+)
+
+json_option: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for a program to read."
+)
+
+
+def kafka_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--bootstrap` and `--kafka-properties`: which Kafka. Gives the arguments `bootstrap` and `kafka_properties`."""
+    for option in (
+        click.option(
+            "--kafka-properties",
+            type=click.Path(path_type=Path, dir_okay=False, exists=True),
+            envvar="PIPELINES_KAFKA_PROPERTIES",
+            help="A properties file passed through to librdkafka (security, sockets).",
+        ),
+        click.option(
+            "--bootstrap",
+            metavar="HOST:PORT[,…]",
+            envvar="PIPELINES_BOOTSTRAP",
+            help="The Kafka to use. Default: the embedded broker of this folder, when it runs.",
+        ),
+    ):
+        command = option(command)
+    return command
