@@ -1,0 +1,49 @@
+"""The only door to Kafka's client library: clients, administration, and a Kafka to have on this machine.
+
+Other rooms take the client's names from here. Nothing here knows the contract, and nothing here logs, prints or keeps
+a record's bytes.
+"""
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    OFFSET_INVALID,
+    TIMESTAMP_CREATE_TIME,
+    TIMESTAMP_LOG_APPEND_TIME,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from pipelines.broker.admin import Admin, At, Committed, NewTopic, Offset, Partition, TopicInfo
+from pipelines.broker.cluster import Cluster
+from pipelines.broker.unreachable import error_of, unreachable
+
+__all__ = [
+    "OFFSET_BEGINNING",
+    "OFFSET_END",
+    "OFFSET_INVALID",
+    "TIMESTAMP_CREATE_TIME",
+    "TIMESTAMP_LOG_APPEND_TIME",
+    "Admin",
+    "AdminClient",
+    "At",
+    "Cluster",
+    "Committed",
+    "Consumer",
+    "KafkaError",
+    "KafkaException",
+    "Message",
+    "NewTopic",
+    "Offset",
+    "Partition",
+    "Producer",
+    "TopicInfo",
+    "TopicPartition",
+    "error_of",
+    "unreachable",
+]
