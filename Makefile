@@ -1,0 +1,77 @@
+# Needs make and Python 3.11–3.14; everything else is set up in .venv. `make` lists the targets.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format types check lock clean
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+# What an installed set of packages depends on; a stamp is renewed only when one of these changes.
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo '  ARGS="…" passes arguments on: make test ARGS="tests/keys -x", make demo ARGS=--json'
+
+setup: $(DEV) ## Create .venv with everything (the other targets do it when needed)
+
+demo: $(RUNTIME) ## Run the whole thing on this machine, checked: broker, traffic, workers
+	@$(BIN)/pipelines demo $(ARGS)
+
+test: $(DEV) ## Run all tests, those on a real Kafka included
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(DEV) ## Check style, formatting, types and the rooms; all findings, then a verdict
+	@failed=; \
+	for step in 'ruff check' 'ruff format --check' 'mypy' 'lint-imports --no-logo'; do \
+	  echo "--- $$step"; $(BIN)/$$step || failed="$$failed, $$step"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "lint failed: $${failed#, }" >&2; exit 1; fi
+
+types: $(DEV) ## Check types only
+	@$(BIN)/mypy $(ARGS)
+
+format: $(DEV) ## Format, and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only --quiet; $(BIN)/ruff format
+
+check: lint test ## Lint, then test
+
+lock: $(VENV)/.lock ## Renew the hashed requirements from pyproject.toml (ARGS=--upgrade for newer versions)
+	@set -e; compile() { out=$$1; shift; \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS) -o requirements/$$out "$$@"; }; \
+	compile dev.txt --extra broker --group dev pyproject.toml; \
+	compile runtime.txt --extra broker --group build --constraint requirements/dev.txt pyproject.toml; \
+	compile lock.txt --group lock
+
+clean: ## Remove what was built, installed and cached here (not .pipelines: it holds keys and broker data)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	find pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The newest fitting Python that is known to have wheels for everything; PYTHON=… chooses another.
+$(BIN)/python:
+	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3.14 python3 python; do \
+	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo 'make: no Python 3.11 to 3.14 on PATH; install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; fi; \
+	if ! $$found -c 'import venv, ensurepip' 2>/dev/null; then \
+	  echo "make: $$found has no venv module; install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; fi; \
+	echo "Creating $(VENV) with $$($$found --version)"; rm -rf $(VENV); $$found -m venv $(VENV)
+
+$(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing the packages of requirements/dev.txt'
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $(DEV) $(RUNTIME)
+
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing the packages of requirements/runtime.txt'
+	@$(INSTALL) --require-hashes -r requirements/runtime.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $(RUNTIME)
+
+$(VENV)/.lock: requirements/lock.txt | $(BIN)/python
+	@$(INSTALL) --require-hashes -r requirements/lock.txt
+	@touch $@
