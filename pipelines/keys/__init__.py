@@ -1,0 +1,33 @@
+"""Keys: the keyring, epochs, handles and event ids.
+
+A purpose has one random root for each epoch; everything else derives from it. Only `extend` (behind `pipelines keys
+init`) makes roots; workers read. Nothing here logs, and no object that holds a key shows it or can be pickled.
+
+It is pseudonymisation (EDPB guidelines 01/2025): whoever holds a root can test an identifier against its handles.
+"""
+
+from pipelines.keys.encryption import KeyEncryption, LocalKeyEncryption
+from pipelines.keys.epochs import RootId, epoch_start, epoch_text
+from pipelines.keys.eventid import event_block, topic_hash
+from pipelines.keys.keyring import Keyring
+from pipelines.keys.making import Extension, extend
+from pipelines.keys.subkeys import HandleMaker, Subkeys, SubkeySource
+from pipelines.keys.throwaway import ThrowawayKeyring, throwaway_keyring
+
+__all__ = [
+    "Extension",
+    "HandleMaker",
+    "KeyEncryption",
+    "Keyring",
+    "LocalKeyEncryption",
+    "RootId",
+    "SubkeySource",
+    "Subkeys",
+    "ThrowawayKeyring",
+    "epoch_start",
+    "epoch_text",
+    "event_block",
+    "extend",
+    "throwaway_keyring",
+    "topic_hash",
+]

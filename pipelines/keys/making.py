@@ -1,0 +1,102 @@
+"""Making roots ahead of need: the only code that writes a keyring, run by people (`pipelines keys init`), not workers.
+
+A root that exists is never made again, and never overwritten.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
+
+from pipelines.keys.document import MOST_ROOTS
+from pipelines.keys.encryption import KeyEncryption
+from pipelines.keys.epochs import RootId, epoch_starts
+from pipelines.keys.keyring import read_roots, write_roots
+from pipelines.keys.subkeys import ROOT_BYTES
+from pipelines.trouble import Exit, Trouble
+
+if TYPE_CHECKING:
+    from pipelines.contract.model import Purpose
+
+LOCK_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What `extend` did: the roots that it made, and how many of the wanted ones were there before."""
+
+    made: tuple[RootId, ...]
+    kept: int
+
+
+def extend(path: Path, kek: KeyEncryption, purposes: Iterable[Purpose], *, first_ms: int, last_ms: int) -> Extension:
+    """Make the roots that are missing for every epoch of every purpose that touches [first, last].
+
+    Args:
+        path: the keyring file; it is made if there is none.
+        kek: wraps the new roots and opens those that are there.
+        purposes: whose roots.
+        first_ms: the oldest broker time that a raw event may still have: now - raw TTL.
+        last_ms: how far ahead of need to reach.
+
+    Raises:
+        Trouble: 2 if that is more roots than a keyring holds; 3 if another process holds the lock, or the file cannot
+            be written; 4 if the keyring that is there cannot be used (it is left as it is).
+    """
+    spans = [(purpose, epoch_starts(first_ms, last_ms, purpose.rotate_ms)) for purpose in purposes]
+    if sum(map(_count, (starts for _, starts in spans))) > MOST_ROOTS:
+        raise Trouble(
+            f"this would take more than {MOST_ROOTS} roots",
+            hint="Look less far ahead, or let purposes rotate less often.",
+            exit_code=Exit.USAGE,
+        )
+    wanted = {RootId(purpose.name, purpose.rotate_ms, start) for purpose, starts in spans for start in starts}
+    with _locked(path):
+        roots = read_roots(path, kek)
+        present = roots or {}
+        made = tuple(sorted(wanted.difference(present)))
+        if len(present) + len(made) > MOST_ROOTS:
+            raise Trouble(
+                f"the keyring at {path} would come to hold more than {MOST_ROOTS} roots",
+                hint="Look less far ahead.",
+                exit_code=Exit.USAGE,
+            )
+        if made or roots is None:
+            new = {root_id: kek.wrap(secrets.token_bytes(ROOT_BYTES)) for root_id in made}
+            write_roots(path, kek, {**present, **new})
+    return Extension(made, len(wanted) - len(made))
+
+
+def _count(starts: range) -> int:
+    """The length of a range that may be too long for `len`."""
+    return max(0, -((starts.start - starts.stop) // starts.step))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """The keyring's lock, beside it; two people who run `keys init` take turns."""
+    lock_path = path.with_name(f"{path.name}.lock")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(lock_path, timeout=LOCK_SECONDS, mode=0o600)
+        lock.acquire()
+    except Timeout:
+        raise Trouble(
+            f"another process has held the keyring's lock {lock_path} for {LOCK_SECONDS} s",
+            hint="Let it finish, then run this again.",
+        ) from None
+    except OSError as error:
+        raise Trouble(
+            f"the keyring's lock {lock_path} cannot be made ({type(error).__name__})",
+            hint="Give this user a folder of its own to write to.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

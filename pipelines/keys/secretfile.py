@@ -1,0 +1,119 @@
+"""Files that hold secrets: read only when nobody else may read them, written so that no crash leaves half of one.
+
+Every refusal is Trouble that names the path and never the content.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pipelines.trouble import Exit, Trouble
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+def read(path: Path, *, what: str, most_bytes: int) -> bytes | None:
+    """The content of a secret file; None if there is no file.
+
+    Raises:
+        Trouble: 4 if group or others may touch it, if it is a link or no plain file, or longer than `most_bytes`;
+            3 if it cannot be read.
+    """
+    try:
+        # Non-blocking: a FIFO at this path must not hang the worker. The mode is asked of the open file, not the path.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(path, what, error) from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise _refused(f"the {what} at {path} is no plain file", hint="Put a regular file there.")
+        if status.st_mode & _OTHERS:
+            raise _refused(
+                f"the {what} at {path} is open to others (mode {stat.S_IMODE(status.st_mode):04o})",
+                hint=f"Ask who may have read it; then run: chmod 600 {shlex.quote(str(path))}",
+            )
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(most_bytes + 1)
+    except OSError as error:
+        raise _unreadable(path, what, error) from None
+    finally:
+        os.close(descriptor)
+    if len(content) > most_bytes:
+        raise _refused(f"the {what} at {path} has more than {most_bytes} bytes", hint="Restore it from your backup.")
+    return content
+
+
+def replace(path: Path, content: bytes, *, what: str) -> None:
+    """Write a secret file whole: after a crash there is the old content or the new, never a mixture."""
+    with _failing_as_trouble(path, what), _temporary(path, content) as temporary:
+        temporary.replace(path)
+
+
+def create(path: Path, content: bytes, *, what: str) -> bool:
+    """Write a secret file, unless one is there. True if this call made it."""
+    with _failing_as_trouble(path, what), _temporary(path, content) as temporary:
+        try:
+            path.hardlink_to(temporary)  # unlike a rename, it never takes another file's place
+        except FileExistsError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, content: bytes) -> Iterator[Path]:
+    """A synced file of mode 0600 beside `path`; afterwards it is gone and the folder is synced."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextlib.contextmanager
+def _failing_as_trouble(path: Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Trouble(
+            f"the {what} at {path} cannot be written: {_reason(error)}",
+            hint="Give this user a folder of its own to write to.",
+        ) from None
+
+
+def _unreadable(path: Path, what: str, error: OSError) -> Trouble:
+    if error.errno == errno.ELOOP:
+        return _refused(f"the {what} at {path} is a symbolic link", hint="Name the file itself, not a link to it.")
+    return Trouble(
+        f"the {what} at {path} cannot be read: {_reason(error)}",
+        hint="Run as the user who owns the file, and check the path.",
+    )
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else "input/output error"
+
+
+def _refused(message: str, *, hint: str) -> Trouble:
+    return Trouble(message, hint=hint, exit_code=Exit.REFUSED)

@@ -1,0 +1,137 @@
+"""Subkeys: what one root gives: a key for handles and a key for event ids, and the two functions made of them.
+
+    handle key   = HKDF-Expand-SHA256(root, "handle", 32)        (RFC 5869 §2.3; a random root needs no extract step)
+    event-id key = HKDF-Expand-SHA256(root, "event-id", 32)
+    handle       = HMAC-SHA256(handle key, u8 kind ‖ u32be length ‖ identifier)[:16]     (RFC 2104)
+    event id     = AES-256(event-id key, block)                  (one block; see `eventid`)
+
+Caches are bounded, and change what a call costs, never what it gives. Nothing here shows a key or can be pickled.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from pipelines.keys.epochs import RootId, epoch_start, epoch_text
+from pipelines.keys.eventid import BLOCK_BYTES
+
+if TYPE_CHECKING:
+    from pipelines.contract.model import IdentifierKind, Purpose
+
+HandleMaker = Callable[[bytes], bytes]
+"""Identifier → handle (16 bytes)."""
+
+ROOT_BYTES: Final = 32
+HANDLE_BYTES: Final = 16
+HANDLES_CACHED: Final = 8_192
+SUBKEYS_CACHED: Final = 64
+
+_KIND_BYTES: Final[dict[IdentifierKind, bytes]] = {"device": b"\x01", "account": b"\x02"}
+
+
+def expand(root: bytes, info: bytes) -> bytes:
+    """HKDF-Expand with SHA-256 to 32 bytes."""
+    return HKDFExpand(algorithm=SHA256(), length=32, info=info).derive(root)
+
+
+class Subkeys:
+    """The keys of one purpose in one epoch. Safe to share between threads."""
+
+    __slots__ = ("_cipher", "_handle_key", "_makers", "epoch_start_ms", "purpose")
+
+    def __init__(self, root_id: RootId, root: bytes) -> None:
+        self.purpose: Final = root_id.purpose
+        self.epoch_start_ms: Final = root_id.epoch_start_ms
+        self._handle_key = expand(root, b"handle")
+        self._cipher = Cipher(AES256(expand(root, b"event-id")), modes.ECB())  # noqa: S305 - single unique blocks
+        self._makers: dict[IdentifierKind, HandleMaker] = {}
+
+    def handle_maker(self, kind: IdentifierKind) -> HandleMaker:
+        """The function from an identifier's bytes to its handle. It remembers the last `HANDLES_CACHED` of them."""
+        maker = self._makers.get(kind)
+        if maker is None:
+            maker = self._makers.setdefault(kind, _handle_maker(self._handle_key, kind))
+        return maker
+
+    def event_ids(self, blocks: bytes) -> bytes:
+        """The event ids of n blocks (n · 16 bytes each way), in order, by one AES call.
+
+        Raises:
+            ValueError: the length is no multiple of 16.
+        """
+        if len(blocks) % BLOCK_BYTES:
+            raise ValueError("event blocks have 16 bytes each")
+        return self._cipher.encryptor().update(blocks)
+
+    def __repr__(self) -> str:
+        return f"Subkeys({self.purpose!r}, {epoch_text(self.epoch_start_ms)})"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("subkeys stay in their process")
+
+
+class SubkeySource(Protocol):
+    """Whatever gives the subkeys of a purpose at a broker time: a keyring, or a throwaway one."""
+
+    def subkeys_at(self, purpose: Purpose, timestamp_ms: int) -> Subkeys:
+        """The subkeys of the epoch that the time falls into; Trouble if there are none."""
+
+
+class SubkeyCache:
+    """The last few subkeys, by purpose and epoch; `root_of` finds the root of one that is not here."""
+
+    __slots__ = ("_known", "_lock", "_root_of")
+
+    def __init__(self, root_of: Callable[[RootId], bytes]) -> None:
+        self._root_of = root_of
+        self._known: dict[tuple[str, int, int], Subkeys] = {}
+        self._lock = threading.Lock()
+
+    def at(self, purpose: Purpose, timestamp_ms: int) -> Subkeys:
+        """The subkeys of a purpose at a broker time; whatever `root_of` raises."""
+        rotate_ms = purpose.rotate_ms
+        start = epoch_start(timestamp_ms, rotate_ms)
+        return self._known.get((purpose.name, rotate_ms, start)) or self._derive(RootId(purpose.name, rotate_ms, start))
+
+    def forget(self, root_ids: set[RootId]) -> None:
+        """Drop these, because their roots are gone or changed."""
+        with self._lock:
+            for root_id in root_ids:
+                self._known.pop(root_id, None)
+
+    def _derive(self, root_id: RootId) -> Subkeys:
+        root = self._root_of(root_id)
+        with self._lock:
+            known = self._known.get(root_id)
+            if known is None:
+                while len(self._known) >= SUBKEYS_CACHED:
+                    del self._known[next(iter(self._known))]
+                known = self._known[root_id] = Subkeys(root_id, root)
+            return known
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("subkeys stay in their process")
+
+
+def _handle_maker(handle_key: bytes, kind: IdentifierKind) -> HandleMaker:
+    # Copying a keyed context saves the two hash blocks that setting up HMAC costs, each time.
+    keyed = HMAC(handle_key, SHA256())
+    keyed.update(_KIND_BYTES[kind])
+
+    @lru_cache(HANDLES_CACHED)
+    def handle(identifier: bytes) -> bytes:
+        mac = keyed.copy()
+        mac.update(len(identifier).to_bytes(4, "big"))
+        mac.update(identifier)
+        return mac.finalize()[:HANDLE_BYTES]
+
+    return handle
