@@ -20,9 +20,7 @@ contract_option: Decorator = click.option(
     help="The folder with schemas/, policies/ and topics.yaml.",
 )
 
-json_option: Decorator = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON for a program to read."
-)
+json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
 
 def kafka_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,6 +37,27 @@ def kafka_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="HOST:PORT[,…]",
             envvar="PIPELINES_BOOTSTRAP",
             help="The Kafka to use. Default: the embedded broker of this folder, when it runs.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def key_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--keyring` and `--kek-file`: which keys. Gives `keyring_file` and `kek_file`, None for the default place."""
+    for option in (
+        click.option(
+            "--kek-file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            envvar="PIPELINES_KEK_FILE",
+            help="The key-encryption key. Default: .pipelines/kek.",
+        ),
+        click.option(
+            "--keyring",
+            "keyring_file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            envvar="PIPELINES_KEYRING",
+            help="The keyring file. Default: .pipelines/keyring.json.",
         ),
     ):
         command = option(command)

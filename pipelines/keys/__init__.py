@@ -11,10 +11,13 @@ from pipelines.keys.epochs import RootId, epoch_start, epoch_text
 from pipelines.keys.eventid import event_block, topic_hash
 from pipelines.keys.keyring import Keyring
 from pipelines.keys.making import Extension, extend
+from pipelines.keys.places import DEFAULT_KEK_FILE, DEFAULT_KEYRING, kek_for_making, open_keyring
 from pipelines.keys.subkeys import HandleMaker, Subkeys, SubkeySource
 from pipelines.keys.throwaway import ThrowawayKeyring, throwaway_keyring
 
 __all__ = [
+    "DEFAULT_KEK_FILE",
+    "DEFAULT_KEYRING",
     "Extension",
     "HandleMaker",
     "KeyEncryption",
@@ -28,6 +31,8 @@ __all__ = [
     "epoch_text",
     "event_block",
     "extend",
+    "kek_for_making",
+    "open_keyring",
     "throwaway_keyring",
     "topic_hash",
 ]

@@ -1,0 +1,166 @@
+"""`pipelines keys`: make roots ahead of need, and show how far they reach. Never prints a key."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.cli.options import contract_option, json_option, key_options
+from pipelines.contract import load_valid
+from pipelines.keys import (
+    DEFAULT_KEYRING,
+    Extension,
+    Keyring,
+    epoch_start,
+    epoch_text,
+    extend,
+    kek_for_making,
+    open_keyring,
+)
+from pipelines.trouble import Exit
+
+if TYPE_CHECKING:
+    from pipelines.contract.model import Contract, Purpose
+
+SHORT_MS: Final = 7 * 86_400_000
+"""A runway below this is worth a warning: a week in which somebody must come by."""
+
+_UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_SPAN: Final = re.compile(r"([0-9]{1,6})([mhd])", re.ASCII)
+
+
+def _span(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """A duration such as 30d, 12h or 90m, as milliseconds."""
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise click.BadParameter("write a number with m, h or d, such as 30d", ctx, param)
+    return int(match[1]) * _UNIT_MS[match[2]]
+
+
+@click.group("keys")
+def command() -> None:
+    """Make the keys of the coming epochs; show how far they reach."""
+
+
+@command.command()
+@click.option(
+    "--ahead",
+    "ahead_ms",
+    callback=_span,
+    metavar="SPAN",
+    default="30d",
+    show_default=True,
+    help="How far ahead to make roots.",
+)
+@contract_option
+@key_options
+@json_option
+def init(ahead_ms: int, contract_dir: Path, keyring_file: Path | None, kek_file: Path | None, as_json: bool) -> None:
+    """Make the roots that are missing, for every purpose, as far back as raw events live and as far ahead as you say.
+
+    Run it as often as you like: what is there stays as it is. Makes the key-encryption key in its default place when
+    there is neither that key nor a keyring.
+    """
+    now_ms = _now_ms()
+    contract = _contract(contract_dir)
+    kek, kek_made = kek_for_making(keyring_file, kek_file)
+    path = keyring_file or DEFAULT_KEYRING
+    raw_ttl_ms = max((topic.ttl_ms for topic in contract.raw_topics.values()), default=0)
+    done = extend(path, kek, contract.purposes.values(), first_ms=now_ms - raw_ttl_ms, last_ms=now_ms + ahead_ms)
+    keyring = Keyring.open(path, kek)
+    rows = [_row(keyring, purpose, now_ms) for purpose in _purposes(contract)]
+    if as_json:
+        made = {"keyring": str(path), "kek_made": kek_made, "made": len(done.made), "kept": done.kept}
+        _print_json(made | {"purposes": rows})
+        return
+    _say_what_was_made(done, path, kek_made=kek_made)
+    if rows:
+        least = min(rows, key=lambda row: row["runway_ms"])
+        click.echo(f"Every purpose has roots for at least {span_text(least['runway_ms'])} from now.")
+
+
+@command.command()
+@contract_option
+@key_options
+@json_option
+@click.pass_context
+def status(
+    ctx: click.Context, contract_dir: Path, keyring_file: Path | None, kek_file: Path | None, as_json: bool
+) -> None:
+    """Show every purpose's rotation, present epoch, roots and runway. Exit code 3 if one has no root for now."""
+    now_ms = _now_ms()
+    contract = _contract(contract_dir)
+    keyring = open_keyring(keyring_file, kek_file)
+    keyring.verify()
+    rows = [_row(keyring, purpose, now_ms) for purpose in _purposes(contract)]
+    others = len(keyring.roots) - sum(row["roots"] for row in rows)
+    if as_json:
+        _print_json({"keyring": str(keyring_file or DEFAULT_KEYRING), "purposes": rows, "other_roots": others})
+    else:
+        Console().print(_table(rows))
+        if others:
+            click.echo(f"{others} more roots belong to purposes or rotations that the contract no longer has.")
+    states = {row["state"] for row in rows}
+    if "missing" in states:
+        click.echo("A purpose has no root for now: its workers stop. Run `pipelines keys init`.", err=True)
+    elif "short" in states:
+        click.echo(f"A runway is below {span_text(SHORT_MS)}. Run `pipelines keys init`.", err=True)
+    ctx.exit(Exit.UNAVAILABLE if "missing" in states else Exit.DONE)
+
+
+def span_text(span_ms: int) -> str:
+    """A duration for people, rounded down: `30 d 4 h`, `5 h 12 min`, `3 min`."""
+    minutes = span_ms // 60_000
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [(days, "d"), (hours, "h"), (0 if days else minutes, "min")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 min"
+
+
+def _row(keyring: Keyring, purpose: Purpose, now_ms: int) -> dict[str, Any]:
+    runway_ms = keyring.runway_ms(purpose, now_ms)
+    return {
+        "purpose": purpose.name,
+        "rotate_ms": purpose.rotate_ms,
+        "epoch": epoch_text(epoch_start(now_ms, purpose.rotate_ms)),
+        "roots": sum(root[:2] == (purpose.name, purpose.rotate_ms) for root in keyring.roots),
+        "runway_ms": runway_ms,
+        "state": "missing" if not runway_ms else "short" if runway_ms < SHORT_MS else "ok",
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("purpose", "rotates every", "present epoch", "roots", "runway", "", box=None)
+    for row in rows:
+        spans = span_text(row["rotate_ms"]), span_text(row["runway_ms"])
+        table.add_row(row["purpose"], spans[0], row["epoch"], str(row["roots"]), spans[1], row["state"])
+    return table
+
+
+def _say_what_was_made(done: Extension, path: Path, *, kek_made: bool) -> None:
+    if kek_made:
+        click.echo("Made a key-encryption key. Back it up apart from the keyring: without it the roots are lost.")
+    click.echo(f"{path}: {len(done.made)} roots made, {done.kept} were there.")
+
+
+def _contract(folder: Path) -> Contract:
+    return load_valid(folder, as_of=datetime.now(UTC).date())
+
+
+def _purposes(contract: Contract) -> list[Purpose]:
+    return [contract.purposes[name] for name in sorted(contract.purposes)]
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
