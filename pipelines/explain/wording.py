@@ -1,0 +1,82 @@
+"""Wording: what an action does, in a sentence that a privacy reviewer can sign. Says nothing of any event."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from pipelines.contract.actions import (
+    Action,
+    Bucket,
+    Count,
+    CountWhere,
+    Handle,
+    Keep,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    Truncate,
+    Within,
+)
+from pipelines.contract.model import DAY_MS, HOUR_MS, MINUTE_MS
+
+_UNITS: Final = ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min"), (1000, "s"))
+_DAYS_FROM_MS: Final = 4 * DAY_MS
+_SHOWN: Final = 8
+_COUNTS: Final = "0, 1, 2, 4, 8, 16, 32 or 64"
+_OR_QUARANTINE: Final = "anything else: this view gets nothing, and quarantine a note without the value"
+
+
+def duration(milliseconds: int) -> str:
+    """A span as people say it: `48 h`, `30 d`, `15 min`."""
+    for size, unit in _UNITS:
+        if milliseconds and milliseconds % size == 0 and not (unit == "d" and DAY_MS < milliseconds < _DAYS_FROM_MS):
+            return f"{milliseconds // size} {unit}"
+    return f"{milliseconds} ms"
+
+
+def action_words(action: Action, *, kind: str | None) -> str:
+    """What the action lets through.
+
+    Args:
+        kind: the identifier that the purpose's handles stand for, for a handle's sentence.
+    """
+    match action:
+        case Keep():
+            return "the value as it is"
+        case Within(low, high):
+            return f"the number as it is, if it lies from {low} to {high}; {_OR_QUARANTINE}"
+        case Bucket(edges):
+            return f"only which range the number falls into: from {_listed(edges)}; below: a quarantine note"
+        case Truncate(step_ms):
+            return f"the time, rounded down to {duration(step_ms)} (UTC)"
+        case OneOf(values, otherwise, list_name):
+            known = f"the list '{list_name}' ({len(values)} words)" if list_name else _listed(values)
+            return f"the text if it is one of {known}; {_else(otherwise)}"
+        case Matches(pattern, _, strings):
+            return f"the text if it matches {pattern} ({len(strings):,} possible texts); {_OR_QUARANTINE}"
+        case MapTo(pairs, otherwise):
+            translated = _listed([f"{_value(given)} → {text}" for given, text in pairs])
+            return f"a word for the value: {translated}; {_else(otherwise)}"
+        case Count():
+            return f"only how many there are, rounded down to {_COUNTS}"
+        case CountWhere(field, values):
+            return f"only how many have {field} = {' or '.join(_value(v) for v in values)}, rounded down to {_COUNTS}"
+        case Present():
+            return "only whether there is a value"
+        case Handle():
+            return f"a keyed handle of the {kind or 'identifier'}, 16 bytes, another one in every purpose and epoch"
+    assert_never(action)
+
+
+def _else(otherwise: str | None) -> str:
+    return _OR_QUARANTINE if otherwise is None else f"anything else becomes '{otherwise}'"
+
+
+def _listed(values: tuple[object, ...] | list[str]) -> str:
+    shown = ", ".join(_value(value) for value in values[:_SHOWN])
+    return shown if len(values) <= _SHOWN else f"{shown} … ({len(values)} in all)"
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
