@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 
 from pipelines.broker.admin import Admin, At, Committed, NewTopic, Offset, Partition, TopicInfo
 from pipelines.broker.cluster import Cluster
+from pipelines.broker.embedded import EmbeddedKafka, find_running
 from pipelines.broker.unreachable import error_of, unreachable
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Cluster",
     "Committed",
     "Consumer",
+    "EmbeddedKafka",
     "KafkaError",
     "KafkaException",
     "Message",
@@ -45,5 +47,6 @@ __all__ = [
     "TopicInfo",
     "TopicPartition",
     "error_of",
+    "find_running",
     "unreachable",
 ]

@@ -6,11 +6,12 @@ Every call waits a bounded time and turns Kafka's errors into `Trouble` (exit 3)
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -30,7 +31,11 @@ from confluent_kafka.admin import NewTopic as _ClientNewTopic  # type: ignore[at
 
 from pipelines.broker.unreachable import error_of, unreachable
 
-_Result = TypeVar("_Result")
+_LEAST_S: Final = 1.0
+_PAUSE_S: Final = 0.1
+_WENT_AWAY: Final = frozenset({KafkaError._TRANSPORT, KafkaError._WAIT_COORD})  # noqa: SLF001 - librdkafka's own codes
+_Key = TypeVar("_Key")
+_Answer = TypeVar("_Answer")
 Partition = tuple[str, int]
 """A topic's name and a partition's number."""
 At = Literal["earliest", "latest"] | int
@@ -86,8 +91,10 @@ class Admin:
 
     def broker_ids(self) -> tuple[int, ...]:
         """The ids of the brokers that are up, ascending."""
-        described = self._result(self._client.describe_cluster(request_timeout=self._timeout_s), "describe the cluster")
-        return tuple(sorted(node.id for node in described.nodes))
+        asked = self._ask(
+            lambda within_s: {None: self._client.describe_cluster(request_timeout=within_s)}, "describe the cluster"
+        )
+        return tuple(sorted(node.id for node in asked[None].nodes))
 
     def topics(self, names: Iterable[str] | None = None) -> dict[str, TopicInfo]:
         """The topics of those names that exist; without names, all but Kafka's internal ones."""
@@ -95,44 +102,35 @@ class Admin:
             found = self._client.list_topics(timeout=self._timeout_s).topics
         except KafkaException as refused:
             raise unreachable(refused, self._bootstrap, "list the topics") from None
-        wanted = set(found) if names is None else set(found) & set(names)
-        if not wanted:
+        wanted = TopicCollection(sorted(set(found) if names is None else set(found) & set(names)))
+        if not wanted.topic_names:
             return {}
-        futures = self._client.describe_topics(TopicCollection(sorted(wanted)), request_timeout=self._timeout_s)
-        infos = {}
-        for name, future in futures.items():
-            described = self._result(future, f"describe the topic {name}")
-            if names is None and described.is_internal:
-                continue
-            infos[name] = TopicInfo(
+        described = self._ask(
+            lambda within_s: self._client.describe_topics(wanted, request_timeout=within_s), "describe the topics"
+        )
+        return {
+            name: TopicInfo(
                 name=name,
-                topic_id=base64.urlsafe_b64decode(f"{described.topic_id}=="),
-                partitions=len(described.partitions),
-                replication=min(len(partition.replicas) for partition in described.partitions),
+                topic_id=base64.urlsafe_b64decode(f"{topic.topic_id}=="),
+                partitions=len(topic.partitions),
+                replication=min(len(partition.replicas) for partition in topic.partitions),
             )
-        return infos
+            for name, topic in described.items()
+            if names is not None or not topic.is_internal
+        }
 
     def create(self, topics: Sequence[NewTopic]) -> tuple[str, ...]:
         """Make the topics; gives the names that were made. One that exists already stays as it is and is left out."""
-        if not topics:
+        asked = [
+            _ClientNewTopic(each.name, each.partitions, each.replication, config=dict(each.configs)) for each in topics
+        ]
+        if not asked:
             return ()
-        futures = self._client.create_topics(
-            [
-                _ClientNewTopic(
-                    topic.name,
-                    num_partitions=topic.partitions,
-                    replication_factor=topic.replication,
-                    config=dict(topic.configs),
-                )
-                for topic in topics
-            ],
-            operation_timeout=self._timeout_s,
-            request_timeout=self._timeout_s,
-        )
+        limits = {"operation_timeout": self._timeout_s, "request_timeout": self._timeout_s}
         made = []
-        for name, future in futures.items():
+        for name, future in self._client.create_topics(asked, **limits).items():
             try:
-                future.result(self._timeout_s * 2)
+                future.result(2 * self._timeout_s)
             except KafkaException as refused:
                 error = error_of(refused)
                 if error is not None and error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
@@ -149,8 +147,8 @@ class Admin:
 
     def broker_configs(self) -> dict[int, dict[str, str]]:
         """Every setting of each broker that is up, by broker id. Passwords come as empty text."""
-        found = self._configs(ResourceType.BROKER, map(str, self.broker_ids()))
-        return {int(name): configs for name, configs in found.items()}
+        # A request goes to the broker that it asks about, so it may ask about one only.
+        return {number: self._configs(ResourceType.BROKER, [str(number)])[str(number)] for number in self.broker_ids()}
 
     def offsets(
         self, partitions: Iterable[Partition], at: At, *, read_committed: bool = False
@@ -164,14 +162,16 @@ class Admin:
         if not asked:
             return {}
         level = IsolationLevel.READ_COMMITTED if read_committed else IsolationLevel.READ_UNCOMMITTED
-        futures = self._client.list_offsets(asked, isolation_level=level, request_timeout=self._timeout_s)
-        found = {}
-        for partition, future in futures.items():
-            result = self._result(future, f"list the offsets of {partition.topic}")
-            found[partition.topic, partition.partition] = Offset(
+        found = self._ask(
+            lambda within_s: self._client.list_offsets(asked, isolation_level=level, request_timeout=within_s),
+            "list the offsets",
+        )
+        return {
+            (partition.topic, partition.partition): Offset(
                 result.offset, None if result.timestamp < 0 else result.timestamp
             )
-        return found
+            for partition, result in found.items()
+        }
 
     def committed(self, group: str, partitions: Iterable[Partition]) -> dict[Partition, Committed]:
         """What a consumer group committed; a partition without a commit is left out.
@@ -181,13 +181,16 @@ class Admin:
         asked = [TopicPartition(topic, number) for topic, number in partitions]
         if not asked:
             return {}
-        futures = self._client.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, asked)], require_stable=True, request_timeout=self._timeout_s
+        wanted = [ConsumerGroupTopicPartitions(group, asked)]
+        found = self._ask(
+            lambda within_s: self._client.list_consumer_group_offsets(
+                wanted, require_stable=True, request_timeout=within_s
+            ),
+            f"read the offsets of the group {group}",
         )
-        result = self._result(futures[group], f"read the offsets of the group {group}")
         return {
             (partition.topic, partition.partition): Committed(partition.offset, partition.metadata or "")
-            for partition in result.topic_partitions or ()
+            for partition in found[group].topic_partitions or ()
             if partition.offset >= 0
         }
 
@@ -195,22 +198,30 @@ class Admin:
         asked = [ConfigResource(kind, name) for name in names]
         if not asked:
             return {}
-        futures = self._client.describe_configs(asked, request_timeout=self._timeout_s)
+        found = self._ask(
+            lambda within_s: self._client.describe_configs(asked, request_timeout=within_s), "describe the settings"
+        )
         return {
-            resource.name: {
-                name: entry.value or "" for name, entry in self._result(future, f"describe {resource.name}").items()
-            }
-            for resource, future in futures.items()
+            resource.name: {name: entry.value or "" for name, entry in entries.items()}
+            for resource, entries in found.items()
         }
 
-    def _result(self, future: Future[_Result], wanted: str) -> _Result:
-        try:
-            # Twice the request's own limit: the request answers first, with a reason.
-            return future.result(self._timeout_s * 2)
-        except KafkaException as refused:
-            raise unreachable(refused, self._bootstrap, wanted) from None
-        except FutureTimeoutError:
-            raise unreachable(None, self._bootstrap, wanted) from None
+    def _ask(self, call: Callable[[float], Mapping[_Key, Future[_Answer]]], wanted: str) -> dict[_Key, _Answer]:
+        """Make a read-only request, again and again while a broker goes away or changes hands, and wait for it."""
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            remaining = max(_LEAST_S, deadline - time.monotonic())
+            try:
+                # A little more than the request's own limit: the request answers first, with a reason.
+                return {key: future.result(remaining + _LEAST_S) for key, future in call(remaining).items()}
+            except KafkaException as refused:
+                error = error_of(refused)
+                again = error is not None and (error.retriable() or error.code() in _WENT_AWAY)
+                if not again or time.monotonic() + _PAUSE_S > deadline:
+                    raise unreachable(refused, self._bootstrap, wanted) from None
+            except FutureTimeoutError:
+                raise unreachable(None, self._bootstrap, wanted) from None
+            time.sleep(_PAUSE_S)
 
 
 def _spec(at: At) -> OffsetSpec:
