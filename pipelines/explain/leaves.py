@@ -43,7 +43,8 @@ def leaves_of(event: Event) -> tuple[Leaf, ...]:
 
 def containers_of(leaves: tuple[Leaf, ...]) -> tuple[str, ...]:
     """The paths that hold leaves without being one (`tls`, `checks[]`), as often as one needs them: once."""
-    prefixes = (".".join(steps[:depth]) for leaf in leaves for steps in [leaf.path.split(".")] for depth in range(1, len(steps)))
+    paths = [leaf.path.split(".") for leaf in leaves]
+    prefixes = (".".join(steps[:depth]) for steps in paths for depth in range(1, len(steps)))
     return tuple(dict.fromkeys(prefixes))
 
 

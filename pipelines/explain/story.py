@@ -123,7 +123,12 @@ def _nearest(wrong: str, names: Iterable[str]) -> str:
 
 def _field_story(contract: Contract, event: Event, leaf: Leaf) -> FieldStory:
     uses = tuple(
-        Use(view.topic, str(rule.path), rule.name, action_words(rule.action, kind=contract.purposes[view.purpose].handle))
+        Use(
+            view.topic,
+            str(rule.path),
+            rule.name,
+            action_words(rule.action, kind=contract.purposes[view.purpose].handle),
+        )
         for view in event.views
         for rule in view.rules
         if leaf.is_under(rule.path)
