@@ -1,0 +1,144 @@
+"""`pipelines run`: the minimizer workers, supervised."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import click
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from pipelines.cli.connect import connect
+from pipelines.cli.options import contract_option, kafka_options, key_options
+from pipelines.contract import load_valid
+from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
+from pipelines.relay.logs import configure
+from pipelines.relay.preflight import keyring_of, topic_ids
+from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.supervisor import Launch, Supervisor
+from pipelines.trouble import Trouble
+
+
+@click.command(short_help="Run the minimizer workers.")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--workers", default=1, type=click.IntRange(1, 64), show_default=True, help="Processes for each source.")
+@click.option(
+    "--instance",
+    default=socket.gethostname,
+    show_default="this host's name",
+    envvar="PIPELINES_INSTANCE",
+    help="Tells this run's slots from those of other hosts; keep it the same over restarts.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["classic", "consumer"]),
+    default="classic",
+    show_default=True,
+    help="Kafka's group protocol. `classic` keeps a slot's partitions over a restart (KIP-345).",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="none",
+    envvar="PIPELINES_METRICS_PORT",
+    help="Serve Prometheus metrics of all workers at this port of 127.0.0.1.",
+)
+@click.option(
+    "--linger-ms", default=100, show_default=True, type=click.IntRange(1, 10_000), help="How long a batch fills."
+)
+@click.option(
+    "--batch-events",
+    default=2_000,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Most raw events a transaction.",
+)
+@contract_option
+@kafka_options
+@key_options
+def command(
+    sources: tuple[str, ...],
+    workers: int,
+    instance: str,
+    protocol: Literal["classic", "consumer"],
+    metrics_port: int,
+    linger_ms: int,
+    batch_events: int,
+    contract_dir: Path,
+    bootstrap: str | None,
+    kafka_properties: Path | None,
+    keyring_file: Path | None,
+    kek_file: Path | None,
+) -> None:
+    r"""Minimize the raw events of each SOURCE (all sources of the contract without one), until SIGTERM or Ctrl-C.
+
+    Each source gets its own processes, so a busy one does not delay the others. A worker that dies is restarted in its
+    slot and goes on exactly where its last commit left off. Refuses to start when the contract has errors (exit 1), a
+    key for now is missing (exit 3), or a topic breaks its promise (exit 4).
+
+    Log lines go to standard error, as JSON.
+
+    \b
+    Examples:
+      pipelines run                        one worker for every source
+      pipelines run vpn proxy --workers 2  two workers each for two sources
+      pipelines run --metrics-port 9464    and metrics at http://127.0.0.1:9464/metrics
+    """
+    cluster = connect(bootstrap, kafka_properties)
+    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date())
+    settings = [
+        WorkerSettings(
+            source=source,
+            instance=instance,
+            slot=slot,
+            contract_dir=contract_dir.resolve(),
+            bootstrap=cluster.bootstrap,
+            properties=cluster.properties,
+            keyring=(keyring_file or DEFAULT_KEYRING).resolve(),
+            kek_file=(kek_file or DEFAULT_KEK_FILE).resolve(),
+            protocol=protocol,
+            linger_ms=linger_ms,
+            batch_events=batch_events,
+        )
+        for source in _chosen(sources, contract.sources)
+        for slot in range(workers)
+    ]
+    # What a worker would refuse is better said once, here, than by each of them for ever.
+    for one in settings[::workers]:
+        keyring_of(one, contract)
+        topic_ids(contract, cluster, one.source)
+    with tempfile.TemporaryDirectory(prefix="pipelines-metrics-") as folder:
+        launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": folder})
+        supervisor = Supervisor(settings, configure("supervisor"), launch, lambda pid: mark_process_dead(pid, folder))  # type: ignore[no-untyped-call]
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: supervisor.stop())
+        if metrics_port:
+            _serve_metrics(metrics_port, folder)
+        exit_code = supervisor.run()
+    if exit_code:
+        raise SystemExit(exit_code)
+
+
+def _chosen(asked: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    for source in asked:
+        if source not in known:
+            raise click.BadParameter(f"{source!r} is no source of this contract; its sources are: {', '.join(known)}.")
+    return tuple(dict.fromkeys(asked)) or known
+
+
+def _serve_metrics(port: int, folder: str) -> None:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+    try:
+        start_http_server(port, addr="127.0.0.1", registry=registry)
+    except OSError as refused:
+        raise Trouble(
+            f"cannot serve metrics at 127.0.0.1:{port} ({refused.strerror})",
+            hint="Choose another --metrics-port, or end what listens there.",
+        ) from None

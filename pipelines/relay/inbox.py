@@ -1,0 +1,228 @@
+"""The consumer's side of a worker: its partitions, where each stands, and the books that stand there.
+
+The committed offset and its metadata are the only truth about a position. They are read when a partition is assigned
+and after every failed batch; what the client believes in between is thrown away. Any rebalance rewinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pipelines.broker import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from pipelines.relay.accounting import Books, PartitionBook
+from pipelines.relay.metrics import GAP
+from pipelines.relay.station import Station
+from pipelines.relay.steps import Step
+from pipelines.trouble import Exit, Trouble
+
+# A stable OffsetFetch waits for the transaction of whoever held the partition before, up to its timeout and a sweep.
+_COMMITTED_WAIT_S = 60.0
+_WATERMARK_WAIT_S = 10.0
+_DENIED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
+
+
+class ConsumerLostError(Exception):
+    """The consumer cannot go on; a new one can. Holds the error's name only."""
+
+
+class Inbox:
+    """Owns the consumer of one slot, and the books of the partitions that it holds.
+
+    Args:
+        views: raw topic → the minimized topics of its views.
+    """
+
+    def __init__(self, station: Station, views: Mapping[str, Sequence[str]]) -> None:
+        self._station = station
+        self._settings = station.settings
+        self._views = views
+        self._log = station.log
+        self._consumer: Consumer | None = None
+        self._rebalanced = False
+        self.books: Books = {}
+        self.unsaved: set[tuple[str, int]] = set()  # partitions whose gap is counted but not yet committed
+
+    def open(self) -> None:
+        """Join the group. Replaces a consumer that is lost."""
+        self.close()
+        self._consumer = self._station.cluster.consumer(**self._config())
+        self._consumer.subscribe(
+            list(self._views), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def close(self) -> None:
+        """Leave, without committing anything."""
+        consumer, self._consumer = self._consumer, None
+        self.books, self.unsaved, self._rebalanced = {}, set(), False
+        if consumer is not None:
+            consumer.close()
+
+    def poll(self) -> list[Message]:
+        """The next events, none after a rebalance (they are read again).
+
+        Raises:
+            ConsumerLostError: the consumer must be replaced.
+            Trouble: the cluster refuses this worker, or an offset is not a minimizer's.
+        """
+        try:
+            messages = self._open_consumer().consume(self._settings.batch_events, self._settings.linger_ms / 1000)
+        except KafkaException as failure:
+            raise ConsumerLostError(failure.args[0].name()) from None
+        events = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                events.append(message)
+            else:
+                self._heed(error, message.topic(), message.partition())
+        if self._rebalanced:
+            self.rewind()
+            return []
+        return events
+
+    def group_metadata(self) -> object:
+        """The group's metadata as it is now; with it the broker refuses a zombie's offsets (KIP-447)."""
+        return self._open_consumer().consumer_group_metadata()
+
+    def offsets(self, books: Books) -> list[TopicPartition]:
+        """What a transaction commits: each partition's next offset, with its books."""
+        return [
+            TopicPartition(topic, partition, book.next_offset, book.to_metadata())
+            for (topic, partition), book in books.items()
+        ]
+
+    def advance(self, books: Books) -> None:
+        """Take over the books of a committed batch."""
+        self.books.update(books)
+        self.unsaved -= books.keys()
+
+    def rewind(self) -> None:
+        """Go back to the committed offsets of every partition held.
+
+        Raises:
+            ConsumerLostError: the offsets cannot be had or sought.
+        """
+        consumer = self._open_consumer()
+        try:
+            positions = self._read_positions([TopicPartition(*key) for key in self.books])
+            for position in positions:
+                consumer.seek(position)
+        except KafkaException as failure:
+            raise ConsumerLostError(failure.args[0].name()) from None
+        self._rebalanced = False
+
+    def lag(self) -> dict[str, int]:
+        """Raw offsets not yet committed, by raw topic, as of the last fetch from each partition."""
+        consumer, sums = self._open_consumer(), dict.fromkeys(self._views, 0)
+        for (topic, partition), book in self.books.items():
+            _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+            sums[topic] += max(0, high - book.next_offset)
+        return sums
+
+    def _open_consumer(self) -> Consumer:
+        if self._consumer is None:
+            raise ConsumerLostError("closed")
+        return self._consumer
+
+    def _heed(self, error: KafkaError, topic: str | None, partition: int | None) -> None:
+        """Deal with an error that came in place of an event."""
+        if error.fatal():
+            raise ConsumerLostError(error.name())
+        if error.code() in _DENIED:
+            raise Trouble(
+                f"the cluster refuses the group {self._settings.group}: {error.name()}",
+                hint="Give the worker's principal READ on the raw topics and on the group.",
+            )
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - librdkafka's local codes are spelled so
+            self._rebalanced = True  # the position is gone: read it again, which finds and counts the gap
+        else:
+            self._log.warning("input.unreadable", topic=topic, partition=partition, reason=error.name())
+
+    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._rebalancing("partitions.assigned", partitions)
+        self._open_consumer().incremental_assign(self._read_positions(partitions))
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._rebalancing("partitions.revoked", partitions)
+        self._drop(partitions)
+
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._rebalancing("partitions.lost", partitions)
+        self._drop(partitions)
+
+    def _rebalancing(self, event: str, partitions: Iterable[TopicPartition]) -> None:
+        self._rebalanced = True
+        by_topic: dict[str, list[int]] = {}
+        for partition in partitions:
+            by_topic.setdefault(partition.topic, []).append(partition.partition)
+        for topic, numbers in sorted(by_topic.items()):
+            self._log.info(event, topic=topic, partitions=sorted(numbers))
+        self._station.at(Step.REBALANCING)
+
+    def _drop(self, partitions: Iterable[TopicPartition]) -> None:
+        for partition in partitions:
+            self.books.pop((partition.topic, partition.partition), None)
+            self.unsaved.discard((partition.topic, partition.partition))
+
+    def _read_positions(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        if not partitions:
+            return []
+        consumer = self._open_consumer()
+        positions = []
+        for committed in consumer.committed(partitions, timeout=_COMMITTED_WAIT_S):
+            if committed.error is not None:
+                raise KafkaException(committed.error)
+            low, high = consumer.get_watermark_offsets(committed, timeout=_WATERMARK_WAIT_S, cached=False)
+            book = self._book(committed, low, high)
+            topics = self._views[committed.topic]
+            book.close_views(topics)
+            book.open_views(topics)
+            self.books[committed.topic, committed.partition] = book
+            positions.append(TopicPartition(committed.topic, committed.partition, book.next_offset))
+        return positions
+
+    def _book(self, committed: TopicPartition, low: int, high: int) -> PartitionBook:
+        topic, partition, offset = committed.topic, committed.partition, committed.offset
+        if offset < 0:
+            self._log.info("position.first_start", topic=topic, partition=partition, offset=low)
+            return PartitionBook(low)
+        try:
+            book = PartitionBook.from_metadata(offset, committed.metadata)
+        except ValueError as why:
+            raise Trouble(
+                f"the group {self._settings.group} has a foreign offset at {topic}/{partition}: {why}",
+                hint="Something else commits in this group. Stop it, and set the offsets back to those of a minimizer.",
+                exit_code=Exit.REFUSED,
+            ) from None
+        if offset > high:
+            raise Trouble(
+                f"the group {self._settings.group} stands past the end of {topic}/{partition}",
+                hint="The topic lost records or was made anew. Delete the group's offsets for it to begin again.",
+                exit_code=Exit.REFUSED,
+            )
+        if offset < low:
+            GAP.labels(topic).inc(low - offset)
+            self._log.error("position.gap", topic=topic, partition=partition, offset=low, count=low - offset)
+            book.gap += low - offset
+            book.next_offset = low
+            self.unsaved.add((topic, partition))
+        return book
+
+    def _config(self) -> dict[str, Any]:
+        classic: dict[str, Any] = {
+            "partition.assignment.strategy": "cooperative-sticky",
+            "group.instance.id": self._settings.slot_id,
+            "session.timeout.ms": self._settings.session_timeout_ms,
+            "heartbeat.interval.ms": self._settings.session_timeout_ms // 4,
+        }
+        return {
+            "group.id": self._settings.group,
+            "group.protocol": self._settings.protocol,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "fetch.wait.max.ms": 100,
+            "queued.max.messages.kbytes": 16_384,
+            **(classic if self._settings.protocol == "classic" else {}),
+        }

@@ -1,0 +1,88 @@
+"""What a worker may say: a closed vocabulary of events and fields, written as JSON lines to standard error.
+
+A log line names topics, partitions, offsets, counts and codes. It never holds an event's value, a key or an
+identifier: a field that is not in the vocabulary is replaced by its name, and a test holds every call to the list.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+
+# Log event -> the fields it may carry. Text fields hold names from the contract, codes of a closed set, or (`text`)
+# a line of the Kafka client about connections.
+VOCABULARY: Final[dict[str, frozenset[str]]] = {
+    "worker.started": frozenset({"contract", "walk"}),
+    "worker.ready": frozenset({"topics"}),
+    "worker.stopping": frozenset({"cause"}),
+    "worker.stopped": frozenset(),
+    "worker.trouble": frozenset({"message", "hint", "exit_code"}),
+    "worker.crashed": frozenset({"kind", "place"}),
+    "partitions.assigned": frozenset({"topic", "partitions"}),
+    "partitions.revoked": frozenset({"topic", "partitions"}),
+    "partitions.lost": frozenset({"topic", "partitions"}),
+    "position.first_start": frozenset({"topic", "partition", "offset"}),
+    "position.gap": frozenset({"topic", "partition", "offset", "count"}),
+    "batch.failed": frozenset({"reason", "events"}),
+    "producer.replaced": frozenset({"reason"}),
+    "consumer.replaced": frozenset({"reason"}),
+    "input.unreadable": frozenset({"topic", "partition", "reason"}),
+    "kafka.client": frozenset({"facility", "text"}),
+    "keys.runway_short": frozenset({"purpose", "hours"}),
+    "review.expired": frozenset({"purpose"}),
+    "supervisor.started": frozenset({"workers"}),
+    "supervisor.worker_ended": frozenset({"source", "slot", "exit_code", "restart_in_s"}),
+    "supervisor.stopped": frozenset({"exit_code"}),
+}
+_ALWAYS = frozenset({"event", "level", "timestamp", "worker"})
+_LONGEST_TEXT = 300
+
+
+def keep_to_vocabulary(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Drop what the vocabulary does not know (a structlog processor)."""
+    allowed = VOCABULARY.get(line["event"])
+    if allowed is None:
+        return {"event": "log.unknown", **{name: line[name] for name in _ALWAYS - {"event"} if name in line}}
+    for name in list(line):
+        if name not in allowed and name not in _ALWAYS:
+            del line[name]
+            line["level"] = "error"
+        elif isinstance(line[name], str):
+            line[name] = line[name][:_LONGEST_TEXT]
+        elif not isinstance(line[name], int | float | list | None):
+            line[name] = type(line[name]).__name__
+    return line
+
+
+def configure(worker: str) -> structlog.stdlib.BoundLogger:
+    """Send log lines to standard error, each with the worker's slot; returns the logger."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            keep_to_vocabulary,
+            structlog.processors.JSONRenderer(sort_keys=True),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(worker=worker)
+    return logger
+
+
+class ClientLogHandler(logging.Handler):
+    """Turns the Kafka client's log records into lines of the vocabulary; other libraries are not heard."""
+
+    def __init__(self, logger: structlog.stdlib.BoundLogger) -> None:
+        super().__init__(logging.WARNING)
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, if it is the Kafka client's."""
+        facility = getattr(record, "facility", None)
+        if facility is not None:
+            self._logger.warning("kafka.client", facility=str(facility), text=record.getMessage())

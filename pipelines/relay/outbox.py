@@ -1,0 +1,209 @@
+"""The producer's side of a worker: one transaction a batch, and a new producer whenever one is in doubt.
+
+A transaction is: begin, produce, flush, send offsets, commit. Whatever goes wrong, the batch is thrown away, and the
+caller rewinds to the committed offsets. A commit or abort that took long or failed also costs the producer its place:
+a retried EndTxn may reach the coordinator twice, and then end a later transaction half-way (KAFKA-17754). A new
+producer under the same transactional id fences the old one, and so anything of its that is still on the way (KIP-98).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition
+from pipelines.relay.batch import Batch, Outgoing
+from pipelines.relay.metrics import COMMIT_SECONDS, REPLACEMENTS
+from pipelines.relay.station import Station
+from pipelines.relay.steps import Step
+from pipelines.retention import TRANSACTION_TIMEOUT_MS
+from pipelines.trouble import Exit, Trouble
+
+_WAIT_S = TRANSACTION_TIMEOUT_MS / 1000
+_INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
+# Fenced so often within so many seconds: a second process runs the slot, and they would fence each other for ever.
+_FENCED_OFTEN, _FENCED_WITHIN_S = 5, 60.0
+_NOW = 0  # librdkafka's word for its own clock; the quarantine topic has the broker's anyway
+# Errors that another producer under the same id will meet too: a person has to act.
+_HOPELESS = frozenset({
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.INVALID_TRANSACTION_TIMEOUT,
+})  # fmt: skip
+_FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001 - librdkafka's local codes are spelled so
+
+
+class StoppedError(Exception):
+    """The worker was told to stop while it waited for the cluster."""
+
+
+class Outbox:
+    """Owns the transactional producer of one slot.
+
+    Args:
+        quarantine: the topic that quarantine notes go to.
+        stopping: whether the worker was told to stop; asked while waiting for the cluster.
+    """
+
+    def __init__(self, station: Station, quarantine: str, stopping: Callable[[], bool]) -> None:
+        self._station = station
+        self._settings = station.settings
+        self._log = station.log
+        self._quarantine = quarantine
+        self._stopping = stopping
+        self._fenced: deque[float] = deque(maxlen=_FENCED_OFTEN)
+        self._producer: Producer | None = None
+        self._doubt: str | None = "start"
+
+    def deliver(self, batch: Batch, offsets: list[TopicPartition], group_metadata: Callable[[], object]) -> bool:
+        """Send a batch in one transaction.
+
+        Returns:
+            True when it is committed; False when nothing of it is (or when that is not known): rewind then.
+
+        Raises:
+            Trouble: the cluster refuses this worker, and will go on doing so.
+        """
+        producer = self._ready_producer()
+        flushed = False
+        try:
+            producer.begin_transaction()
+            self._station.at(Step.BEGUN)
+            self._produce(producer, batch)
+            flushed = producer.flush(_WAIT_S) == 0
+            self._station.at(Step.PRODUCED)
+            if not flushed:
+                self._doubt = "flush_timeout"
+                return False
+            self._station.at(Step.SENDING_OFFSETS)
+            producer.send_offsets_to_transaction(offsets, group_metadata(), _WAIT_S)
+            self._station.at(Step.OFFSETS_SENT)
+            self._commit(producer)
+        except KafkaException as failure:
+            self._failed(producer, failure.args[0], batch, flushed=flushed)
+            return False
+        self._station.at(Step.COMMITTED)
+        return True
+
+    def replace(self, reason: str) -> None:
+        """Have the next batch sent by a new producer."""
+        self._doubt = self._doubt or reason
+
+    def settle(self) -> None:
+        """Make sure that no transaction of this slot is open: committed offsets read after this are final."""
+        self._ready_producer()
+
+    def close(self) -> None:
+        """Let the producer go. An open transaction, which only a failed batch leaves, ends by its timeout."""
+        self._discard()
+
+    def _produce(self, producer: Producer, batch: Batch) -> None:
+        half = len(batch.ordered) + len(batch.loose) >> 1
+        for number, record in enumerate(batch.records()):
+            if number == half:
+                self._station.at(Step.PRODUCING)
+            _enqueue(producer, record)
+        for note in batch.quarantine:
+            _enqueue(producer, Outgoing(self._quarantine, None, note, [], _NOW))
+
+    def _commit(self, producer: Producer) -> None:
+        self._station.at(Step.COMMITTING)
+        started = time.monotonic()
+        producer.commit_transaction(_WAIT_S)
+        seconds = time.monotonic() - started
+        COMMIT_SECONDS.labels(self._settings.source).observe(seconds)
+        if seconds * 1000 > self._settings.slow_commit_ms:
+            self._doubt = "slow_commit"
+
+    def _failed(self, producer: Producer, error: KafkaError, batch: Batch, *, flushed: bool) -> None:
+        self._log.warning("batch.failed", reason=error.name(), events=sum(b.events_in for b in batch.books.values()))
+        self._refused(error)
+        self._doubt = error.name()
+        # An abort before the coordinator knows the transaction's partitions is fatal (librdkafka #4849); after a
+        # flush it knows them. Anything else is left to a new producer, which aborts what it finds.
+        if flushed and error.txn_requires_abort():
+            started = time.monotonic()
+            try:
+                producer.abort_transaction(_WAIT_S)
+            except KafkaException:
+                return
+            if (time.monotonic() - started) * 1000 <= self._settings.slow_commit_ms:
+                self._doubt = None
+
+    def _ready_producer(self) -> Producer:
+        while self._producer is None or self._doubt is not None:
+            self._discard()
+            reason, self._doubt = self._doubt or "start", None
+            if reason != "start":
+                REPLACEMENTS.labels(self._settings.source, reason).inc()
+                self._log.warning("producer.replaced", reason=reason)
+            producer = self._producer = self._station.cluster.producer(**self._config())
+            try:
+                self._initialize(producer)
+            except KafkaException as failure:
+                self._refused(failure.args[0])
+                self._doubt = failure.args[0].name()
+        return self._producer
+
+    def _initialize(self, producer: Producer) -> None:
+        while True:
+            try:
+                producer.init_transactions(_INIT_WAIT_S)
+            except KafkaException as failure:
+                if self._stopping():
+                    raise StoppedError from None
+                if not failure.args[0].retriable():
+                    raise
+            else:
+                return
+
+    def _refused(self, error: KafkaError) -> None:
+        if error.code() in _HOPELESS:
+            raise Trouble(
+                f"the cluster refuses {self._settings.slot_id}: {error.name()}",
+                hint="Check the ACLs of the worker's principal and the broker's transaction.max.timeout.ms.",
+            )
+        if error.code() in _FENCED:
+            now = time.monotonic()
+            if len(self._fenced) == _FENCED_OFTEN and now - self._fenced[0] < _FENCED_WITHIN_S:
+                raise Trouble(
+                    f"another process runs the slot {self._settings.slot_id}",
+                    hint="Give each host's `pipelines run` an --instance of its own.",
+                    exit_code=Exit.REFUSED,
+                )
+            self._fenced.append(now)
+
+    def _discard(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.purge()
+
+    def _config(self) -> dict[str, str | int | float | bool]:
+        return {
+            "transactional.id": self._settings.slot_id,
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            # Both, or the exponential back-off of KIP-580 starts low: a retried EndTxn then takes at least 0.8 s, which
+            # the guard on slow commits sees.
+            "retry.backoff.ms": 1000,
+            "retry.backoff.max.ms": 1000,
+            "compression.type": "lz4",
+            "linger.ms": 5,
+            "partitioner": "murmur2_random",
+            "sticky.partitioning.linger.ms": 0,
+            "queue.buffering.max.kbytes": 65_536,
+        }
+
+
+def _enqueue(producer: Producer, record: Outgoing) -> None:
+    while True:
+        try:
+            producer.produce(
+                record.topic, record.value, record.key, headers=record.headers, timestamp=record.timestamp_ms
+            )
+        except BufferError:
+            producer.poll(0.05)  # the local queue is full: let the broker take some
+        else:
+            return

@@ -1,0 +1,82 @@
+"""A worker's process: its settings come as the first line of standard input, and its end when that closes.
+
+So a worker never outlives its supervisor, and no setting (a password may be among the Kafka properties) shows in the
+process list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import IO
+
+from pipelines.broker import Cluster
+from pipelines.minimize import compiled
+from pipelines.relay import metrics
+from pipelines.relay.logs import ClientLogHandler, configure
+from pipelines.relay.preflight import contract_of, keyring_of, topic_ids
+from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.station import Station
+from pipelines.relay.steps import Watch
+from pipelines.relay.worker import Worker
+from pipelines.trouble import Trouble
+
+CRASHED = 70  # EX_SOFTWARE of sysexits.h
+
+
+def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
+    """Run one worker until it is told to stop; returns its exit code."""
+    settings = WorkerSettings.from_json(stdin.readline())
+    log = configure(settings.slot_id)
+    logging.getLogger().handlers[:] = [ClientLogHandler(log)]
+    try:
+        contract = contract_of(settings)
+        cluster = Cluster(settings.bootstrap, settings.properties)
+        keyring = keyring_of(settings, contract)
+        ids = topic_ids(contract, cluster, settings.source)
+        log.info("worker.started", contract=contract.policy_version, walk="compiled" if compiled() else "pure")
+        metrics.COMPILED.set(compiled())
+        worker = Worker(Station(settings, cluster, log, watch), contract, keyring, ids)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: worker.stop("signal"))
+        _on_end(stdin, lambda: worker.stop("supervisor_gone"))
+        worker.run()
+    except Trouble as trouble:
+        log.error("worker.trouble", message=str(trouble), hint=trouble.hint, exit_code=int(trouble.exit_code))  # noqa: TRY400 - a traceback may hold values
+        return int(trouble.exit_code)
+    except Exception as fault:  # noqa: BLE001 - a traceback may hold values: say the kind and the place only
+        log.error("worker.crashed", kind=type(fault).__name__, place=_place(fault))  # noqa: TRY400 - as above
+        return CRASHED
+    log.info("worker.stopped")
+    return 0
+
+
+def _on_end(stream: IO[bytes], stop: Callable[[], None]) -> None:
+    def wait() -> None:
+        # Not stream.read(): a thread that blocks inside a buffered reader keeps the interpreter from ending.
+        with contextlib.suppress(OSError):
+            while os.read(stream.fileno(), 64):
+                pass
+        stop()
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()
+
+
+def _place(fault: BaseException) -> str:
+    """The innermost line of ours that the fault passed, as module:line."""
+    place, trace = "", fault.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module.startswith("pipelines"):
+            place = f"{module}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.stdin.buffer))

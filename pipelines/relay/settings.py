@@ -1,0 +1,53 @@
+"""What a worker is told when it starts: one frozen value, handed over as JSON on its standard input's first line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """One worker: one source, one slot.
+
+    `batch_events` bounds a transaction, `linger_ms` is how long a batch waits to fill. Times are milliseconds.
+    """
+
+    source: str
+    instance: str
+    slot: int
+    contract_dir: Path
+    bootstrap: str
+    keyring: Path
+    kek_file: Path
+    properties: Mapping[str, str] = field(default_factory=dict)
+    protocol: Literal["classic", "consumer"] = "classic"
+    batch_events: int = 2_000
+    linger_ms: int = 100
+    session_timeout_ms: int = 10_000
+    slow_commit_ms: int = 400
+
+    @property
+    def group(self) -> str:
+        """The consumer group that all workers of the source share."""
+        return f"minimizer.{self.source}"
+
+    @property
+    def slot_id(self) -> str:
+        """The transactional id, and under the classic protocol the static member's id (KIP-345)."""
+        return f"{self.group}.{self.instance}.{self.slot}"
+
+    def to_json(self) -> bytes:
+        """One line of JSON."""
+        return orjson.dumps({**asdict(self), "properties": dict(self.properties)}, default=str)
+
+    @classmethod
+    def from_json(cls, line: bytes) -> WorkerSettings:
+        """Read what `to_json` wrote."""
+        document = orjson.loads(line)
+        paths = {name: Path(document[name]) for name in ("contract_dir", "keyring", "kek_file")}
+        return cls(**{**document, **paths})

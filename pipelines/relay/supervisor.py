@@ -1,0 +1,155 @@
+"""The supervisor: starts the workers, each in a slot of its own, and restarts one that dies in the same slot.
+
+The slot names the worker's transactional id and static membership, so the new process takes over the old one's
+partitions without a rebalance and fences whatever the old one left open. Never touches an event.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from structlog.stdlib import BoundLogger
+
+from pipelines.relay.settings import WorkerSettings
+
+# A worker that lived this long is restarted at once; one that keeps dying waits, twice as long each time.
+_HEALTHY_S = 5.0
+_LONGEST_PAUSE_S = 30.0
+_FIRST_PAUSE_S = 0.5
+_TICK_S = 0.05
+
+
+@dataclass(slots=True)
+class Slot:
+    """One worker's place, whoever runs in it now."""
+
+    settings: WorkerSettings
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    due_at: float = 0.0
+    pause_s: float = 0.0
+    restarts: int = 0
+    last_exit: int = 0
+    pids: list[int] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Source and slot number, for people."""
+        return f"{self.settings.source}.{self.settings.slot}"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a worker's process is started.
+
+    `output` is where its log lines go (a file descriptor; None: this process's standard error). `environment` is added
+    to this process's own.
+    """
+
+    command: Sequence[str] = (sys.executable, "-m", "pipelines.relay.process")
+    environment: Mapping[str, str] = field(default_factory=dict)
+    output: int | None = None
+
+    def process(self) -> subprocess.Popen[bytes]:
+        """A process that waits for its settings on standard input."""
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            self.command, stdin=subprocess.PIPE, stderr=self.output, env={**os.environ, **self.environment}
+        )
+
+
+class Supervisor:
+    """Runs one process a slot until `stop`.
+
+    Args:
+        ended: called with the pid of a worker that ended; frees its gauges.
+    """
+
+    def __init__(
+        self,
+        workers: Sequence[WorkerSettings],
+        log: BoundLogger,
+        launch: Launch | None = None,
+        ended: Callable[[int], None] = lambda _pid: None,
+    ) -> None:
+        self.slots = [Slot(settings) for settings in workers]
+        self._log = log
+        self._launch = launch or Launch()
+        self._ended = ended
+        self._stopping = threading.Event()
+
+    def run(self) -> int:
+        """Keep every slot filled until `stop`, then end the workers; the worst exit code of the last ones."""
+        self._log.info("supervisor.started", workers=len(self.slots))
+        try:
+            while not self._stopping.is_set():
+                for slot in self.slots:
+                    self._tend(slot)
+                self._stopping.wait(_TICK_S)
+        finally:
+            exit_code = self._end_all()
+        self._log.info("supervisor.stopped", exit_code=exit_code)
+        return exit_code
+
+    def stop(self) -> None:
+        """Let every worker finish its batch and leave. May be called from a signal handler or another thread."""
+        self._stopping.set()
+
+    def _tend(self, slot: Slot) -> None:
+        now = time.monotonic()
+        if slot.process is not None:
+            exit_code = slot.process.poll()
+            if exit_code is None:
+                return
+            self._bury(slot, slot.process, exit_code, now)
+        if now >= slot.due_at:
+            self._start(slot, now)
+
+    def _bury(self, slot: Slot, process: subprocess.Popen[bytes], exit_code: int, now: float) -> None:
+        _close(process)
+        self._ended(process.pid)
+        healthy = now - slot.started_at >= _HEALTHY_S
+        slot.process, slot.last_exit = None, exit_code
+        slot.pause_s = 0.0 if healthy else min(_LONGEST_PAUSE_S, slot.pause_s * 2 or _FIRST_PAUSE_S)
+        slot.due_at = now + slot.pause_s
+        slot.restarts += 1
+        self._log.warning(
+            "supervisor.worker_ended",
+            source=slot.settings.source,
+            slot=slot.settings.slot,
+            exit_code=exit_code,
+            restart_in_s=slot.pause_s,
+        )
+
+    def _start(self, slot: Slot, now: float) -> None:
+        process = slot.process = self._launch.process()
+        slot.started_at = now
+        slot.pids.append(process.pid)
+        # The worker may have died before it could read; the next look at it finds that.
+        with contextlib.suppress(BrokenPipeError):
+            if process.stdin is not None:
+                process.stdin.write(slot.settings.to_json() + b"\n")
+                process.stdin.flush()
+
+    def _end_all(self) -> int:
+        running = [slot.process for slot in self.slots if slot.process is not None]
+        for process in running:
+            process.terminate()
+        codes = [slot.last_exit for slot in self.slots if slot.process is None]
+        for process in running:
+            codes.append(process.wait())
+            _close(process)
+            self._ended(process.pid)
+        return max((128 - code if code < 0 else code for code in codes), default=0)
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()

@@ -1,0 +1,80 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.relay.accounting import METADATA_LIMIT_BYTES, PartitionBook, ViewBook, flows
+
+counts = st.integers(min_value=0, max_value=2**53 - 1)
+topics = st.text("abcdefghijklmnopqrstuvwxyz-.", min_size=1, max_size=40)
+views = st.builds(ViewBook, counts, counts, counts, counts, counts)
+books = st.builds(PartitionBook, counts, counts, counts, st.dictionaries(topics, views, max_size=8))
+
+
+@given(books)
+def test_books_survive_the_way_through_offset_metadata(book: PartitionBook) -> None:
+    assert PartitionBook.from_metadata(book.next_offset, book.to_metadata()) == book
+
+
+@given(st.one_of(st.none(), st.text(max_size=200), st.binary(max_size=50).map(lambda b: b.decode("latin-1"))))
+def test_foreign_metadata_is_refused_without_being_quoted(metadata: str | None) -> None:
+    with pytest.raises(ValueError, match="^the offset's metadata") as refused:
+        PartitionBook.from_metadata(0, metadata)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "[]",
+        '{"v":2,"in":1,"gap":0,"views":{}}',
+        '{"v":1,"in":-1,"gap":0,"views":{}}',
+        '{"v":1,"in":true,"gap":0,"views":{}}',
+        '{"v":1,"in":1,"gap":0}',
+        '{"v":1,"in":1,"gap":0,"views":{"t":[1,2,3,4]}}',
+        '{"v":1,"in":1,"gap":0,"views":{"t":[1,2,3,4,"5"]}}',
+    ],
+)
+def test_metadata_that_is_almost_books_is_refused(metadata: str) -> None:
+    with pytest.raises(ValueError, match="^the offset's metadata"):
+        PartitionBook.from_metadata(0, metadata)
+
+
+def test_more_views_than_the_broker_takes_are_refused() -> None:
+    book = PartitionBook(0, views={f"network-metadata.synthetic-purpose-{number}": ViewBook() for number in range(100)})
+    with pytest.raises(ValueError, match=str(METADATA_LIMIT_BYTES)):
+        book.to_metadata()
+
+
+def test_a_view_that_begins_later_is_shown_only_what_came_after() -> None:
+    book = PartitionBook(10, events_in=10)
+    book.open_views(["audit.later"])
+    assert book.imbalances() == []
+    book.events_in += 1
+    assert book.imbalances() == ["audit.later"]
+    book.views["audit.later"].expired += 1
+    assert book.imbalances() == []
+
+
+def test_a_batch_writes_in_its_own_copy() -> None:
+    book = PartitionBook(5, events_in=5, views={"audit.a": ViewBook(out=5)})
+    copy = book.copy()
+    copy.views["audit.a"].out += 1
+    copy.events_in += 1
+    assert book == PartitionBook(5, events_in=5, views={"audit.a": ViewBook(out=5)})
+
+
+def test_a_view_that_the_contract_dropped_is_closed() -> None:
+    book = PartitionBook(5, events_in=5, views={"audit.a": ViewBook(out=5), "audit.b": ViewBook(out=5)})
+    book.close_views(["audit.b"])
+    assert list(book.views) == ["audit.b"]
+
+
+def test_flows_sum_over_partitions_what_each_view_was_shown() -> None:
+    sums = flows(
+        {
+            ("raw.vpn.session", 0): PartitionBook(9, 9, views={"audit.a": ViewBook(2, 4, 1, 1, 1)}),
+            ("raw.vpn.session", 1): PartitionBook(3, 3, views={"audit.a": ViewBook(0, 3)}),
+        }
+    )
+    flow = sums["raw.vpn.session"]["audit.a"]
+    assert (flow.shown, flow.out, flow.quarantined, flow.expired, flow.suspended) == (10, 7, 1, 1, 1)
