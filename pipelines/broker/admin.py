@@ -33,7 +33,19 @@ from pipelines.broker.unreachable import error_of, unreachable
 
 _LEAST_S: Final = 1.0
 _PAUSE_S: Final = 0.1
-_WENT_AWAY: Final = frozenset({KafkaError._TRANSPORT, KafkaError._WAIT_COORD})  # noqa: SLF001 - librdkafka's own codes
+# What ends by itself while a broker goes away, a leader is chosen or a new topic becomes known everywhere.
+_PASSING: Final = frozenset(
+    {
+        KafkaError._TRANSPORT,  # noqa: SLF001 - librdkafka's own codes begin so
+        KafkaError._WAIT_COORD,  # noqa: SLF001
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
 _Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
 Partition = tuple[str, int]
@@ -98,11 +110,8 @@ class Admin:
 
     def topics(self, names: Iterable[str] | None = None) -> dict[str, TopicInfo]:
         """The topics of those names that exist; without names, all but Kafka's internal ones."""
-        try:
-            found = self._client.list_topics(timeout=self._timeout_s).topics
-        except KafkaException as refused:
-            raise unreachable(refused, self._bootstrap, "list the topics") from None
-        wanted = TopicCollection(sorted(set(found) if names is None else set(found) & set(names)))
+        found = self._names()
+        wanted = TopicCollection(sorted(found if names is None else found & set(names)))
         if not wanted.topic_names:
             return {}
         described = self._ask(
@@ -120,7 +129,10 @@ class Admin:
         }
 
     def create(self, topics: Sequence[NewTopic]) -> tuple[str, ...]:
-        """Make the topics; gives the names that were made. One that exists already stays as it is and is left out."""
+        """Make the topics and wait until they are known; one that exists stays as it is.
+
+        Gives the names of those that were made.
+        """
         asked = [
             _ClientNewTopic(each.name, each.partitions, each.replication, config=dict(each.configs)) for each in topics
         ]
@@ -139,6 +151,7 @@ class Admin:
             except FutureTimeoutError:
                 raise unreachable(None, self._bootstrap, f"create the topic {name}") from None
             made.append(name)
+        self._wait_until_known(made)
         return tuple(made)
 
     def topic_configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -194,6 +207,18 @@ class Admin:
             if partition.offset >= 0
         }
 
+    def _names(self) -> set[str]:
+        return set(
+            self._patiently(lambda within_s: self._client.list_topics(timeout=within_s), "list the topics").topics
+        )
+
+    def _wait_until_known(self, names: Sequence[str]) -> None:
+        deadline = time.monotonic() + self._timeout_s
+        while not self._names() >= set(names):
+            if time.monotonic() > deadline:
+                raise unreachable(None, self._bootstrap, "see the new topics")
+            time.sleep(_PAUSE_S)
+
     def _configs(self, kind: ResourceType, names: Iterable[str]) -> dict[str, dict[str, str]]:
         asked = [ConfigResource(kind, name) for name in names]
         if not asked:
@@ -207,17 +232,21 @@ class Admin:
         }
 
     def _ask(self, call: Callable[[float], Mapping[_Key, Future[_Answer]]], wanted: str) -> dict[_Key, _Answer]:
-        """Make a read-only request, again and again while a broker goes away or changes hands, and wait for it."""
+        # A little more than the request's own limit: the request answers first, with a reason.
+        return self._patiently(
+            lambda within_s: {key: future.result(within_s + _LEAST_S) for key, future in call(within_s).items()}, wanted
+        )
+
+    def _patiently(self, call: Callable[[float], _Answer], wanted: str) -> _Answer:
+        """Make a read-only request, again and again while a broker goes away or metadata spreads."""
         deadline = time.monotonic() + self._timeout_s
         while True:
-            remaining = max(_LEAST_S, deadline - time.monotonic())
             try:
-                # A little more than the request's own limit: the request answers first, with a reason.
-                return {key: future.result(remaining + _LEAST_S) for key, future in call(remaining).items()}
+                return call(max(_LEAST_S, deadline - time.monotonic()))
             except KafkaException as refused:
                 error = error_of(refused)
-                again = error is not None and (error.retriable() or error.code() in _WENT_AWAY)
-                if not again or time.monotonic() + _PAUSE_S > deadline:
+                passing = error is not None and error.code() in _PASSING
+                if not passing or time.monotonic() + _PAUSE_S > deadline:
                     raise unreachable(refused, self._bootstrap, wanted) from None
             except FutureTimeoutError:
                 raise unreachable(None, self._bootstrap, wanted) from None

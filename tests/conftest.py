@@ -1,0 +1,91 @@
+"""What several rooms' tests need: a real Kafka, topics that go away again, and Hypothesis' settings.
+
+Asking for `kafka`, `kafka3`, `cluster` or `make_topic` marks a test `broker`; `pytest -m "not broker"` needs no Java.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from pipelines.broker import AdminClient, Cluster, EmbeddedKafka, NewTopic
+
+MakeTopic = Callable[..., str]
+
+# Long enough for a busy machine, short enough that a test can wait for a session or a transaction to time out.
+SHORT_TIMINGS = {
+    "group.min.session.timeout.ms": "500",
+    "group.consumer.min.session.timeout.ms": "3000",
+    "group.consumer.session.timeout.ms": "6000",
+    "group.consumer.min.heartbeat.interval.ms": "500",
+    "group.consumer.heartbeat.interval.ms": "1000",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+}
+_ON_A_BROKER = {"kafka", "kafka3", "cluster", "make_topic"}
+
+hypothesis.settings.register_profile(
+    "pipelines",
+    max_examples=int(os.environ.get("PIPELINES_EXAMPLES", "200")),
+    deadline=None,
+    print_blob=True,
+)
+hypothesis.settings.load_profile("pipelines")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and _ON_A_BROKER & set(item.fixturenames):
+            item.add_marker(pytest.mark.broker)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """One broker for the whole session; a test that stops it starts it again."""
+    yield from _running(tmp_path_factory.mktemp("kafka"), brokers=1)
+
+
+@pytest.fixture(scope="session")
+def kafka3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """Three brokers, for what needs replicas and survivors."""
+    yield from _running(tmp_path_factory.mktemp("kafka3"), brokers=3)
+
+
+@pytest.fixture
+def cluster(kafka: EmbeddedKafka) -> Cluster:
+    return kafka.cluster
+
+
+@pytest.fixture
+def make_topic(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[MakeTopic]:
+    """Makes topics of one's own, by default with one partition, and deletes them after the test."""
+    admin, made, numbers = cluster.admin(), list[str](), count()
+
+    def make(name: str | None = None, *, partitions: int = 1, **configs: str) -> str:
+        """Settings are given with underscores: `retention_ms="1000"`."""
+        topic = name or f"{request.node.originalname.replace('_', '-')[:150]}.{next(numbers)}"
+        settings = {key.replace("_", "."): value for key, value in configs.items()}
+        assert admin.create([NewTopic(topic, partitions, 1, settings)]) == (topic,)
+        made.append(topic)
+        return topic
+
+    yield make
+    delete_topics(cluster, made)
+
+
+def delete_topics(cluster: Cluster, names: list[str]) -> None:
+    """What no room of the project can do."""
+    if names:
+        for future in AdminClient({"bootstrap.servers": cluster.bootstrap}).delete_topics(names).values():
+            future.result(30)
+
+
+def _running(folder: Path, *, brokers: int) -> Iterator[EmbeddedKafka]:
+    kafka = EmbeddedKafka(folder, brokers, SHORT_TIMINGS)
+    try:
+        kafka.start()
+        yield kafka
+    finally:
+        kafka.stop()
