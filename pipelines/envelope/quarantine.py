@@ -2,7 +2,8 @@
 
 A note is JSON with exactly these keys: `topic`, `partition`, `offset`, `event`, `view` (null when the fault is the
 whole event's), `code`, `path`. A path is spelled as the schema spells it: `checks[]` without an index, `headers{}`
-without a key. What is not spelled like that is refused, so that a mistake elsewhere cannot carry a value out through here.
+without a key. What is not spelled like that is refused, so that a mistake elsewhere cannot carry a value out through
+here.
 """
 
 import re
@@ -20,7 +21,7 @@ _MOST_CODE: Final = 64
 _MOST_PATH: Final = 4_096
 
 
-def quarantine_record(  # noqa: PLR0913 - a note's keys are its arguments, all by name
+def quarantine_record(
     *, topic: str, partition: int, offset: int, event: str, view: str | None, code: str, path: str
 ) -> bytes:
     """The note on one raw record.

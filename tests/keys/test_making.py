@@ -1,0 +1,171 @@
+import multiprocessing
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.contract.model import DAY_MS, HOUR_MS, Purpose
+from pipelines.keys import Keyring, LocalKeyEncryption, RootId, extend, making
+from pipelines.keys.keyring import read_roots
+from pipelines.trouble import Exit, Trouble
+
+MakePurpose = Callable[..., Purpose]
+
+
+def test_every_purpose_gets_a_root_for_every_epoch_of_the_span(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose
+) -> None:
+    purposes = [make_purpose("support"), make_purpose("audit-correlation", 7 * DAY_MS)]
+    done = extend(keyring_path, kek, purposes, first_ms=-HOUR_MS, last_ms=DAY_MS)
+    assert done.kept == 0
+    assert done.made == (
+        RootId("audit-correlation", 7 * DAY_MS, -7 * DAY_MS),
+        RootId("audit-correlation", 7 * DAY_MS, 0),
+        RootId("support", DAY_MS, -DAY_MS),
+        RootId("support", DAY_MS, 0),
+        RootId("support", DAY_MS, DAY_MS),
+    )
+    assert Keyring.open(keyring_path, kek).roots == done.made
+    assert stat.S_IMODE(keyring_path.stat().st_mode) == 0o600
+
+
+def test_doing_it_again_changes_nothing(keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose) -> None:
+    first = extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=DAY_MS)
+    before = keyring_path.read_bytes()
+    again = extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=DAY_MS)
+    assert again.made == ()
+    assert again.kept == len(first.made) == 2
+    assert keyring_path.read_bytes() == before
+
+
+def test_a_root_that_is_there_is_kept_when_more_are_made(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose
+) -> None:
+    extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
+    before = read_roots(keyring_path, kek)
+    done = extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=2 * DAY_MS)
+    after = read_roots(keyring_path, kek)
+    assert done.kept == 1
+    assert before is not None
+    assert after is not None
+    assert before.items() <= after.items()
+    assert len(after) == 3
+
+
+def test_no_two_roots_are_equal(keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose) -> None:
+    extend(keyring_path, kek, map(make_purpose, ("a", "b", "c")), first_ms=0, last_ms=99 * DAY_MS)
+    roots = read_roots(keyring_path, kek)
+    assert roots is not None
+    assert len({kek.unwrap(wrapped) for wrapped in roots.values()}) == 300
+
+
+def test_no_root_stands_in_the_file_in_clear(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose
+) -> None:
+    extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=9 * DAY_MS)
+    content, roots = keyring_path.read_bytes(), read_roots(keyring_path, kek)
+    assert roots is not None
+    for wrapped in roots.values():
+        root = kek.unwrap(wrapped)
+        assert root is not None
+        assert root.hex().encode() not in content
+
+
+def test_a_contract_without_purposes_still_gets_a_keyring(keyring_path: Path, kek: LocalKeyEncryption) -> None:
+    extend(keyring_path, kek, [], first_ms=0, last_ms=DAY_MS)
+    assert Keyring.open(keyring_path, kek).roots == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"damaged"])
+def test_a_keyring_that_cannot_be_used_is_left_as_it_is(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose, content: bytes
+) -> None:
+    keyring_path.write_bytes(content)
+    keyring_path.chmod(0o600)
+    with pytest.raises(Trouble):
+        extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
+    assert keyring_path.read_bytes() == content
+
+
+def test_a_keyring_under_another_key_is_left_as_it_is(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose
+) -> None:
+    extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
+    before = keyring_path.read_bytes()
+    with pytest.raises(Trouble, match="another key-encryption key"):
+        extend(keyring_path, LocalKeyEncryption(bytes(32)), [make_purpose()], first_ms=0, last_ms=0)
+    assert keyring_path.read_bytes() == before
+
+
+def test_a_keyring_in_a_links_place_is_refused(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose, tmp_path: Path
+) -> None:
+    keyring_path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Trouble, match="symbolic link"):
+        extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("last_ms", [1_000_000 * DAY_MS, 2**63, 2**200])
+def test_more_roots_than_a_keyring_holds_are_refused_before_any_is_made(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose, last_ms: int
+) -> None:
+    with pytest.raises(Trouble, match="more than") as trouble:
+        extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=last_ms)
+    assert trouble.value.exit_code is Exit.USAGE
+    assert not keyring_path.exists()
+
+
+def test_roots_pile_up_to_what_a_keyring_holds_and_no_further(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "MOST_ROOTS", 3)
+    extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=2 * DAY_MS)
+    before = keyring_path.read_bytes()
+    with pytest.raises(Trouble, match="come to hold more than 3"):
+        extend(keyring_path, kek, [make_purpose()], first_ms=2 * DAY_MS, last_ms=3 * DAY_MS)
+    assert keyring_path.read_bytes() == before
+
+
+@given(st.integers(-(2**70), 2**70), st.integers(0, 2**70), st.integers(1, 2**40))
+def test_the_length_of_a_span_is_counted_even_where_len_gives_up(first: int, more: int, rotate: int) -> None:
+    starts = making.epoch_starts(first, first + more, rotate)
+    assert making._count(starts) == (starts[-1] - starts[0]) // rotate + 1
+
+
+def test_a_lock_that_another_process_holds_is_trouble(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "LOCK_SECONDS", 0)
+    with FileLock(f"{keyring_path}.lock"), pytest.raises(Trouble, match="lock") as trouble:
+        extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
+    assert trouble.value.exit_code is Exit.UNAVAILABLE
+
+
+def test_a_folder_that_cannot_be_is_trouble(tmp_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose) -> None:
+    (tmp_path / "plain").write_bytes(b"")
+    with pytest.raises(Trouble, match="cannot be made"):
+        extend(tmp_path / "plain" / "keyring.json", kek, [make_purpose()], first_ms=0, last_ms=0)
+
+
+def _extend_by_one(path: Path, purpose: Purpose, day: int) -> None:
+    extend(path, LocalKeyEncryption(bytes(range(32))), [purpose], first_ms=day * DAY_MS, last_ms=day * DAY_MS)
+
+
+def test_several_processes_that_extend_at_once_lose_no_root(
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose
+) -> None:
+    workers = [
+        multiprocessing.get_context("fork").Process(target=_extend_by_one, args=(keyring_path, make_purpose(), day))
+        for day in range(6)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0] * 6
+    assert [root.epoch_start_ms // DAY_MS for root in Keyring.open(keyring_path, kek).roots] == list(range(6))

@@ -1,0 +1,138 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from pipelines.keys import secretfile
+from pipelines.trouble import Exit, Trouble
+
+SECRET = b"SYNTHETIC-secret-content"
+
+
+def _read(path: Path) -> bytes | None:
+    return secretfile.read(path, what="keyring", most_bytes=100)
+
+
+def _put(path: Path, content: bytes = SECRET, mode: int = 0o600) -> Path:
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+def test_what_is_written_is_read_back_and_only_the_owner_may(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "secret"
+    secretfile.replace(path, SECRET, what="keyring")
+    assert _read(path) == SECRET
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_generous_umask_does_not_open_a_secret_file(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        secretfile.replace(tmp_path / "secret", SECRET, what="keyring")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+
+
+def test_no_file_is_none_and_no_trouble(tmp_path: Path) -> None:
+    assert _read(tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602, 0o610, 0o777])
+def test_a_file_that_others_may_touch_is_refused_with_the_command_that_mends_it(tmp_path: Path, mode: int) -> None:
+    path = _put(tmp_path / "it is open", mode=mode)
+    with pytest.raises(Trouble) as trouble:
+        _read(path)
+    assert trouble.value.exit_code is Exit.REFUSED
+    assert f"chmod 600 '{path}'" in trouble.value.hint
+
+
+def test_a_link_is_refused_even_to_a_good_file(tmp_path: Path) -> None:
+    _put(tmp_path / "target")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with pytest.raises(Trouble, match="symbolic link") as trouble:
+        _read(tmp_path / "link")
+    assert trouble.value.exit_code is Exit.REFUSED
+
+
+def test_a_folder_and_a_fifo_are_refused_and_neither_hangs(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    (tmp_path / "folder").mkdir(mode=0o700)
+    for name in ("fifo", "folder"):
+        with pytest.raises(Trouble, match="no plain file"):
+            _read(tmp_path / name)
+
+
+def test_a_huge_file_is_refused_without_reading_all_of_it(tmp_path: Path) -> None:
+    path = _put(tmp_path / "huge", b"")
+    os.truncate(path, 1 << 40)
+    with pytest.raises(Trouble, match="more than 100 bytes"):
+        _read(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+def test_a_file_that_this_user_may_not_read_is_trouble(tmp_path: Path) -> None:
+    with pytest.raises(Trouble, match="cannot be read"):
+        _read(_put(tmp_path / "closed", mode=0))
+
+
+def test_a_path_through_a_file_is_trouble_both_ways(tmp_path: Path) -> None:
+    path = _put(tmp_path / "plain") / "below"
+    with pytest.raises(Trouble, match="cannot be read"):
+        _read(path)
+    with pytest.raises(Trouble, match="cannot be written"):
+        secretfile.replace(path, SECRET, what="keyring")
+
+
+def test_creating_never_takes_the_place_of_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "kek"
+    assert secretfile.create(path, SECRET, what="key")
+    assert not secretfile.create(path, b"another", what="key")
+    assert _read(path) == SECRET
+
+
+def test_nothing_temporary_stays_behind(tmp_path: Path) -> None:
+    secretfile.replace(tmp_path / "secret", SECRET, what="keyring")
+    secretfile.create(tmp_path / "secret", SECRET, what="keyring")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["secret"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "rename"])
+def test_a_write_that_fails_leaves_the_old_file_whole_and_no_half_one(
+    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _put(tmp_path / "secret")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*{"fsync": (secretfile.os, "fsync", fail), "rename": (Path, "replace", fail)}[step])
+        with pytest.raises(Trouble, match="No space left") as trouble:
+            secretfile.replace(path, b"new content", what="keyring")
+    assert "new content" not in str(trouble.value)
+    assert _read(path) == SECRET
+    assert [entry.name for entry in tmp_path.iterdir()] == ["secret"]
+
+
+def test_the_content_is_on_disk_before_it_takes_the_files_place_and_the_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def watched_fsync(descriptor: int) -> None:
+        seen.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def watched_replace(self: Path, target: Path) -> Path:
+        seen.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(secretfile.os, "fsync", watched_fsync)
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    secretfile.replace(tmp_path / "secret", SECRET, what="keyring")
+    assert seen == ["file", "rename", "folder"]
