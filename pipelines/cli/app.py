@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Final
 
 import click
 
 from pipelines import __version__
 from pipelines.trouble import Exit, Trouble
+
+_FAULT: Final = 70  # EX_SOFTWARE of sysexits.h
+_BROKEN_PIPE: Final = 141  # as a shell says of a process that SIGPIPE ended
 
 # Command -> (module with a click command named `command`, one line of help). Modules load on use: `validate` must not
 # pay for the Kafka client, nor `--help` for anything.
@@ -39,6 +46,14 @@ class _LazyGroup(click.Group):
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {close[0]!r}?' if close else ''}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -46,7 +61,11 @@ class _LazyGroup(click.Group):
 
 @click.group(
     cls=_LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "PIPELINES", "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "PIPELINES",
+        "max_content_width": 100,
+    },
     epilog="Exit codes: 0 done, 1 findings, 2 usage, 3 the broker or a key cannot be had, 4 refused for safety.",
 )
 @click.version_option(__version__, package_name="telemetry-pipelines")
@@ -55,7 +74,11 @@ def pipelines() -> None:
 
 
 def main() -> None:
-    """Run the command line; the only place where trouble becomes text."""
+    """Run the command line; the only place where trouble becomes text.
+
+    A fault of the program itself is shown by its class and its places in the code, without its message: that, and
+    what it was raised from, may hold an event's value.
+    """
     try:
         pipelines(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -68,3 +91,21 @@ def main() -> None:
     except Trouble as trouble:
         click.echo(f"pipelines: {trouble}\n  {trouble.hint}", err=True)
         sys.exit(trouble.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: no noise at exit
+        sys.exit(_BROKEN_PIPE)
+    except Exception as fault:  # noqa: BLE001 - nothing may reach Python's own traceback, which prints messages
+        click.echo(_without_message(fault), err=True)
+        sys.exit(_FAULT)
+
+
+def _without_message(fault: Exception) -> str:
+    places = [
+        f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+        for frame in traceback.extract_tb(fault.__traceback__)
+    ]
+    return "\n".join([
+        f"pipelines: a fault of the program, {type(fault).__name__}, at",
+        *places,
+        "  Its message is held back, because it could hold data. Please report these lines.",
+    ])  # fmt: skip

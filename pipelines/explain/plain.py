@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -27,16 +27,16 @@ import orjson
 from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Nullable, Primitive, Record
 from pipelines.contract.model import RawSchema
 
-UnfitCode = Literal[
-    "not_json",
-    "not_an_object",
-    "unknown_field",
-    "missing_field",
-    "wrong_type",
-    "unknown_symbol",
-    "out_of_range",
-    "wrong_size",
-]
+UNFIT_CODES: Final[dict[str, str]] = {
+    "not_json": "this is not JSON",
+    "not_an_object": "this is JSON, but no object",
+    "unknown_field": "a field here is not in the schema",
+    "missing_field": "the field is missing, and may not be null",
+    "wrong_type": "the value is not of the field's type",
+    "unknown_symbol": "the enum has no such symbol",
+    "out_of_range": "the number does not fit into the field's type",
+    "wrong_size": "the text has not as many bytes as the field",
+}
 
 _SINGLE_OBJECT: Final = b"\xc3\x01"
 _RANGES: Final = {"int": range(-(1 << 31), 1 << 31), "long": range(-(1 << 63), 1 << 63)}
@@ -47,14 +47,14 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """Why a plain event is none of its schema."""
+    """Why a plain event is none of its schema; `code` is a key of `UNFIT_CODES`."""
 
-    code: UnfitCode
+    code: str
     path: str
 
 
 class _Stop(Exception):  # noqa: N818 - leaves the recursion, never this module
-    def __init__(self, code: UnfitCode, path: str) -> None:
+    def __init__(self, code: str, path: str) -> None:
         super().__init__()
         self.unfit = Unfit(code, path)
 

@@ -7,19 +7,23 @@ class, never a value; and of what goes out: all of it. The one door to the value
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import fastavro
 import orjson
 
-from pipelines.contract.model import Contract, Event, View
+from pipelines.contract.model import Contract, Event, RawSchema, View
 from pipelines.envelope import Envelope
 from pipelines.explain.leaves import leaves_of
 from pipelines.explain.plain import Unfit, encode, parse
-from pipelines.keys import SubkeySource, event_block
+from pipelines.keys import HandleMaker, Subkeys, SubkeySource, event_block
 from pipelines.minimize import Fault, Minimized, compile_event
+from pipelines.trouble import Exit, Trouble
+
+READING: Final = "reading"
+MINIMIZING: Final = "minimizing"
 
 _HEADER_BYTES: Final = 10
 _NO_TOPIC: Final = bytes(4)
@@ -57,7 +61,7 @@ class Trial:
     """One event's trial.
 
     `number` counts the events of a file from 1. Where `code` is set, the whole event is at fault at `path`: it is not
-    what its schema says, or (`stage` is "reading") the JSON could not be turned into Avro.
+    what its schema says (`stage` is `MINIMIZING`), or the JSON could not be turned into Avro (`READING`).
     """
 
     number: int
@@ -69,42 +73,118 @@ class Trial:
     path: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a view needs at the bench's broker time. Without `subkeys` the purpose's review does not stand then."""
+
+    view: View
+    subkeys: Subkeys | None
+    handler: HandleMaker | None
+    timestamp_ms: int
+    headers: tuple[tuple[str, bytes], ...]
+
+
 class Bench:
-    """Tries events of one type. `keys` is a throwaway keyring; the broker time of every event is `at_ms`.
+    """Tries events of one type.
 
     Args:
+        keys: a throwaway keyring.
+        at_ms: the broker time of every event.
         version: which raw schema JSON events are written with; the newest if None.
+
+    Raises:
+        Trouble: (exit 2) there is no such version.
     """
 
     def __init__(
         self, contract: Contract, event: Event, keys: SubkeySource, *, at_ms: int, version: int | None = None
     ) -> None:
-        self._contract = contract
         self._event = event
-        self._keys = keys
-        self._at_ms = at_ms
+        self._schema = _schema(event, version)
         self._program = compile_event(event)
-        self._schema = next((s for s in event.versions if s.version == version), event.versions[-1])
+        self._plans = tuple(_plan(contract, event, view, keys, at_ms) for view in self._program.views)
         self._versions = {schema.fingerprint: schema.version for schema in event.versions}
 
     def try_json(self, number: int, text: bytes) -> Trial:
         """Try an event that is written in JSON (see `plain`)."""
         document = parse(text)
-        value = encode(self._schema, document) if not isinstance(document, Unfit) else document
+        value = document if isinstance(document, Unfit) else encode(self._schema, document)
         if isinstance(value, Unfit):
-            return Trial(number, self._schema.version, (), (), "reading", value.code, value.path)
+            return Trial(number, self._schema.version, (), (), READING, value.code, value.path)
         return self.try_value(number, value)
 
     def try_value(self, number: int, value: bytes) -> Trial:
         """Try a raw Kafka value: Avro single-object encoding."""
         version = self._versions.get(value[2:_HEADER_BYTES])
-        subkeys = [self._subkeys(view) for view in self._program.views]
-        handlers = [None if keys is None else keys[1] for keys in subkeys]
-        result = self._program.minimize(value, handlers)
+        result = self._program.minimize(value, [plan.handler for plan in self._plans])
         if isinstance(result, Fault):
-            return Trial(number, version, self._incoming(version), (), "minimizing", result.code, result.path)
-        outgoing = tuple(
-            self._outgoing(number, view, minimized)
-            for view, minimized in zip(self._program.views, result, strict=True)
-        )
+            return Trial(number, version, self._incoming(version), (), MINIMIZING, result.code, result.path)
+        outgoing = tuple(_outgoing(plan, number, made) for plan, made in zip(self._plans, result, strict=True))
         return Trial(number, version, self._incoming(version), outgoing)
+
+    def _incoming(self, version: int | None) -> tuple[Incoming, ...]:
+        return tuple(
+            Incoming(
+                leaf.path,
+                leaf.class_.value if leaf.class_ else "none",
+                tuple(view.topic for view in self._event.views if any(leaf.is_under(rule.path) for rule in view.rules)),
+            )
+            for leaf in leaves_of(self._event)
+            if version in leaf.versions
+        )
+
+
+def _schema(event: Event, version: int | None) -> RawSchema:
+    found = [schema for schema in event.versions if version in (None, schema.version)]
+    if not found:
+        there = ", ".join(str(schema.version) for schema in event.versions)
+        raise Trouble(
+            f"{event.name} has no version {version}", hint=f"There are versions: {there}.", exit_code=Exit.USAGE
+        )
+    return found[-1]
+
+
+def _plan(contract: Contract, event: Event, view: View, keys: SubkeySource, at_ms: int) -> _Plan:
+    purpose, topic = contract.purposes[view.purpose], contract.topics[view.topic]
+    envelope = Envelope(
+        view,
+        event_source=event.source,
+        ttl_ms=topic.ttl_ms,
+        policy_version=contract.policy_version,
+        purpose_has_handle=purpose.handle is not None,
+    )
+    floored_ms = envelope.floor(at_ms)
+    if purpose.review is None or at_ms >= purpose.review.expires_ms:
+        return _Plan(view, None, None, floored_ms, ())
+    subkeys = keys.subkeys_at(purpose, at_ms)
+    # A view without a handle still wants a handler; the walk never calls it.
+    handler = subkeys.handle_maker(purpose.handle or "device")
+    return _Plan(view, subkeys, handler, floored_ms, tuple(envelope.headers(floored_ms, subkeys.epoch_start_ms)))
+
+
+def _outgoing(plan: _Plan, number: int, made: Minimized | Fault | None) -> Outgoing:
+    if made is None or plan.subkeys is None:
+        return Outgoing(plan.view.topic, "suspended")
+    if isinstance(made, Fault):
+        return Outgoing(plan.view.topic, "quarantined", made.code, made.path)
+    event_id = plan.subkeys.event_ids(event_block(_NO_TOPIC, 0, number - 1)).hex()
+    return Outgoing(
+        topic=plan.view.topic,
+        outcome="out",
+        record=_decoded(plan.view, made.value),
+        key=None if made.key is None else made.key.hex(),
+        headers={name: text.decode("ascii") for name, text in (*plan.headers, ("ce_id", event_id.encode()))},
+        timestamp_ms=plan.timestamp_ms,
+    )
+
+
+def _decoded(view: View, value: bytes) -> dict[str, Any]:
+    """A minimized value for people: handles in hexadecimal, times in RFC 3339."""
+    schema = fastavro.parse_schema(orjson.loads(view.schema))
+    record = fastavro.schemaless_reader(io.BytesIO(value[_HEADER_BYTES:]), schema, None)
+    readable: dict[str, Any] = orjson.loads(orjson.dumps(record, default=_readable, option=orjson.OPT_UTC_Z))
+    return readable
+
+
+def _readable(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

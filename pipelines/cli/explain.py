@@ -1,0 +1,74 @@
+"""`pipelines explain`: the policy in words. Needs the contract alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.cli.options import contract_option, json_option
+from pipelines.contract import load_valid
+from pipelines.explain import EventStory, FieldStory, ViewStory, tell
+
+
+@click.command("explain")
+@click.argument("event")
+@click.argument("field", required=False)
+@contract_option
+@json_option
+def command(event: str, field: str | None, contract_dir: Path, as_json: bool) -> None:
+    """Say what happens to an event type or to one field, and why.
+
+    EVENT is an event type such as vpn.session. FIELD is a path as a policy spells it, such as client.platform; a record
+    stands for all that it holds. For each field: its class, what every view makes of it, in which topic, for which
+    purpose, how long, for whom; or why it never leaves.
+    """
+    today = datetime.now(UTC).date()
+    story = tell(load_valid(contract_dir, as_of=today), event, field, as_of=today)
+    if as_json:
+        click.echo(orjson.dumps(asdict(story), option=orjson.OPT_INDENT_2))
+        return
+    console = Console(highlight=False, markup=False)
+    _print_head(console, story)
+    _print_views(console, story.views)
+    for one in story.fields:
+        _print_field(console, one)
+
+
+def _print_head(console: Console, story: EventStory) -> None:
+    versions = ", ".join(map(str, story.versions))
+    console.print(Text.assemble((story.event, "bold"), f"  (schema versions {versions})"))
+    published = " and ".join(story.producers) or "nobody yet"
+    console.print(f"enters by {story.raw_topic}, kept {story.raw_ttl}, published by {published}\n")
+
+
+def _print_views(console: Console, views: tuple[ViewStory, ...]) -> None:
+    for view in views:
+        console.print(Text.assemble("→ ", (view.topic, "bold cyan")))
+        table = Table.grid(padding=(0, 2))
+        for name, text in (
+            ("    for", f"{view.purpose} ({view.objective}): {view.description}"),
+            ("    kept", view.ttl),
+            ("    read by", ", ".join(view.consumers) or "nobody yet"),
+            ("    carries", f"{view.handle}; times {view.time}"),
+            ("    review", view.review),
+        ):
+            table.add_row(Text(name, "dim"), Text(text))
+        console.print(table)
+    console.print()
+
+
+def _print_field(console: Console, field: FieldStory) -> None:
+    console.print(Text.assemble((field.path, "bold"), (f"  {field.class_} · {field.type}", "dim")))
+    table = Table.grid(padding=(0, 2))
+    for use in field.uses:
+        table.add_row(Text("  →", "green"), Text(use.topic, "cyan"), Text(f"{use.name}: {use.gives}"))
+    if field.unused is not None:
+        table.add_row(Text("  ✗", "red"), Text("never leaves"), Text(field.unused))
+    console.print(table)

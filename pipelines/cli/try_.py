@@ -1,0 +1,135 @@
+"""`pipelines try`: the minimizer on a file of events, with keys that nobody else has. Needs no broker.
+
+Of an event that comes in it prints field names and classes; values are printed of what goes out, and of that alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import click
+import orjson
+from rich.console import Console
+from rich.text import Text
+
+from pipelines.cli.options import contract_option, json_option
+from pipelines.contract import load_valid
+from pipelines.explain import READING, UNFIT_CODES, Bench, Outgoing, Trial, find_event
+from pipelines.keys import throwaway_keyring
+from pipelines.minimize import FAULT_CODES
+from pipelines.trouble import Exit, Trouble
+
+_MOST_BYTES: Final = 16 * 1024 * 1024
+_SINGLE_OBJECT: Final = b"\xc3\x01"
+
+
+def _time(ctx: click.Context, param: click.Parameter, text: str | None) -> int:
+    """Milliseconds since 1970 of an RFC 3339 time or of a number; now if there is none."""
+    if text is None:
+        return time.time_ns() // 1_000_000
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter("write 2026-11-23T10:00:00Z, or milliseconds since 1970", ctx, param) from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+@click.command("try")
+@click.argument("event")
+@click.argument("file", type=click.File("rb"))
+@click.option("--at", "at_ms", callback=_time, metavar="TIME", help="The broker time to assume. Default: now.")
+@click.option("--version", type=int, metavar="N", help="The schema version of JSON events. Default: the newest.")
+@contract_option
+@json_option
+def command(event: str, file: BinaryIO, at_ms: int, version: int | None, contract_dir: Path, as_json: bool) -> None:
+    r"""Minimize events from a file, with a throwaway key and no broker.
+
+    EVENT is an event type such as vpn.session. FILE (- for standard input) holds JSON, one event or one a line, or the
+    bytes of one Kafka value (Avro single-object encoding). In JSON a union is the value itself; bytes are text whose
+    characters are the bytes; times may be RFC 3339.
+
+    Of the event it shows names and classes of fields, never a value; of each view's record it shows everything. The
+    handles match no others: their key ends with this command.
+
+    \b
+    Exit code 1: an event could not be read, or a view of it would be quarantined.
+    """
+    today = datetime.fromtimestamp(at_ms / 1000, UTC).date()
+    contract = load_valid(contract_dir, as_of=today)
+    event_type = find_event(contract, event)
+    bench = Bench(contract, event_type, throwaway_keyring(), at_ms=at_ms, version=version)
+    trials = list(_trials(bench, _read(file)))
+    if as_json:
+        click.echo(orjson.dumps([asdict(trial) for trial in trials], option=orjson.OPT_INDENT_2))
+    else:
+        console = Console(highlight=False, markup=False)
+        for trial in trials:
+            _print(console, event, trial)
+        console.print(Text("Handles and ids are made with a throwaway key: they match no others.", "dim"))
+    if any(trial.code or any(view.code for view in trial.outgoing) for trial in trials):
+        raise click.exceptions.Exit(Exit.FINDINGS)
+
+
+def _read(file: BinaryIO) -> bytes:
+    content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        hint = f"Give it a part of the file, such as: head -n 100 {file.name}"
+        raise Trouble(f"{file.name} has more than 16 MiB", hint=hint, exit_code=Exit.USAGE)
+    if not content.strip():
+        raise Trouble(f"{file.name} is empty", hint="It holds events, one JSON object a line.", exit_code=Exit.USAGE)
+    return content
+
+
+def _trials(bench: Bench, content: bytes) -> Iterator[Trial]:
+    if content.startswith(_SINGLE_OBJECT):
+        yield bench.try_value(1, content)
+        return
+    for number, text in enumerate(_split(content), 1):
+        yield bench.try_json(number, text)
+
+
+def _split(content: bytes) -> Sequence[bytes]:
+    """The events of a file: one a line, unless the first line is only the beginning of one."""
+    lines = [line for line in content.splitlines() if line.strip()]
+    return lines if lines[0].rstrip().endswith(b"}") else [content]
+
+
+def _print(console: Console, event: str, trial: Trial) -> None:
+    version = f" version {trial.version}" if trial.version is not None else ""
+    console.print(Text.assemble((f"event {trial.number}", "bold"), f"  {event}{version}"))
+    if trial.code is not None:
+        words = (UNFIT_CODES if trial.stage == READING else FAULT_CODES).get(trial.code, "")
+        what = "cannot be read" if trial.stage == READING else "goes to quarantine as a whole"
+        console.print(Text.assemble("  ✗ ", (what, "red"), f": {_fault(trial.code, trial.path, words)}"))
+        return
+    used = [field for field in trial.incoming if field.used_by]
+    dropped = [f"{field.path} ({field.class_})" for field in trial.incoming if not field.used_by]
+    console.print(Text.assemble(("  used     ", "dim"), ", ".join(field.path for field in used) or "nothing"))
+    console.print(Text.assemble(("  dropped  ", "dim"), ", ".join(dropped) or "nothing"))
+    for view in trial.outgoing:
+        _print_view(console, view)
+
+
+def _print_view(console: Console, view: Outgoing) -> None:
+    if view.outcome != "out":
+        why = _fault(view.code, view.path, FAULT_CODES.get(view.code, "")) if view.code else "the review does not stand"
+        console.print(Text.assemble("  ✗ ", (view.topic, "bold cyan"), "  ", (view.outcome, "red"), f": {why}"))
+        return
+    console.print(Text.assemble("  → ", (view.topic, "bold cyan")))
+    moment = datetime.fromtimestamp((view.timestamp_ms or 0) / 1000, UTC).isoformat().replace("+00:00", "Z")
+    rows = {"key": view.key or "none", "time": moment, "value": orjson.dumps(view.record).decode()}
+    for name, text in rows.items():
+        console.print(Text.assemble((f"      {name:<18}", "dim"), text))
+    for name, text in (view.headers or {}).items():
+        console.print(Text.assemble((f"      {name:<18}", "dim"), text))
+
+
+def _fault(code: str, path: str | None, words: str) -> str:
+    return f"{code}{f' at {path}' if path else ''}{f' ({words})' if words else ''}"
