@@ -1,0 +1,6 @@
+"""Minimizing: raw events in, reduced views out. Pure: no I/O, no clock, no randomness."""
+
+from pipelines.minimize.faults import FAULT_CODES, Fault
+from pipelines.minimize.program import EventProgram, Handler, Minimized, compile_event
+
+__all__ = ["FAULT_CODES", "EventProgram", "Fault", "Handler", "Minimized", "compile_event"]

@@ -1,0 +1,136 @@
+"""Programs: an event type's policy, compiled against every version of its raw schema. One walk makes all its views.
+
+    event bytes ── fingerprint ──> writer version ── walk ──> parts ──> one value a view
+
+Fails closed: what has no value, is no single object, or was written by an unknown schema is a structural fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipelines.contract.actions import Handle, Keep
+from pipelines.contract.avro import Array, AvroType, Nullable, Record
+from pipelines.contract.model import Event, OutputArray, View
+from pipelines.minimize.actions import Use
+from pipelines.minimize.compile import ITEMS, Want, hops_of, steps_of
+from pipelines.minimize.faults import NO_VALUE, NOT_SINGLE_OBJECT, TRAILING_BYTES, UNKNOWN_SCHEMA, Fault, Malformed
+from pipelines.minimize.walk import State, Step, walk_steps
+from pipelines.minimize.wire import HEADER_SIZE, MAGIC
+
+Handler = Callable[[bytes], bytes]
+
+
+@dataclass(slots=True)
+class Minimized:
+    """A minimized event: its single-object `value`, and the handle as `key` (None without one). Treat as frozen."""
+
+    value: bytes
+    key: bytes | None
+
+
+Outcome = Minimized | Fault | None
+
+
+@dataclass(slots=True)
+class Frame:
+    """Where a view's parts lie: `low` … `high`, the header first. `handle` is the handle's part, or -1."""
+
+    low: int
+    high: int
+    handle: int = -1
+    branch: bytes = b""
+
+
+class EventProgram:
+    """All views of one event type. `views` are in the order of the results of `minimize`."""
+
+    def __init__(
+        self, views: tuple[View, ...], frames: list[Frame], blank: list[bytes], versions: dict[bytes, list[Step]]
+    ) -> None:
+        self.views = views
+        self._frames = frames
+        self._blank = blank
+        self._versions = versions
+
+    def minimize(self, value: bytes | None, handlers: Sequence[Handler | None]) -> Fault | list[Outcome]:
+        """Minimize one event.
+
+        Args:
+            value: a raw record's value.
+            handlers: for each view, what makes a handle (16 bytes) of an identifier; None leaves the view out. A view
+                without a handle never calls it.
+
+        Returns:
+            A structural fault; or for each view its minimized event, its bound fault, or None when it was left out.
+        """
+        if value is None:
+            return Fault(NO_VALUE, "")
+        steps = self._versions.get(value[:HEADER_SIZE])
+        if steps is None:
+            return Fault(UNKNOWN_SCHEMA if value[:2] == MAGIC and len(value) >= HEADER_SIZE else NOT_SINGLE_OBJECT, "")
+        parts = self._blank[:]
+        state = State(len(value), len(self._frames))
+        try:
+            pos = walk_steps(steps, value, HEADER_SIZE, parts, state)
+        except Malformed as malformed:
+            return Fault(malformed.code, malformed.path)
+        if pos != state.end:
+            return Fault(TRAILING_BYTES, "")
+        outcomes: list[Outcome] = []
+        view = -1
+        for frame in self._frames:
+            view += 1
+            handler = handlers[view]
+            if handler is None:
+                outcomes.append(None)
+                continue
+            fault = state.faults[view]
+            if fault is not None:
+                outcomes.append(fault)
+                continue
+            key: bytes | None = None
+            identifier = state.identifiers[view]
+            if identifier is not None:
+                key = handler(identifier)
+                parts[frame.handle] = frame.branch + key
+            outcomes.append(Minimized(b"".join(parts[frame.low : frame.high]), key))
+        return outcomes
+
+
+def compile_event(event: Event) -> EventProgram:
+    """Compile an event type of a valid contract.
+
+    Raises:
+        ValueError: the event's policy does not fit its schemas, which a valid contract's always does.
+    """
+    wants: list[Want] = []
+    blank: list[bytes] = []
+    frames: list[Frame] = []
+    for number, view in enumerate(event.views):
+        frame = Frame(len(blank), 0)
+        blank.append(MAGIC + view.fingerprint)
+        for output in view.output:
+            if isinstance(output, OutputArray):
+                use = Use(number, len(blank), Keep(), _array_type(output))
+                wants.append(Want(hops_of(output.source)[:-1], use, output))
+            else:
+                use = Use(number, len(blank), output.rule.action, output.type)
+                wants.append(Want(hops_of(output.rule.path), use))
+                if isinstance(use.action, Handle):
+                    if frame.handle >= 0:
+                        raise ValueError(f"{view.topic}: more than one handle for one record")
+                    frame.handle, frame.branch = use.slot, use.branch
+            if ITEMS in wants[-1].hops:
+                raise ValueError(f"{view.topic}: {output.name} is in an array's items, but not in an array")
+            blank.append(use.blank)
+        frame.high = len(blank)
+        frames.append(frame)
+    versions = {MAGIC + version.fingerprint: steps_of(version.record, wants, "") for version in event.versions}
+    return EventProgram(event.views, frames, blank, versions)
+
+
+def _array_type(output: OutputArray) -> AvroType:
+    array = Array(Record(output.item_name, ()))
+    return Nullable(array) if output.nullable else array

@@ -1,0 +1,302 @@
+"""The reference: what minimizing means, said as plainly as possible. Slow; for tests and for checking the walk.
+
+    bytes -> fastavro -> dict -> actions -> dict -> fastavro -> bytes
+
+It shares no code with the walk, and never sees what the walk rejects as malformed: fastavro forgives too much (and on
+hostile input takes all memory). Strings are read as bytes and maps as arrays of (key, value) records: the wire form is
+the same, bad text in a dropped field does no harm, and neither the order nor a repeated key is lost.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import fastavro
+import re2
+
+from pipelines.contract.actions import (
+    Action,
+    Bucket,
+    Count,
+    CountWhere,
+    Handle,
+    Keep,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    Truncate,
+    Within,
+)  # fmt: skip
+from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Nullable, Primitive, Record, not_null
+from pipelines.contract.model import Event, OutputArray, OutputField, View
+from pipelines.contract.path import Path, Step
+from pipelines.minimize.faults import Fault
+from pipelines.minimize.program import Handler, Minimized
+
+_UNITS_PER_DAY: Final = {
+    "date": 1,
+    "timestamp-millis": 86_400_000,
+    "timestamp-micros": 86_400_000_000,
+    "timestamp-nanos": 86_400_000_000_000,
+}
+_YEAR_1: Final = -719_162  # days since 1970
+_YEAR_10000: Final = 2_932_897
+_MS_PER_DAY: Final = 86_400_000
+
+
+class _OutOfBound(Exception):  # noqa: N818 - a value's fate, told as a Fault
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A value, its type, and what the raw schema says of the array or map that it is."""
+
+    value: Any
+    type: AvroType
+    max_items: int | None = None
+
+
+def minimize_event(event: Event, value: bytes, handlers: Sequence[Handler | None]) -> list[Minimized | Fault | None]:
+    """Minimize an event that is known to be well-formed, as `EventProgram.minimize` does.
+
+    A view with several bound faults names any one of them; `bound_faults` names all.
+    """
+    results: list[Minimized | Fault | None] = []
+    for view, handler in zip(event.views, handlers, strict=True):
+        if handler is None:
+            results.append(None)
+            continue
+        reduced, key, faults = _reduce(event, view, value, handler)
+        results.append(faults[0] if faults else Minimized(_encode(view, reduced), key))
+    return results
+
+
+def bound_faults(event: Event, view: View, value: bytes) -> list[Fault]:
+    """Everything for which a view would refuse an event."""
+    return _reduce(event, view, value, lambda identifier: identifier[:16])[2]
+
+
+def decode(event: Event, value: bytes) -> dict[str, Any]:
+    """A well-formed event's fields: strings as bytes, maps as lists of {key, value}, logical types as their numbers."""
+    version = next(version for version in event.versions if version.fingerprint == value[2:10])
+    datum = fastavro.schemaless_reader(io.BytesIO(value[10:]), _reader_schema(version.record), None)
+    assert isinstance(datum, dict)  # noqa: S101 - the schema is a record
+    return datum
+
+
+def _reduce(event: Event, view: View, value: bytes, handler: Handler) -> tuple[dict[str, Any], bytes | None, list[Fault]]:
+    version = next(version for version in event.versions if version.fingerprint == value[2:10])
+    root = _Found(decode(event, value), version.record)
+    faults: list[Fault] = []
+    keys: list[bytes] = []
+
+    def make_key(identifier: bytes) -> bytes:
+        keys.append(handler(identifier))
+        return keys[-1]
+
+    reduced = {}
+    for output in view.output:
+        if isinstance(output, OutputArray):
+            reduced[output.name] = _array(root, output, faults, make_key)
+        else:
+            reduced[output.name] = _field(root, output, output.rule.path.steps, faults, make_key)
+    return reduced, keys[0] if keys and not faults else None, faults
+
+
+def _encode(view: View, reduced: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, _writer_schema(view.schema), reduced)
+    return b"\xc3\x01" + view.fingerprint + out.getvalue()
+
+
+def _array(root: _Found, output: OutputArray, faults: list[Fault], handler: Handler) -> list[dict[str, Any]] | None:
+    steps = output.source.steps
+    array = _find(root, (*steps[:-1], Step(steps[-1].field)))
+    if array is None:
+        return None
+    if len(array.value) > output.max_items:
+        faults.append(Fault("too_many_items", _spelled(Path(steps))[: -len("[]")]))
+        return None
+    kind = not_null(array.type)
+    assert isinstance(kind, Array)  # noqa: S101 - a path with [] goes into an array
+    items = []
+    for item in array.value:
+        found = _Found(item, kind.items)
+        items.append(
+            {
+                field.name: _field(found, field, field.rule.path.steps[len(steps) :], faults, handler)
+                for field in output.fields
+            }
+        )
+    return items
+
+
+def _field(found: _Found, field: OutputField, steps: Sequence[Step], faults: list[Fault], handler: Handler) -> Any:
+    there = _find(found, steps)
+    action = field.rule.action
+    if isinstance(action, Present):
+        return there is not None
+    if there is None:
+        return None
+    try:
+        return _act(action, there, handler)
+    except _OutOfBound as out_of_bound:
+        faults.append(Fault(out_of_bound.code, _spelled(field.rule.path)))
+        return None
+
+
+def _find(found: _Found, steps: Sequence[Step]) -> _Found | None:
+    """What a path leads to; None where there is null, no such key, or no such field in this version."""
+    for step in steps:
+        if found.value is None:
+            return None
+        record = not_null(found.type)
+        assert isinstance(record, Record)  # noqa: S101 - a step starts at a record
+        field = record.field(step.field)
+        if field is None:
+            return None
+        found = _Found(found.value[step.field], field.type, field.max_items)
+        if step.key is not None:
+            if found.value is None:
+                return None
+            kind = not_null(found.type)
+            assert isinstance(kind, Map)  # noqa: S101 - a path with {} goes into a map
+            values = [entry["value"] for entry in found.value if entry["key"].lower() == step.key.encode()]
+            if not values:
+                return None
+            found = _Found(values[0], kind.values)
+    return None if found.value is None else found
+
+
+def _act(action: Action, found: _Found, handler: Handler) -> Any:  # noqa: C901 - one return an action
+    value, kind = found.value, not_null(found.type)
+    text = value.decode() if isinstance(value, bytes) and kind == Primitive("string", getattr(kind, "logical", None)) else value
+    match action:
+        case Keep():
+            return value
+        case Within(low=low, high=high):
+            return _bounded(value if low <= value <= high else None, "out_of_range")
+        case Bucket(edges=edges):
+            number = value
+            scale = 0
+            if isinstance(value, bytes):
+                number = int.from_bytes(value, "big", signed=True)
+                assert isinstance(kind, Primitive | Fixed)  # noqa: S101 - bytes and fixed
+                scale = kind.scale
+            below = [edge for edge in edges if not math.isnan(number) and edge * 10**scale <= number]
+            return _bounded(max(below, default=None), "out_of_range")
+        case Truncate(step_ms=step_ms):
+            assert isinstance(kind, Primitive)  # noqa: S101 - times are int or long
+            return _floored(value, step_ms, _UNITS_PER_DAY[str(kind.logical)])
+        case OneOf(values=values, otherwise=otherwise):
+            return _bounded(text if text in values else otherwise, "not_listed")
+        case Matches(pattern=pattern, max_length=most):
+            accepted = len(text) <= most and re2.fullmatch(pattern, text)
+            return _bounded(text if accepted else None, "not_listed")
+        case MapTo(pairs=pairs, otherwise=otherwise):
+            given = [result for key, result in pairs if key == text]
+            return _bounded(given[0] if given else otherwise, "not_listed")
+        case Count():
+            if found.max_items is not None and len(value) > found.max_items:
+                raise _OutOfBound("too_many_items")
+            return _coarse(len(value))
+        case CountWhere(field=name, values=values):
+            if found.max_items is not None and len(value) > found.max_items:
+                raise _OutOfBound("too_many_items")
+            return _coarse(sum(_value_at(item, name) in values for item in _items(found)))
+        case Handle():
+            if not 1 <= len(value) <= 256:  # noqa: PLR2004 - the longest identifier
+                raise _OutOfBound("identifier_size")
+            return handler(value)
+        case Present():
+            return True
+
+
+def _items(found: _Found) -> list[_Found]:
+    kind = not_null(found.type)
+    assert isinstance(kind, Array)  # noqa: S101 - count_where is for arrays
+    return [_Found(item, kind.items) for item in found.value]
+
+
+def _value_at(item: _Found, name: str) -> Any:
+    there = _find(item, (Step(name),))
+    if there is None:
+        return None
+    return there.value.decode() if isinstance(there.value, bytes) else there.value
+
+
+def _bounded(value: Any, code: str) -> Any:
+    if value is None:
+        raise _OutOfBound(code)
+    return value
+
+
+def _floored(value: int, step_ms: int, units_per_day: int) -> int:
+    step = step_ms * units_per_day // _MS_PER_DAY
+    floored = value - value % step
+    if floored < _YEAR_1 * units_per_day or value >= _YEAR_10000 * units_per_day:
+        raise _OutOfBound("out_of_range")
+    return floored
+
+
+def _coarse(count: int) -> int:
+    return max(step for step in (0, 1, 2, 4, 8, 16, 32, 64) if step <= count)
+
+
+def _spelled(path: Path) -> str:
+    """A path as the schema spells it: a map's key is not told."""
+    return ".".join(step.field + ("[]" if step.items else "" if step.key is None else "{}") for step in path.steps)
+
+
+@lru_cache(maxsize=512)
+def _writer_schema(schema: str) -> Any:
+    return fastavro.parse_schema(json.loads(schema))
+
+
+@lru_cache(maxsize=512)
+def _reader_schema(record: Record) -> Any:
+    count = 0
+
+    def name() -> str:
+        nonlocal count
+        count += 1
+        return f"t{count}"
+
+    return fastavro.parse_schema(_plain(record, name))
+
+
+def _plain(avro_type: AvroType, name: Callable[[], str]) -> Any:
+    """A type with the same wire form, of which fastavro gives everything away as it is."""
+    match avro_type:
+        case Primitive(name="string"):
+            return "bytes"
+        case Primitive(name=primitive):
+            return primitive
+        case Enum(symbols=symbols):
+            return {"type": "enum", "name": name(), "symbols": list(symbols)}
+        case Fixed(size=size):
+            return {"type": "fixed", "name": name(), "size": size}
+        case Array(items=items):
+            return {"type": "array", "items": _plain(items, name)}
+        case Map(values=values):
+            fields = [{"name": "key", "type": "bytes"}, {"name": "value", "type": _plain(values, name)}]
+            return {"type": "array", "items": {"type": "record", "name": name(), "fields": fields}}
+        case Nullable(inner=inner, null_index=null_index):
+            branches = [_plain(inner, name), "null"]
+            return branches[::-1] if null_index == 0 else branches
+        case Record(fields=fields_):
+            return {
+                "type": "record",
+                "name": name(),
+                "fields": [{"name": field.name, "type": _plain(field.type, name)} for field in fields_],
+            }
