@@ -48,6 +48,8 @@ def leaf_maker(leaf: Leaf, name: str, class_: FieldClass, limits: Limits, slot: 
             return lambda draw, _: _marked(draw, size)
         case Primitive(_, logical) if logical is not None:
             return _time(logical)
+        case _ if name.endswith("port") and limits.droppable:
+            return lambda draw, _: 1_024 + int(draw.random() * 64_000)
         case _:
             return number_maker(leaf, limits)
 
@@ -80,9 +82,7 @@ def _identifier(leaf: Primitive | Fixed, class_: FieldClass, limits: Limits, slo
 
     match leaf:
         case Primitive("string") if main:
-            return lambda draw, given: (
-                None if given is None else draw.device.id if of_device else draw.device.account_id
-            )
+            return lambda draw, _: draw.device.id if of_device else draw.device.account_id
         case Primitive("string"):
             return lambda draw, _: f"synthetic-{canaries.text(standing(draw))}"
         case Fixed(_, 16) if main:
@@ -111,7 +111,7 @@ def _text(name: str, limits: Limits) -> Maker:
     def make(draw: Draw, given: object) -> object:
         if not binding and draw.random() < _UNKNOWN_WORD:
             return f"synthetic {draw.canary()} word"
-        return given if given in known else words[int(draw.random() * len(words))]
+        return given if isinstance(given, str) and given in known else words[int(draw.random() * len(words))]
 
     return make
 
@@ -120,7 +120,9 @@ def _symbol(symbols: tuple[str, ...], limits: Limits) -> Maker:
     allowed = limits.allowed
     usable = symbols if allowed is None else tuple(symbol for symbol in symbols if symbol in allowed)
     known = frozenset(usable)
-    return lambda draw, given: given if given in known else usable[int(draw.random() * len(usable))]
+    return lambda draw, given: (
+        given if isinstance(given, str) and given in known else usable[int(draw.random() * len(usable))]
+    )
 
 
 _PER_MS: Final = {"timestamp-micros": 1_000, "timestamp-nanos": 1_000_000, "local-timestamp-micros": 1_000}
