@@ -67,7 +67,7 @@ class Envelope:
 
     def _make(self, key: tuple[int, int]) -> Headers:
         floored_ms, epoch_start_ms = key
-        if floored_ms != self.floor(floored_ms):
+        if floored_ms % self._step_ms:
             raise ValueError("headers are made of a floored time only")
         headers = list(self._constant)
         if self._has_handle:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.contract.model import DAY_MS, HOUR_MS, Purpose
 from pipelines.keys import Keyring, LocalKeyEncryption, RootId, extend, making
+from pipelines.keys.epochs import epoch_starts
 from pipelines.keys.keyring import read_roots
 from pipelines.trouble import Exit, Trouble
 
@@ -133,7 +134,7 @@ def test_roots_pile_up_to_what_a_keyring_holds_and_no_further(
 
 @given(st.integers(-(2**70), 2**70), st.integers(0, 2**70), st.integers(1, 2**40))
 def test_the_length_of_a_span_is_counted_even_where_len_gives_up(first: int, more: int, rotate: int) -> None:
-    starts = making.epoch_starts(first, first + more, rotate)
+    starts = epoch_starts(first, first + more, rotate)
     assert making._count(starts) == (starts[-1] - starts[0]) // rotate + 1
 
 

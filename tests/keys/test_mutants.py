@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.contract.model import DAY_MS, Purpose
-from pipelines.keys import Keyring, LocalKeyEncryption, Subkeys, SubkeySource, extend, making
+from pipelines.keys import Keyring, LocalKeyEncryption, Subkeys, SubkeySource, extend
 from pipelines.keys import subkeys as subkeys_module
 
 MakePurpose = Callable[..., Purpose]
@@ -35,7 +35,7 @@ def test_without_a_fault_the_check_passes(fresh_keyring: MakeKeyring, check_root
 def test_one_root_made_for_two_purposes_is_caught(
     fresh_keyring: MakeKeyring, check_roots_are_apart: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making.secrets, "token_bytes", bytes)
+    monkeypatch.setattr("pipelines.keys.making.secrets.token_bytes", bytes)
     with pytest.raises(AssertionError):
         check_roots_are_apart(fresh_keyring())
 

@@ -110,7 +110,7 @@ def test_a_write_that_fails_leaves_the_old_file_whole_and_no_half_one(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(*{"fsync": (secretfile.os, "fsync", fail), "rename": (Path, "replace", fail)}[step])
+        patch.setattr(*{"fsync": (os, "fsync", fail), "rename": (Path, "replace", fail)}[step])
         with pytest.raises(Trouble, match="No space left") as trouble:
             secretfile.replace(path, b"new content", what="keyring")
     assert "new content" not in str(trouble.value)
@@ -132,7 +132,7 @@ def test_the_content_is_on_disk_before_it_takes_the_files_place_and_the_folder_a
         seen.append("rename")
         return replace(self, target)
 
-    monkeypatch.setattr(secretfile.os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(Path, "replace", watched_replace)
     secretfile.replace(tmp_path / "secret", SECRET, what="keyring")
     assert seen == ["file", "rename", "folder"]
