@@ -94,6 +94,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: no noise at exit
         sys.exit(_BROKEN_PIPE)
+    except ImportError as missing:
+        click.echo(f"pipelines: {missing}\n  Install the locked packages again: make setup", err=True)
+        sys.exit(Exit.UNAVAILABLE)
     except Exception as fault:  # noqa: BLE001 - nothing may reach Python's own traceback, which prints messages
         click.echo(_without_message(fault), err=True)
         sys.exit(_FAULT)

@@ -1,0 +1,69 @@
+"""`pipelines doctor`: what is here, what is missing, and the way out."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.cli.connect import connect
+from pipelines.cli.options import contract_option, json_option, kafka_options, key_options
+from pipelines.doctor import Observation, Situation, State, look_at_installation, look_at_surroundings
+from pipelines.keys import open_keyring
+from pipelines.trouble import Exit
+
+_STYLE: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
+
+
+@click.command("doctor")
+@contract_option
+@key_options
+@kafka_options
+@json_option
+def command(
+    contract_dir: Path,
+    keyring_file: Path | None,
+    kek_file: Path | None,
+    bootstrap: str | None,
+    kafka_properties: Path | None,
+    as_json: bool,
+) -> None:
+    """Look at this installation and say what is missing.
+
+    Python and packages, whether the walk is compiled, Java and jars for the embedded broker, the clock, the contract,
+    the keyring and how far it reaches, and whether Kafka answers. Changes nothing. Exit code 3 when a part fails; a
+    warning is for what only some commands want.
+    """
+    situation = Situation(
+        contract_dir=contract_dir,
+        now_ms=time.time_ns() // 1_000_000,
+        kafka=lambda: connect(bootstrap, kafka_properties),
+        kafka_is_named=bool(bootstrap or kafka_properties),
+        keyring=lambda: open_keyring(keyring_file, kek_file),
+        keyring_is_named=bool(keyring_file or kek_file),
+    )
+    observations = [*look_at_installation(os.environ), *look_at_surroundings(situation)]
+    if as_json:
+        click.echo(orjson.dumps([asdict(one) for one in observations], option=orjson.OPT_INDENT_2))
+    else:
+        _print(observations)
+    if any(one.state is State.FAIL for one in observations):
+        raise click.exceptions.Exit(Exit.UNAVAILABLE)
+
+
+def _print(observations: list[Observation]) -> None:
+    table = Table.grid(padding=(0, 2))
+    for one in observations:
+        found = Text(one.found)
+        if one.remedy:
+            found.append(f"\n→ {one.remedy}", _STYLE[one.state])
+        table.add_row(Text(one.state, _STYLE[one.state]), Text(one.part, "bold"), found)
+    Console(highlight=False).print(table)
