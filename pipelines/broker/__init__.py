@@ -22,6 +22,7 @@ from confluent_kafka.admin import AdminClient
 from pipelines.broker.admin import Admin, At, Committed, NewTopic, Offset, Partition, TopicInfo
 from pipelines.broker.cluster import Cluster
 from pipelines.broker.embedded import EmbeddedKafka, find_running
+from pipelines.broker.reading import records
 from pipelines.broker.unreachable import error_of, unreachable
 
 __all__ = [
@@ -48,5 +49,6 @@ __all__ = [
     "TopicPartition",
     "error_of",
     "find_running",
+    "records",
     "unreachable",
 ]
