@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,10 +92,7 @@ def init(ahead_ms: int, contract_dir: Path, keyring_file: Path | None, kek_file:
 @contract_option
 @key_options
 @json_option
-@click.pass_context
-def status(
-    ctx: click.Context, contract_dir: Path, keyring_file: Path | None, kek_file: Path | None, as_json: bool
-) -> None:
+def status(contract_dir: Path, keyring_file: Path | None, kek_file: Path | None, as_json: bool) -> None:
     """Show every purpose's rotation, present epoch, roots and runway. Exit code 3 if one has no root for now."""
     now_ms = _now_ms()
     contract = _contract(contract_dir)
@@ -111,9 +109,9 @@ def status(
     states = {row["state"] for row in rows}
     if "missing" in states:
         click.echo("A purpose has no root for now: its workers stop. Run `pipelines keys init`.", err=True)
-    elif "short" in states:
+        sys.exit(Exit.UNAVAILABLE)
+    if "short" in states:
         click.echo(f"A runway is below {span_text(SHORT_MS)}. Run `pipelines keys init`.", err=True)
-    ctx.exit(Exit.UNAVAILABLE if "missing" in states else Exit.DONE)
 
 
 def span_text(span_ms: int) -> str:

@@ -1,0 +1,286 @@
+"""`pipelines keys`, from the arguments to the exit code. The contract is a value: loading one has its own tests."""
+
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+import pytest
+
+from pipelines.cli import keys as keys_command
+from pipelines.cli import main
+from pipelines.contract.findings import Position
+from pipelines.contract.model import DAY_MS, HOUR_MS, Contract, Purpose, QuarantineTopic, RawTopic
+from pipelines.keys import Keyring, LocalKeyEncryption
+
+NOW_MS = 1_793_016_000_000  # noon
+PLACE = Position("topics.yaml")
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Pipelines = Callable[..., Ended]
+
+
+def _purpose(name: str, rotate_ms: int) -> Purpose:
+    return Purpose(name, "", "security", "", "", "", "device", rotate_ms, 24, None, PLACE)
+
+
+def _contract(purposes: Sequence[Purpose]) -> Contract:
+    raw = RawTopic("raw.vpn.session", "vpn.session", 2 * DAY_MS, 1, (), PLACE)
+    return Contract(
+        events={},
+        purposes={purpose.name: purpose for purpose in purposes},
+        topics={},
+        raw_topics={raw.name: raw},
+        quarantine=QuarantineTopic("quarantine", DAY_MS, 1, (), PLACE),
+        digest=bytes(32),
+    )
+
+
+@pytest.fixture
+def purposes(monkeypatch: pytest.MonkeyPatch) -> list[Purpose]:
+    """The contract's purposes; a test may change them."""
+    purposes = [_purpose("security-enforcement", DAY_MS), _purpose("support", 7 * DAY_MS)]
+
+    def load_valid(folder: Path, *, as_of: date) -> Contract:
+        assert folder.is_dir()
+        assert isinstance(as_of, date)
+        return _contract(purposes)
+
+    monkeypatch.setattr(keys_command, "load_valid", load_valid)
+    return purposes
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The present in ms; a test may change it."""
+    now = [NOW_MS]
+    monkeypatch.setattr(keys_command, "_now_ms", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    purposes: list[Purpose],
+    clock: list[int],
+) -> Pipelines:
+    """Runs `pipelines keys …` in an empty folder, at noon."""
+    assert purposes
+    assert clock
+    monkeypatch.chdir(tmp_path)
+    for name in ("PIPELINES_KEYRING", "PIPELINES_KEK_FILE", "PIPELINES_CONTRACT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def pipelines(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["pipelines", "keys", *arguments])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        assert isinstance(code, int)
+        return Ended(code, *capsys.readouterr())
+
+    return pipelines
+
+
+def test_init_makes_both_files_for_their_owner_alone_and_says_how_far_they_reach(run: Pipelines) -> None:
+    ended = run("init")
+    assert ended.code == 0
+    assert "Made a key-encryption key. Back it up" in ended.out
+    # Two days back and thirty ahead: 33 days, and 5 weeks that begin on Thursdays.
+    assert "38 roots made, 0 were there" in ended.out
+    assert "at least 30 d 12 h" in ended.out
+    for path in (Path(".pipelines/kek"), Path(".pipelines/keyring.json")):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_init_reaches_back_as_far_as_raw_events_live(run: Pipelines, purposes: list[Purpose]) -> None:
+    run("init", "--ahead", "1d")
+    keyring = Keyring.open(Path(".pipelines/keyring.json"), LocalKeyEncryption.open(Path(".pipelines/kek")))
+    for purpose in purposes:
+        assert keyring.subkeys_at(purpose, NOW_MS - 2 * DAY_MS).purpose == purpose.name
+        assert keyring.subkeys_at(purpose, NOW_MS + DAY_MS).purpose == purpose.name
+
+
+def test_init_again_changes_nothing_and_says_so(run: Pipelines) -> None:
+    run("init")
+    before = [path.read_bytes() for path in (Path(".pipelines/kek"), Path(".pipelines/keyring.json"))]
+    ended = run("init")
+    assert ended.code == 0
+    assert "0 roots made, 38 were there" in ended.out
+    assert "key-encryption key" not in ended.out
+    assert [path.read_bytes() for path in (Path(".pipelines/kek"), Path(".pipelines/keyring.json"))] == before
+
+
+def test_init_later_adds_what_has_become_due(run: Pipelines, clock: list[int]) -> None:
+    run("init")
+    clock[0] += DAY_MS
+    assert "2 roots made, 37 were there" in run("init").out  # a day, and a week that begins
+
+
+def test_init_speaks_json(run: Pipelines) -> None:
+    said = orjson.loads(run("init", "--json", "--ahead", "2d").out)
+    assert said["kek_made"] is True
+    assert said["made"] == 5 + 1
+    assert said["kept"] == 0
+    assert [row["purpose"] for row in said["purposes"]] == ["security-enforcement", "support"]
+    assert said["purposes"][0]["runway_ms"] == 2 * DAY_MS + 12 * HOUR_MS
+
+
+@pytest.mark.parametrize("by_environment", [False, True])
+def test_init_never_makes_a_key_encryption_key_where_a_named_one_should_be(
+    run: Pipelines, monkeypatch: pytest.MonkeyPatch, *, by_environment: bool
+) -> None:
+    if by_environment:
+        monkeypatch.setenv("PIPELINES_KEK_FILE", "secrets/kek")
+    ended = run("init", *(() if by_environment else ("--kek-file", "secrets/kek")))
+    assert ended.code == 3
+    assert "secrets/kek, is not there" in ended.err
+    assert "Mount it" in ended.err
+    assert not Path("secrets").exists()
+    assert not Path(".pipelines").exists()
+
+
+def test_init_uses_named_files_that_are_there(run: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
+    LocalKeyEncryption.create(Path("secrets/kek"))
+    monkeypatch.setenv("PIPELINES_KEYRING", "ring/keyring.json")
+    ended = run("init", "--kek-file", "secrets/kek")
+    assert ended.code == 0
+    assert "ring/keyring.json: 38 roots made" in ended.out
+    assert not Path(".pipelines").exists()
+    assert run("status", "--kek-file", "secrets/kek").code == 0
+
+
+def test_init_makes_no_new_key_beside_a_keyring_that_has_lost_its_own(run: Pipelines) -> None:
+    run("init")
+    Path(".pipelines/kek").unlink()
+    before = Path(".pipelines/keyring.json").read_bytes()
+    ended = run("init")
+    assert ended.code == 4
+    assert "Restore the key from your backup" in ended.err
+    assert not Path(".pipelines/kek").exists()
+    assert Path(".pipelines/keyring.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("span", ["", "30", "d", "-1d", "1.5d", "30 d", "1w", "9999999d", "٣d"])
+def test_a_span_that_is_none_is_misuse(run: Pipelines, span: str) -> None:
+    ended = run("init", f"--ahead={span}")
+    assert ended.code == 2
+    assert "30d" in ended.err
+    assert not Path(".pipelines").exists()
+
+
+def test_a_span_beyond_all_measure_is_misuse(run: Pipelines) -> None:
+    ended = run("init", "--ahead", "999999d")
+    assert ended.code == 2
+    assert "more than" in ended.err
+
+
+def test_status_shows_every_purpose_with_its_epoch_and_runway(run: Pipelines) -> None:
+    run("init")
+    ended = run("status")
+    assert ended.code == 0
+    assert ended.err == ""
+    assert "2026-10-26T00:00:00Z" in ended.out
+    assert "30 d 12 h" in ended.out
+    assert "7 d" in ended.out
+
+
+def test_status_warns_when_a_runway_is_short(run: Pipelines, clock: list[int]) -> None:
+    run("init")
+    clock[0] += 24 * DAY_MS
+    ended = run("status")
+    assert ended.code == 0
+    assert "A runway is below 7 d" in ended.err
+    assert "short" in ended.out
+
+
+def test_status_ends_with_3_when_a_purpose_has_no_root_for_now(run: Pipelines, purposes: list[Purpose]) -> None:
+    run("init")
+    purposes.append(_purpose("threat-detection", DAY_MS))
+    ended = run("status", "--json")
+    assert ended.code == 3
+    assert "pipelines keys init" in ended.err
+    states = {row["purpose"]: row["state"] for row in orjson.loads(ended.out)["purposes"]}
+    assert states == {"security-enforcement": "ok", "support": "ok", "threat-detection": "missing"}
+
+
+def test_status_tells_of_roots_that_nobody_uses_any_more(run: Pipelines, purposes: list[Purpose]) -> None:
+    run("init")
+    purposes.pop()
+    assert orjson.loads(run("status", "--json").out)["other_roots"] == 5
+    assert "5 more roots" in run("status").out
+
+
+def test_status_without_keys_says_what_to_do(run: Pipelines) -> None:
+    ended = run("status")
+    assert ended.code == 3
+    assert "keys init" in ended.err
+
+
+def test_status_finds_a_root_that_will_not_unwrap_before_its_epoch_comes(
+    run: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("init")
+    opened = LocalKeyEncryption.unwrap
+    monkeypatch.setattr(LocalKeyEncryption, "unwrap", lambda kek, wrapped: (opened(kek, wrapped) or b"")[:31])
+    assert run("status").code == 4
+
+
+@pytest.mark.parametrize("name", ["kek", "keyring.json"])
+@pytest.mark.parametrize("command", ["init", "status"])
+def test_a_file_that_others_may_read_is_refused_with_the_command_that_mends_it(
+    run: Pipelines, name: str, command: str
+) -> None:
+    run("init")
+    Path(".pipelines", name).chmod(0o644)
+    ended = run(command)
+    assert ended.code == 4
+    assert f"chmod 600 .pipelines/{name}" in ended.err
+
+
+def test_no_command_prints_a_key(run: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
+    roots: list[bytes] = []
+    wrap = LocalKeyEncryption.wrap
+
+    def watched(kek: LocalKeyEncryption, key: bytes) -> bytes:
+        roots.append(key)
+        return wrap(kek, key)
+
+    monkeypatch.setattr(LocalKeyEncryption, "wrap", watched)
+    said = [run("init"), run("init", "--json"), run("status"), run("status", "--json")]
+    Path(".pipelines/keyring.json").write_bytes(Path(".pipelines/keyring.json").read_bytes()[:-9])
+    said.append(run("status"))
+    told = "".join(ended.out + ended.err for ended in said)
+    assert roots
+    for key in (*roots, Path(".pipelines/kek").read_bytes()):
+        assert key.hex() not in told
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (0, "0 min"),
+        (59_999, "0 min"),
+        (60_000, "1 min"),
+        (3_600_000, "1 h"),
+        (5 * HOUR_MS + 720_000, "5 h 12 min"),
+        (DAY_MS, "1 d"),
+        (30 * DAY_MS + 4 * HOUR_MS + 60_000, "30 d 4 h"),
+    ],
+)
+def test_spans_are_told_for_people(span: int, text: str) -> None:
+    assert keys_command.span_text(span) == text
