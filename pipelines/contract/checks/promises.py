@@ -1,0 +1,65 @@
+"""Checks of TTLs: each is a promise that a broker's clockwork can keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pipelines import retention
+from pipelines.contract.checks.check import Check
+from pipelines.contract.draft import Draft
+from pipelines.contract.model import HOUR_MS, QuarantineTopic, RawTopic
+from pipelines.contract.report import Mistake
+from pipelines.contract.section import spelled
+from pipelines.contract.topics import MAX_RAW_TTL_MS, with_late
+
+_TIMES: Final = retention.BrokerTimes()
+
+
+def raw_limit(draft: Draft) -> Iterator[Mistake]:
+    """A raw event that lives too long."""
+    for topic in draft.topics.raw.values() if draft.topics else ():
+        if topic.ttl_ms > MAX_RAW_TTL_MS:
+            what = f"'{topic.name}' keeps raw events for {spelled(topic.ttl_ms)}."
+            yield Mistake(topic.position, what, f"Raw events live for {spelled(MAX_RAW_TTL_MS)} at most.")
+
+
+def kept(draft: Draft) -> Iterator[Mistake]:
+    """A TTL that is shorter than deleting takes."""
+    if draft.topics is None:
+        return
+    for topic in draft.topics.minimized.values():
+        steps = [view.view.step_ms for _, view in draft.views() if view.topic == topic.name and view.view is not None]
+        feeding = {f"raw.{event.name}" for event, view in draft.views() if view.topic == topic.name}
+        ttls = [raw.ttl_ms for name, raw in draft.topics.raw.items() if name in feeding]
+        late = with_late(topic, ttls).late_ms
+        step = max(steps, default=HOUR_MS)
+        settings = retention.minimized(topic.ttl_ms, late, step, _TIMES)
+        if isinstance(settings, retention.TooShort):
+            what = (
+                f"A TTL of {spelled(topic.ttl_ms)} cannot be kept with inputs {spelled(late)} late and a step of "
+                f"{spelled(step)}: the shortest that can is {_rounded(settings.shortest_ttl_ms)}."
+            )
+            yield Mistake(topic.position, what, "Lengthen the TTL, or shorten `late` or the step.")
+    others: list[RawTopic | QuarantineTopic] = [*draft.topics.raw.values()]
+    if draft.topics.quarantine is not None:
+        others.append(draft.topics.quarantine)
+    for other in others:
+        settings = retention.raw(other.ttl_ms, _TIMES)
+        if isinstance(settings, retention.TooShort):
+            what = (
+                f"A TTL of {spelled(other.ttl_ms)} cannot be kept: the shortest that can is "
+                f"{_rounded(settings.shortest_ttl_ms)}."
+            )
+            yield Mistake(other.position, what, "Lengthen the TTL.")
+
+
+def _rounded(span_ms: int) -> str:
+    """A span as a TTL can be written, rounded up to whole seconds."""
+    return spelled(-(-span_ms // 1000) * 1000)
+
+
+CHECKS: Final = (
+    Check("raw-ttl", "No raw topic keeps events longer than 72 hours.", raw_limit),
+    Check("ttl-too-short", "Every TTL can be kept.", kept),
+)

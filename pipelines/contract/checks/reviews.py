@@ -1,0 +1,82 @@
+"""Checks of reviews: every purpose was reviewed, every TTL has a basis, and both still stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pipelines.contract.checks.check import Check, warning
+from pipelines.contract.draft import Draft
+from pipelines.contract.model import Purpose, Review
+from pipelines.contract.report import Mistake
+
+
+def missing(draft: Draft) -> Iterator[Mistake]:
+    """A purpose that nobody agreed to."""
+    for purpose in draft.purposes.values():
+        if purpose.review is None:
+            remedy = "Have it reviewed, then add `review: {id, approved, expires, owner, covers}`."
+            yield Mistake(purpose.position, f"'{purpose.name}' has no review.", remedy)
+
+
+def covers(draft: Draft) -> Iterator[Mistake]:
+    """A review that does not say what was agreed to."""
+    for purpose, review in _reviewed(draft):
+        if not review.covers:
+            what = f"The review of '{purpose.name}' does not say what it covers."
+            yield Mistake(review.position, what, "Add `covers:`, the digest that the reviewer signed.")
+
+
+def order(draft: Draft) -> Iterator[Mistake]:
+    """A review that ends before it begins."""
+    for _, review in _reviewed(draft):
+        if review.expires <= review.approved:
+            yield Mistake(review.position, "The review expires before it was approved.", "Mend the dates.")
+
+
+def expired(draft: Draft) -> Iterator[Mistake]:
+    """A review that no longer stands: the relay suspends that purpose, and no other."""
+    for purpose, review in _reviewed(draft):
+        if draft.as_of >= review.expires:
+            what = f"The review of '{purpose.name}' expired on {review.expires}: it receives nothing since."
+            yield Mistake(review.position, what, "Have it reviewed again, or remove the purpose.")
+
+
+def early(draft: Draft) -> Iterator[Mistake]:
+    """A review of the future."""
+    for purpose, review in _reviewed(draft):
+        if draft.as_of < review.approved:
+            what = f"The review of '{purpose.name}' is dated {review.approved}, after {draft.as_of}."
+            yield Mistake(review.position, what, "Mend the date, or wait.")
+
+
+def basis_order(draft: Draft) -> Iterator[Mistake]:
+    """A TTL's basis that ends before it begins."""
+    for topic in draft.topics.minimized.values() if draft.topics else ():
+        if topic.basis.expires <= topic.basis.reviewed:
+            yield Mistake(topic.position, f"The basis of '{topic.name}' expires before its review.", "Mend the dates.")
+
+
+def basis_expired(draft: Draft) -> Iterator[Mistake]:
+    """A TTL whose reasons were not looked at for too long."""
+    for topic in draft.topics.minimized.values() if draft.topics else ():
+        if draft.as_of >= topic.basis.expires:
+            what = f"The basis of the TTL of '{topic.name}' expired on {topic.basis.expires}."
+            yield Mistake(topic.position, what, "Review the TTL against its requirements and renew the basis.")
+
+
+def _reviewed(draft: Draft) -> Iterator[tuple[Purpose, Review]]:
+    for purpose in draft.purposes.values():
+        if purpose.review is not None:
+            yield purpose, purpose.review
+
+
+CHECKS: Final = (
+    Check("review-missing", "Every purpose has a review.", missing),
+    Check("review-covers", "Every review says what it covers.", covers),
+    Check("review-dates", "A review is approved before it expires.", order),
+    warning("review-expired", "Every review still stands.", expired),
+    warning("review-early", "No review is of the future.", early),
+    Check("basis-dates", "A TTL's basis is reviewed before it expires.", basis_order),
+    warning("basis-expired", "Every TTL's basis still stands.", basis_expired),
+)

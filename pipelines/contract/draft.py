@@ -1,0 +1,72 @@
+"""The draft: everything that could be read of a contract's files, whole or not. What the checks look at.
+
+A name whose value had a mistake is still known by name, so that one mistake is not reported as several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from pipelines.contract.leaves import Leaf, leaves
+from pipelines.contract.model import Contract, Purpose, RawSchema
+from pipelines.contract.policy import Policy
+from pipelines.contract.topics import Topics
+from pipelines.contract.view import ViewDraft, strictest
+
+
+@dataclass(frozen=True, slots=True)
+class EventDraft:
+    """An event type. `schemas_whole`: every schema file of it was read; `policy_found`: there is a policy file."""
+
+    name: str
+    versions: tuple[RawSchema, ...]
+    schemas_whole: bool
+    policy_found: bool
+    policy: Policy | None
+    views: tuple[ViewDraft, ...]
+
+    @property
+    def source(self) -> str:
+        """The system that publishes it."""
+        return self.name.partition(".")[0]
+
+    def leaves(self) -> Mapping[tuple[str, ...], Leaf]:
+        """The leaves of all versions by their fields' names, each with the strictest class; the newest's place."""
+        merged: dict[tuple[str, ...], Leaf] = {}
+        for schema in reversed(self.versions):
+            for leaf in leaves(schema.record):
+                known = merged.get(leaf.fields)
+                class_ = leaf.class_ if known is None else strictest((known.class_, leaf.class_)) or leaf.class_
+                merged[leaf.fields] = (known or leaf).classed(class_)
+        return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A contract as far as it could be read.
+
+    `purpose_names` and `topics` are None when their file could not be read, and nothing is then said about them.
+    `contract` is None when a mistake stands in the way of building it. `derived` is what schemas/minimized/ holds.
+    """
+
+    as_of: date
+    events: Mapping[str, EventDraft]
+    purposes: Mapping[str, Purpose]
+    purpose_names: frozenset[str] | None
+    topics: Topics | None
+    contract: Contract | None = None
+    derived: Mapping[str, bytes] = field(default_factory=dict)
+
+    def views(self) -> Iterator[tuple[EventDraft, ViewDraft]]:
+        """Every view with its event type, in name order."""
+        for _, event in sorted(self.events.items()):
+            for view in event.views:
+                yield event, view
+
+    def purpose_of(self, topic: str) -> Purpose | None:
+        """The purpose of a minimized topic, when it could be read."""
+        return self.purposes.get(topic.partition(".")[2])
+
+

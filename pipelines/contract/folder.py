@@ -1,0 +1,145 @@
+"""The folder: which files make a contract, and nothing that pretends to be one.
+
+    topics.yaml
+    policies/purposes.yaml   policies/lists.yaml (may be absent)   policies/<source>/<event>.yaml
+    schemas/raw/<source>/<event>.v<N>.avsc
+    schemas/minimized/<category.purpose>/<source.event>.v<N>.avsc   (derived; see `pipelines build`)
+
+A file elsewhere in `policies/` or `schemas/` that is not a `.md` is a mistake: somebody believes it to be in force.
+Follows no symbolic link, and reads nothing larger than `MAX_BYTES`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipelines.contract.findings import Position
+from pipelines.contract.reading import MAX_BYTES
+from pipelines.contract.report import Report, shown
+
+NAME: Final = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
+MAX_NAME: Final = 64
+MAX_FILES: Final = 5_000
+EVENT: Final = re.compile(rf"({NAME})\.({NAME})", re.ASCII)
+
+TOPICS: Final = "topics.yaml"
+PURPOSES: Final = "policies/purposes.yaml"
+LISTS: Final = "policies/lists.yaml"
+RAW: Final = "schemas/raw"
+DERIVED: Final = "schemas/minimized"
+
+_SCHEMA: Final = re.compile(rf"schemas/raw/(?P<source>{NAME})/(?P<event>{NAME})\.v(?P<version>[1-9][0-9]{{0,3}})\.avsc", re.ASCII)
+_POLICY: Final = re.compile(rf"policies/(?P<source>{NAME})/(?P<event>{NAME})\.yaml", re.ASCII)
+_DERIVED: Final = re.compile(rf"schemas/minimized/{NAME}\.{NAME}/{NAME}\.{NAME}\.v[1-9][0-9]{{0,3}}\.avsc", re.ASCII)
+_REMEDY: Final = "Name it schemas/raw/<source>/<event>.v<N>.avsc or policies/<source>/<event>.yaml, or move it away."
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFile:
+    """A raw schema's file: `version` of `event`, at `path` in the folder."""
+
+    path: str
+    event: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """A policy's file."""
+
+    path: str
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What a contract's folder holds, by kind; paths are relative, with `/`."""
+
+    root: Path
+    schemas: tuple[SchemaFile, ...]
+    policies: tuple[PolicyFile, ...]
+    derived: tuple[str, ...]
+
+    def content(self, path: str, report: Report, *, required: bool = True) -> bytes | None:
+        """A file's bytes; None, and a mistake if it is `required` or unreadable, when they cannot be had."""
+        place = Position(path)
+        try:
+            if _leaves(self.root, path):
+                report.add("file-link", place, "A symbolic link.", "Put the file itself here: links may leave the contract.")
+                return None
+            if not stat.S_ISREG((self.root / path).stat().st_mode):  # to open a pipe would wait for its other end
+                report.add("file-unreadable", place, "This is no regular file.", "Put a file here.")
+                return None
+            with (self.root / path).open("rb") as file:
+                return file.read(MAX_BYTES + 1)  # one too many tells the reader that it is too large
+        except FileNotFoundError:
+            if required:
+                report.add("file-missing", place, "The file is missing.", "Add it: a contract cannot do without.")
+        except OSError as error:
+            report.add("file-unreadable", place, f"The file cannot be read: {error.strerror}.", "Mend its permissions.")
+        return None
+
+
+def survey(root: Path, report: Report) -> Folder:
+    """List a contract's files; every name that does not fit is a mistake and is left out."""
+    schemas, policies, derived = [], [], []
+    if not (root / RAW).is_dir():
+        report.add("file-missing", Position(RAW), "There are no raw schemas.", f"Add {RAW}/<source>/<event>.v1.avsc.")
+    for path in _files(root, report):
+        if _too_long(path):
+            report.add("file-name", Position(path), f"A name of more than {MAX_NAME} characters.", "Shorten it.")
+        elif found := _SCHEMA.fullmatch(path):
+            schemas.append(SchemaFile(path, f"{found['source']}.{found['event']}", int(found["version"])))
+        elif found := _POLICY.fullmatch(path):
+            policies.append(PolicyFile(path, f"{found['source']}.{found['event']}"))
+        elif _DERIVED.fullmatch(path):
+            derived.append(path)
+        elif path not in (PURPOSES, LISTS) and not path.endswith(".md"):
+            report.add("file-name", Position(ascii_path(path)), f"{shown(path)} is no contract file's name.", _REMEDY)
+    schemas.sort(key=lambda file: (file.event, file.version))
+    return Folder(root, tuple(schemas), tuple(policies), tuple(derived))
+
+
+def ascii_path(path: str) -> str:
+    """A path that can be printed and encoded, whatever the file system allowed."""
+    return path if path.isprintable() else ascii(path)[1:-1]
+
+
+def _files(root: Path, report: Report) -> Iterator[str]:
+    seen = 0
+    for top in ("policies", "schemas"):
+        if (root / top).is_symlink():
+            report.add("file-link", Position(top), "A symbolic link.", "Put the folder itself here.")
+            continue
+        for where, folders, files in os.walk(root / top):
+            base = Path(where).relative_to(root).as_posix()
+            for link in [name for name in folders if Path(where, name).is_symlink()]:
+                place = Position(ascii_path(f"{base}/{link}"))
+                report.add("file-link", place, "A symbolic link.", "Put the folder itself here.")
+            folders.sort()
+            for name in sorted(files):
+                seen += 1
+                if seen > MAX_FILES:
+                    report.add("file-name", Position(top), f"More than {MAX_FILES:,} files.", "This is no contract's folder.")
+                    return
+                yield f"{base}/{name}"
+
+
+def _too_long(path: str) -> bool:
+    return any(len(part) > 2 * MAX_NAME for part in path.split("/"))
+
+
+def _leaves(root: Path, path: str) -> bool:
+    """Whether any part of the path below the root is a symbolic link."""
+    at = root
+    for part in path.split("/"):
+        at /= part
+        if at.is_symlink():
+            return True
+    return False
