@@ -10,20 +10,22 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pipelines.contract.building import derived_schemas
+    from pipelines.contract.building import build, derived_schemas
     from pipelines.contract.checks import CHECKS
-    from pipelines.contract.loading import Loaded, load, load_valid, validate
+    from pipelines.contract.loading import Loaded, load, load_for_building, load_valid, validate
 
 _HOMES: Final = {
     "CHECKS": "pipelines.contract.checks",
     "Loaded": "pipelines.contract.loading",
+    "build": "pipelines.contract.building",
     "derived_schemas": "pipelines.contract.building",
     "load": "pipelines.contract.loading",
+    "load_for_building": "pipelines.contract.loading",
     "load_valid": "pipelines.contract.loading",
     "validate": "pipelines.contract.loading",
 }
 
-__all__ = ["CHECKS", "Loaded", "derived_schemas", "load", "load_valid", "validate"]
+__all__ = ["CHECKS", "Loaded", "build", "derived_schemas", "load", "load_for_building", "load_valid", "validate"]
 
 
 def __getattr__(name: str) -> Any:

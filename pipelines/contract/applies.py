@@ -48,13 +48,14 @@ APPLIES: Final[dict[str, tuple[Callable[[AvroType], bool], str]]] = {
     "truncate": (_logical(*TIMESTAMPS, "date"), "timestamps and dates"),
     "one_of": (_plain("string"), "string"),
     "matches": (_plain("string"), "string"),
-    "map": (_either(_plain("string", "int", "boolean"), lambda kind: isinstance(kind, Enum)), "string, enum, int and boolean"),
+    "map": (
+        _either(_plain("string", "int", "boolean"), lambda kind: isinstance(kind, Enum)),
+        "string, enum, int and boolean",
+    ),
     "count": (_container, "arrays and maps"),
     "count_where": (_of_records, "arrays of records"),
     "present": (lambda _: True, "anything"),
     "handle": (_identifier, "string, bytes, fixed and uuid"),
 }
 
-COUNT_WHERE_FIELD: Final = _either(
-    _plain("string", "int", "long", "boolean"), lambda kind: isinstance(kind, Enum)
-)
+COUNT_WHERE_FIELD: Final = _either(_plain("string", "int", "long", "boolean"), lambda kind: isinstance(kind, Enum))

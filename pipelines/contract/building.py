@@ -1,10 +1,30 @@
-"""Building: the derived schemas as files, one for each view. Pure; writing them is the command's matter."""
+"""Building: the derived schemas as files, one for each view. Owns schemas/minimized/ and touches nothing else."""
 
 from __future__ import annotations
 
-from pipelines.contract.model import Contract
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
-FOLDER = "schemas/minimized"
+from pipelines.contract.folder import DERIVED, survey
+from pipelines.contract.model import Contract
+from pipelines.contract.report import Report
+from pipelines.trouble import Exit, Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Paths in the contract's folder, sorted: what was written (or would be), removed, and left as it was."""
+
+    written: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+    @property
+    def changes(self) -> int:
+        """How many files are not as they were."""
+        return len(self.written) + len(self.removed)
 
 
 def derived_schemas(contract: Contract) -> dict[str, str]:
@@ -15,7 +35,54 @@ def derived_schemas(contract: Contract) -> dict[str, str]:
         version, since one schema serves all of them.
     """
     return {
-        f"{FOLDER}/{view.topic}/{event.name}.v{event.versions[-1].version}.avsc": view.schema
+        f"{DERIVED}/{view.topic}/{event.name}.v{event.versions[-1].version}.avsc": view.schema
         for _, event in sorted(contract.events.items())
         for view in event.views
     }
+
+
+def build(root: Path, contract: Contract, *, write: bool = True) -> Built:
+    """Make schemas/minimized/ what the contract's views give.
+
+    Args:
+        root: the contract's folder.
+        contract: what it holds.
+        write: False only says what would be done.
+
+    Raises:
+        Trouble: a file cannot be written or removed.
+    """
+    wanted = derived_schemas(contract)
+    folder = survey(root, Report())
+    there = {path: folder.content(path, Report()) for path in folder.derived}
+    written = tuple(sorted(path for path, text in wanted.items() if there.get(path) != text.encode()))
+    removed = tuple(sorted(there.keys() - wanted.keys()))
+    if write:
+        try:
+            for path in written:
+                _write(root / path, wanted[path])
+            for path in removed:
+                _remove(root / path)
+        except OSError as error:
+            hint = "Make the contract's folder writable; what was written so far is whole."
+            raise Trouble(f"{DERIVED} cannot be written: {error.strerror}", hint=hint, exit_code=Exit.USAGE) from None
+    return Built(written, removed, tuple(sorted(wanted.keys() - set(written))))
+
+
+_PART: Final = ".part"
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + _PART)
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(part, path)  # noqa: PTH105 - the same, and said as what it is: atomic
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+    if not any(path.parent.iterdir()):
+        path.parent.rmdir()

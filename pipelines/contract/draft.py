@@ -68,5 +68,3 @@ class Draft:
     def purpose_of(self, topic: str) -> Purpose | None:
         """The purpose of a minimized topic, when it could be read."""
         return self.purposes.get(topic.partition(".")[2])
-
-

@@ -34,7 +34,9 @@ LISTS: Final = "policies/lists.yaml"
 RAW: Final = "schemas/raw"
 DERIVED: Final = "schemas/minimized"
 
-_SCHEMA: Final = re.compile(rf"schemas/raw/(?P<source>{NAME})/(?P<event>{NAME})\.v(?P<version>[1-9][0-9]{{0,3}})\.avsc", re.ASCII)
+_SCHEMA: Final = re.compile(
+    rf"schemas/raw/(?P<source>{NAME})/(?P<event>{NAME})\.v(?P<version>[1-9][0-9]{{0,3}})\.avsc", re.ASCII
+)
 _POLICY: Final = re.compile(rf"policies/(?P<source>{NAME})/(?P<event>{NAME})\.yaml", re.ASCII)
 _DERIVED: Final = re.compile(rf"schemas/minimized/{NAME}\.{NAME}/{NAME}\.{NAME}\.v[1-9][0-9]{{0,3}}\.avsc", re.ASCII)
 _REMEDY: Final = "Name it schemas/raw/<source>/<event>.v<N>.avsc or policies/<source>/<event>.yaml, or move it away."
@@ -71,7 +73,9 @@ class Folder:
         place = Position(path)
         try:
             if _leaves(self.root, path):
-                report.add("file-link", place, "A symbolic link.", "Put the file itself here: links may leave the contract.")
+                report.add(
+                    "file-link", place, "A symbolic link.", "Put the file itself here: links may leave the contract."
+                )
                 return None
             if not stat.S_ISREG((self.root / path).stat().st_mode):  # to open a pipe would wait for its other end
                 report.add("file-unreadable", place, "This is no regular file.", "Put a file here.")
@@ -126,7 +130,9 @@ def _files(root: Path, report: Report) -> Iterator[str]:
             for name in sorted(files):
                 seen += 1
                 if seen > MAX_FILES:
-                    report.add("file-name", Position(top), f"More than {MAX_FILES:,} files.", "This is no contract's folder.")
+                    report.add(
+                        "file-name", Position(top), f"More than {MAX_FILES:,} files.", "This is no contract's folder."
+                    )
                     return
                 yield f"{base}/{name}"
 

@@ -77,7 +77,7 @@ class _Expansion:
         return accepted
 
     def _row(self, mults: Any, room: int) -> set[str]:
-        # Heads leave the rest its least length, so every head can be completed: there are never more heads than results.
+        # Heads leave the rest its least length, so each can be completed: there are never more heads than results.
         rest = sum(_least_mult(mult) for mult in mults)
         if rest > room:
             return set()

@@ -39,7 +39,7 @@ def covers(path: Path, leaf: tuple[str, ...]) -> bool:
 
 
 def overlap(one: Path, other: Path) -> bool:
-    """Whether two paths can name the same value: one leads to the other, and their map keys, if both name one, agree."""
+    """Whether two paths can name one value: one leads to the other, and where both name a map key, it is the same."""
     return all(
         a.field == b.field and (a.key is None or b.key is None or a.key == b.key)
         for a, b in zip(one.steps, other.steps, strict=False)

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.contract import folder as files
-from pipelines.contract.checks import BY_ID, finding, run
+from pipelines.contract.checks import BY_ID, finding, freshness, run
 from pipelines.contract.derived import fingerprint
 from pipelines.contract.digest import digest
 from pipelines.contract.draft import Draft, EventDraft
@@ -77,13 +77,26 @@ def load_valid(root: Path, *, as_of: date) -> Contract:
     Raises:
         Trouble: it has; the first ones are named.
     """
-    loaded = load(root, as_of=as_of)
-    errors = [found for found in loaded.findings if found.severity is Severity.ERROR]
+    return _without_errors(root, load(root, as_of=as_of), frozenset())
+
+
+def load_for_building(root: Path, *, as_of: date) -> Contract:
+    """Load a contract that has no error but stale derived schemas, which building mends.
+
+    Raises:
+        Trouble: it has another error; the first ones are named.
+    """
+    return _without_errors(root, load(root, as_of=as_of), frozenset(check.id for check in freshness.CHECKS))
+
+
+def _without_errors(root: Path, loaded: Loaded, forgiven: frozenset[str]) -> Contract:
+    errors = [found for found in loaded.findings if found.severity is Severity.ERROR and found.check not in forgiven]
     if loaded.contract is not None and not errors:
         return loaded.contract
     lines = [f"  {found.position}: {found.message} [{found.check}]" for found in errors[:_SHOWN]]
     more = [f"  … and {len(errors) - _SHOWN} more"] if len(errors) > _SHOWN else []
-    message = "\n".join([f"the contract in {root} has {len(errors)} error(s)", *lines, *more])
+    noun = "error" if len(errors) == 1 else "errors"
+    message = "\n".join([f"the contract in {root} has {len(errors)} {noun}", *lines, *more])
     raise Trouble(message, hint="`pipelines validate` shows all of them and how to mend each.", exit_code=Exit.FINDINGS)
 
 
@@ -129,7 +142,9 @@ def _events(folder: files.Folder, lists: Lists, report: Report) -> dict[str, Eve
         events[name] = EventDraft(name, versions, whole, name in policy_files, policy, views)
         if not schemas:
             place = Position(policy_files[name].path)
-            report.add("policy-without-schema", place, f"There is no raw schema of '{name}'.", "Add it or remove the policy.")
+            report.add(
+                "policy-without-schema", place, f"There is no raw schema of '{name}'.", "Add it or remove the policy."
+            )
     return events
 
 

@@ -6,7 +6,8 @@ The caller has made sure that the action applies to the type. Each function give
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping as MappingOf
+from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,15 +23,16 @@ from pipelines.contract.actions import (
     Matches,
     OneOf,
     Present,
-    Scalar as Value,
     Truncate,
     Within,
 )
-from pipelines.contract.avro import AvroType, Enum, Fixed, Primitive
+from pipelines.contract.actions import (
+    Scalar as Value,
+)
+from pipelines.contract.avro import AvroType, Enum, Primitive
 from pipelines.contract.model import DAY_MS, MINUTE_MS
-from pipelines.contract.node import Mapping, Node, Scalar
+from pipelines.contract.node import Mapping, Node
 from pipelines.contract.purposes import MAX_LIST, short_text, vocabulary
-from pipelines.contract.reach import describe
 from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.section import DURATION_MS, Section, duration, integer, items, text
 
@@ -148,7 +150,9 @@ def _edge(node: Node, operand: Operand, report: Report) -> int | None:
         return None
     if found is None:
         what = f"{shown(said)} is no edge."
-        report.add("rule-operand", node.position, what, "Write a whole number, with KiB, MiB, GiB, s, m, h or d if need be.")
+        report.add(
+            "rule-operand", node.position, what, "Write a whole number, with KiB, MiB, GiB, s, m, h or d if need be."
+        )
         return None
     edge, unit = int(found[1]), found[2]
     if unit in _BINARY:
@@ -202,7 +206,9 @@ def _matches(operand: Operand, report: Report) -> Action | None:
     longest_node = operand.sibling("max")
     longest = integer(longest_node, 0, language.MAX_LENGTH, report)
     if longest_node is None and operand.beside is not None:
-        report.add("missing-key", operand.beside.position, "'max' is missing.", "Add `max:`, the most characters accepted.")
+        report.add(
+            "missing-key", operand.beside.position, "'max' is missing.", "Add `max:`, the most characters accepted."
+        )
     if longest is None or operand.node is None:
         return None
     pattern = short_text(operand.node, report)
@@ -227,7 +233,9 @@ def _map(operand: Operand, report: Report) -> Action | None:
         if raw is not None and gives is not None:
             pairs[raw] = gives
     if not 0 < len(section.node.entries) <= MAX_LIST:
-        report.add("rule-operand", section.node.position, f"`map` takes 1 to {MAX_LIST:,} pairs.", "Write {raw: said, …}.")
+        report.add(
+            "rule-operand", section.node.position, f"`map` takes 1 to {MAX_LIST:,} pairs.", "Write {raw: said, …}."
+        )
     return MapTo(tuple(pairs.items()), otherwise)
 
 
@@ -244,7 +252,12 @@ def _count_where(operand: Operand, report: Report) -> Action | None:
     if avro_type is None or listed is None:
         if avro_type is None:
             what = f"The array's records have no field {shown(key.text)} that can be compared."
-            report.add("rule-operand", key.position, what, "Name a string, enum, int, long or boolean field that all versions have alike.")
+            report.add(
+                "rule-operand",
+                key.position,
+                what,
+                "Name a string, enum, int, long or boolean field that all versions have alike.",
+            )
         return None
     values = [value(item, avro_type, report) for item in listed[:MAX_LIST]]
     if not 0 < len(listed) <= MAX_LIST:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_STEP = re.compile(r"""(?P<field>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<items>\[\])|\{"(?P<key>[^"\\\x00-\x1f\x7f]{1,64})"\})?""", re.ASCII)
+_STEP = re.compile(
+    r"""(?P<field>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<items>\[\])|\{"(?P<key>[^"\\\x00-\x1f\x7f]{1,64})"\})?""", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Policies: `policies/<source>/<event>.yaml`, from nodes to lines. What a line's words mean for a field is `rule`'s matter."""
+"""Policies: `policies/<source>/<event>.yaml`, from nodes to lines.
+
+What a line's words mean for the field that it names is the matter of `view` and `operands`.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +120,9 @@ def _path(node: Scalar, report: Report) -> Path | None:
     try:
         path = Path.parse(node.text)
     except ValueError as error:
-        report.add("path-syntax", node.position, f"{shown(node.text)} is no path: {error}.", 'Write a.b, a[].b or a{"key"}.')
+        report.add(
+            "path-syntax", node.position, f"{shown(node.text)} is no path: {error}.", 'Write a.b, a[].b or a{"key"}.'
+        )
         return None
     if sum(step.items for step in path.steps) > 1:
         what = f"{shown(node.text)} goes into an array within an array."
@@ -156,7 +161,9 @@ def _action(rule: Node, report: Report) -> tuple[str, Node | None, Mapping | Non
             report.add("rule-action", rule.position, what, f"Actions: {', '.join(ACTIONS)}.")
         return None
     if not isinstance(rule, Mapping):
-        report.add("rule-shape", rule.position, f"A rule is an action, not {kind(rule)}.", "Write `keep` or {action: operand}.")
+        report.add(
+            "rule-shape", rule.position, f"A rule is an action, not {kind(rule)}.", "Write `keep` or {action: operand}."
+        )
         return None
     words = [key for key, _ in rule if key.text in ACTIONS]
     if len(words) != 1:
@@ -166,7 +173,9 @@ def _action(rule: Node, report: Report) -> tuple[str, Node | None, Mapping | Non
             what = f"{shown(wrong.text)} is no action.{meant(wrong.text, known)}"
             report.add("rule-action", wrong.position, what, f"Actions: {', '.join(ACTIONS)}.")
         else:
-            report.add("rule-shape", rule.position, "A rule has one action.", "Write one action; rules cannot be combined.")
+            report.add(
+                "rule-shape", rule.position, "A rule has one action.", "Write one action; rules cannot be combined."
+            )
         return None
     word = words[0].text
     if word in BARE:

@@ -22,7 +22,7 @@ _COVERS: Final = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
 
 
 def read_purposes(node: Node, report: Report) -> tuple[dict[str, Purpose], frozenset[str]]:
-    """The purposes of a file: those that are whole, and the names of all (so that one mistake does not bring others)."""
+    """The purposes of a file: those that are whole, and the names of all (so that one mistake does not bring more)."""
     whole: dict[str, Purpose] = {}
     section = Section.of(node, "The file", report)
     if section is None:
@@ -80,7 +80,9 @@ def is_name(key: Scalar, report: Report) -> bool:
     """Whether a key is a name of ours (lower case, dashes); notes it if not."""
     if _NAME.fullmatch(key.text) and len(key.text) <= 64:  # noqa: PLR2004 - as file names
         return True
-    bad(report, key, f"{shown(key.text)} is no name.", "Write lower-case letters, digits and single dashes, at most 64.")
+    bad(
+        report, key, f"{shown(key.text)} is no name.", "Write lower-case letters, digits and single dashes, at most 64."
+    )
     return False
 
 

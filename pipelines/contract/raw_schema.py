@@ -9,7 +9,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pipelines.contract.avro import Array, AvroType, Enum, Field, FieldClass, Fixed, Map, Nullable, Primitive, Record, not_null
+from pipelines.contract.avro import (
+    Array,
+    AvroType,
+    Enum,
+    Field,
+    FieldClass,
+    Fixed,
+    Map,
+    Nullable,
+    Primitive,
+    Record,
+    not_null,
+)
 from pipelines.contract.logical import LOGICAL_ATTRIBUTES, logical_of
 from pipelines.contract.node import Mapping, Node, Scalar, Sequence, kind
 from pipelines.contract.reading import MAX_DEPTH
@@ -64,11 +76,15 @@ class _Reader:
             return None
         for full in (name,) if "." in name or not namespace else (f"{namespace}.{name}", name):
             if full in self._open:
-                self._report.add("schema-recursion", node.position, f"{shown(name)} contains itself.", "Unroll it to a fixed depth.")
+                self._report.add(
+                    "schema-recursion", node.position, f"{shown(name)} contains itself.", "Unroll it to a fixed depth."
+                )
                 return None
             if full in self._named:
                 return self._named[full]
-        self._refuse(node, f"{shown(name)} is no known type.{meant(name, (*_PRIMITIVES, *self._named))}", "Mend the name.")
+        self._refuse(
+            node, f"{shown(name)} is no known type.{meant(name, (*_PRIMITIVES, *self._named))}", "Mend the name."
+        )
         return None
 
     def _union(self, node: Sequence, namespace: str) -> AvroType | None:
@@ -145,7 +161,10 @@ class _Reader:
         if record is None:
             return None
         inside = [self._extent(field.type) for field in record.fields]
-        self._extents[record.name] = leaves, depth = sum(size for size, _ in inside), 1 + max(deep for _, deep in inside)
+        self._extents[record.name] = leaves, depth = (
+            sum(size for size, _ in inside),
+            1 + max(deep for _, deep in inside),
+        )
         if leaves <= MAX_LEAVES and depth <= MAX_DEPTH:
             return record
         what = f"With its names resolved the record has {leaves:,} leaves, {depth} deep."
@@ -189,10 +208,14 @@ class _Reader:
             self._report.add("schema-class", section.node.position, f"The field '{name}' has no class.", remedy)
         if class_node is not None and not _wants_class(avro_type):
             remedy = "Remove it; class the record's own fields."
-            self._report.add("schema-class", class_node.position, f"'{name}' is a record: its leaves have classes.", remedy)
+            self._report.add(
+                "schema-class", class_node.position, f"'{name}' is a record: its leaves have classes.", remedy
+            )
         if class_node is not None and class_ is None:
             return None
-        return Field(name, avro_type, section.node.position, FieldClass(class_) if class_ else None, max_items, reviewed)
+        return Field(
+            name, avro_type, section.node.position, FieldClass(class_) if class_ else None, max_items, reviewed
+        )
 
     def _enum(self, section: Section, namespace: str) -> Enum | None:
         name, _ = self._name(section, namespace)
@@ -267,4 +290,3 @@ def _wants_class(avro_type: AvroType) -> bool:
             return False
         case _:
             return True
-

@@ -69,7 +69,9 @@ def follow(record: Record, path: Path) -> Reached | Missed:
             return Missed(step, f"{describe(at)} has no fields", absent=False)
         index = next((i for i, known in enumerate(at.fields) if known.name == step.field), -1)
         if index < 0:
-            return Missed(step, f"there is no field '{step.field}'", absent=True, known=tuple(known.name for known in at.fields))
+            return Missed(
+                step, f"there is no field '{step.field}'", absent=True, known=tuple(known.name for known in at.fields)
+            )
         field = at.fields[index]
         at = field.type
         order.append((index, step.key or "", step.items))
@@ -113,7 +115,7 @@ def to_array(path: Path) -> Path | None:
 
 
 def merged(types: list[AvroType]) -> AvroType | None:
-    """What a reader of all versions sees, newest first: enums by symbol, int and long as long; None if they disagree."""
+    """What a reader of all versions sees, newest first: enums by symbol, int and long as long; None: they disagree."""
     first = types[0]
     if all(isinstance(one, Enum) for one in types):
         symbols = {symbol: None for one in types if isinstance(one, Enum) for symbol in one.symbols}

@@ -33,7 +33,9 @@ MAX_NODES: Final = 50_000
 
 # Controls, lone carriage returns and the breaks that only YAML 1.1 or Unicode know, byte order marks, bidirectional
 # overrides ("Trojan source", CVE-2021-42574), and surrogates, which an escape can spell but UTF-8 cannot.
-_HIDDEN: Final = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+_HIDDEN: Final = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+)
 _UNREADABLE: Final = re.compile(f"[{_HIDDEN}]|\\r(?!\\n)")
 _UNREADABLE_SCALAR: Final = re.compile(f"[{_HIDDEN}\\r]")
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -90,7 +92,9 @@ def _is_json(text: str, file: str, report: Report) -> bool:
         json.loads(text)
     except json.JSONDecodeError as error:
         place = Position(file, error.lineno, error.colno)
-        report.add("schema-json", place, f"The schema is not JSON: {error.msg}.", "Avro schemas are JSON; mend the syntax.")
+        report.add(
+            "schema-json", place, f"The schema is not JSON: {error.msg}.", "Avro schemas are JSON; mend the syntax."
+        )
         return False
     return True
 
@@ -111,14 +115,16 @@ class _Composer:
     def compose(self, text: str) -> Node | None:
         try:
             self._events = iter(YAML(typ="safe", pure=True).parse(text))
-            return self._document(text)
+            return self._document()
         except _TooMuch:
             return None
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Position(self._file) if mark is None else self._at(mark)
             said = _QUOTED.sub("…", str(error.problem or "it cannot be parsed"))
-            self._report.add("yaml-syntax", place, f"This is not YAML: {said}.", "Mend the syntax (quote special characters).")
+            self._report.add(
+                "yaml-syntax", place, f"This is not YAML: {said}.", "Mend the syntax (quote special characters)."
+            )
         except YAMLError:
             self._syntax(Position(self._file))
         except (ValueError, ArithmeticError, LookupError, RecursionError, AssertionError, AttributeError, TypeError):
@@ -128,7 +134,7 @@ class _Composer:
     def _syntax(self, place: Position) -> None:
         self._report.add("yaml-syntax", place, "This is not YAML.", "Mend the syntax (quote special characters).")
 
-    def _document(self, text: str) -> Node | None:
+    def _document(self) -> Node | None:
         documents, root = 0, None
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
@@ -139,13 +145,18 @@ class _Composer:
                     )
                 if documents > 1:
                     self._report.add(
-                        "yaml-documents", self._at(event.start_mark), "A second document.", "One file holds one document."
+                        "yaml-documents",
+                        self._at(event.start_mark),
+                        "A second document.",
+                        "One file holds one document.",
                     )
                     break
             elif isinstance(event, (ScalarEvent, AliasEvent, MappingStartEvent, SequenceStartEvent)):
                 root = self._node(event, 1)
         if root is None and documents == 0:
-            self._report.add("yaml-empty", Position(self._file), "The file is empty.", "Write its content or remove the file.")
+            self._report.add(
+                "yaml-empty", Position(self._file), "The file is empty.", "Write its content or remove the file."
+            )
         return root
 
     def _node(self, event: Any, depth: int) -> Node:
@@ -155,15 +166,21 @@ class _Composer:
             self._report.add("yaml-depth", place, f"Nested more than {MAX_DEPTH} deep.", "Flatten it.")
             raise _TooMuch
         if self._nodes > MAX_NODES:
-            self._report.add("yaml-nodes", place, f"More than {MAX_NODES:,} values.", "Contract files are small; split it.")
+            self._report.add(
+                "yaml-nodes", place, f"More than {MAX_NODES:,} values.", "Contract files are small; split it."
+            )
             raise _TooMuch
         if isinstance(event, AliasEvent):
-            self._report.add("yaml-alias", place, "An alias (*).", "Write the value out: a reviewer reads it where it stands.")
+            self._report.add(
+                "yaml-alias", place, "An alias (*).", "Write the value out: a reviewer reads it where it stands."
+            )
             return Scalar("", place)
         if event.anchor is not None:
             self._report.add("yaml-anchor", place, "An anchor (&).", "Remove it: values are not shared by reference.")
         if event.tag is not None:
-            self._report.add("yaml-tag", place, "A tag (!).", "Remove it: a value's type comes from the field it speaks of.")
+            self._report.add(
+                "yaml-tag", place, "A tag (!).", "Remove it: a value's type comes from the field it speaks of."
+            )
         match event:
             case ScalarEvent():
                 return self._scalar(event, place)
@@ -174,7 +191,9 @@ class _Composer:
 
     def _scalar(self, event: Any, place: Position) -> Scalar:
         if _UNREADABLE_SCALAR.search(event.value):
-            self._report.add("yaml-character", place, "A text with a character that a reader does not see.", "Remove it.")
+            self._report.add(
+                "yaml-character", place, "A text with a character that a reader does not see.", "Remove it."
+            )
         return Scalar(event.value, place, plain=event.style is None or event.style == "")
 
     def _sequence(self, place: Position, depth: int) -> Sequence:

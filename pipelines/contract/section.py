@@ -37,7 +37,12 @@ class Section:
         if node is None:
             return None
         if not isinstance(node, Mapping):
-            report.add("wrong-shape", node.position, f"{what} must be a mapping, not {kind(node)}.", "Write `key: value` lines.")
+            report.add(
+                "wrong-shape",
+                node.position,
+                f"{what} must be a mapping, not {kind(node)}.",
+                "Write `key: value` lines.",
+            )
             return None
         return cls(node, report)
 
@@ -58,7 +63,9 @@ class Section:
         for key, _ in self.node:
             if key.text not in self._asked:
                 hint = meant(key.text, self._asked)
-                self._report.add("unknown-key", key.position, f"{shown(key.text)} is no key here.{hint}", "Mend or remove it.")
+                self._report.add(
+                    "unknown-key", key.position, f"{shown(key.text)} is no key here.{hint}", "Mend or remove it."
+                )
 
 
 def bad(report: Report, node: Node, message: str, remedy: str) -> None:
@@ -151,7 +158,9 @@ def names(node: Node | None, report: Report) -> tuple[str, ...] | None:
         if name is None:
             continue
         if not _PRINCIPAL.fullmatch(name):
-            bad(report, item, f"{shown(name)} is no principal's name.", "Letters, digits, dots and dashes; no wildcard.")
+            bad(
+                report, item, f"{shown(name)} is no principal's name.", "Letters, digits, dots and dashes; no wildcard."
+            )
         elif name in said:
             bad(report, item, f"{shown(name)} stands twice.", "Remove one of them.")
         said[name] = item.position

@@ -71,7 +71,9 @@ def with_late(topic: Topic, raw_ttls: list[int]) -> Topic:
 def _raw(key: Scalar, node: Node, report: Report) -> RawTopic | None:
     prefix, _, event = key.text.partition(".")
     if prefix != "raw" or not EVENT.fullmatch(event):
-        report.add("topic-name", key.position, f"{shown(key.text)} is no raw topic's name.", "Write raw.<source>.<event>.")
+        report.add(
+            "topic-name", key.position, f"{shown(key.text)} is no raw topic's name.", "Write raw.<source>.<event>."
+        )
         return None
     section = Section.of(node, "A raw topic", report)
     if section is None:
@@ -94,7 +96,9 @@ def _minimized(key: Scalar, node: Node, report: Report) -> Topic | None:
     if found is None or found[1] not in CATEGORIES:
         hint = meant(key.text.partition(".")[0], CATEGORIES)
         what = f"{shown(key.text)} is no minimized topic's name.{hint}"
-        report.add("topic-name", key.position, what, f"Write <category>.<purpose>; categories: {', '.join(CATEGORIES)}.")
+        report.add(
+            "topic-name", key.position, what, f"Write <category>.<purpose>; categories: {', '.join(CATEGORIES)}."
+        )
         return None
     section = Section.of(node, "A topic", report)
     if section is None:
@@ -107,14 +111,7 @@ def _minimized(key: Scalar, node: Node, report: Report) -> Topic | None:
     consumers = names(section.need("consumers"), report)
     basis = _basis(section.need("basis"), report)
     section.close()
-    if (
-        len(report) > before
-        or ttl is None
-        or late is None
-        or partitions is None
-        or consumers is None
-        or basis is None
-    ):
+    if len(report) > before or ttl is None or late is None or partitions is None or consumers is None or basis is None:
         return None
     return Topic(key.text, ttl, late, partitions, consumers, basis, key.position)
 
@@ -143,7 +140,12 @@ def _quarantine(node: Node | None, report: Report) -> QuarantineTopic | None:
     consumers = names(section.need("consumers"), report)
     section.close()
     if name is not None and name_node is not None and not _PLAIN.fullmatch(name):
-        bad(report, name_node, f"{shown(name)} is no quarantine topic's name.", "Write lower-case letters, digits and dashes.")
+        bad(
+            report,
+            name_node,
+            f"{shown(name)} is no quarantine topic's name.",
+            "Write lower-case letters, digits and dashes.",
+        )
         return None
     if name is None or ttl is None or partitions is None or consumers is None:
         return None

@@ -82,12 +82,21 @@ def read_view(event: str, lines: ViewLines, versions: tuple[RawSchema, ...], lis
         if len(report) == before:
             text = schema_text(naming, shape)
             rules = tuple(one.rule for one in whole)
-            view = View(event, lines.topic, rules, shape, text, fingerprint_of_text(text), _step_ms(rules), lines.position)
+            view = View(
+                event, lines.topic, rules, shape, text, fingerprint_of_text(text), _step_ms(rules), lines.position
+            )
     return ViewDraft(lines.topic, whole, decided, view, lines)
 
 
 def _step_ms(rules: tuple[Rule, ...]) -> int:
-    own = next((rule.action.step_ms for rule in rules if str(rule.path) == "occurred_at" and isinstance(rule.action, Truncate)), HOUR_MS)
+    own = next(
+        (
+            rule.action.step_ms
+            for rule in rules
+            if str(rule.path) == "occurred_at" and isinstance(rule.action, Truncate)
+        ),
+        HOUR_MS,
+    )
     return max(own, MINUTE_MS)
 
 
@@ -106,7 +115,9 @@ def _resolve(line: Line, versions: tuple[RawSchema, ...], lists: Lists, report: 
     applies, to_what = APPLIES[line.action]
     if not applies(avro_type):
         what = f"`{line.action}` does not apply to {describe(avro_type)}; it applies to {to_what}."
-        report.add("action-type", line.position, what, "Use another action (docs/contract.md has the table), or `never`.")
+        report.add(
+            "action-type", line.position, what, "Use another action (docs/contract.md has the table), or `never`."
+        )
         return None
     if not (_bounded(line, found, versions, report) and _handle_stands_alone(line, report)):
         return None
@@ -128,7 +139,9 @@ def _resolve(line: Line, versions: tuple[RawSchema, ...], lists: Lists, report: 
 def _name(node: Scalar, report: Report) -> str | None:
     if AVRO_NAME.fullmatch(node.text):
         return node.text
-    report.add("rule-name", node.position, f"{shown(node.text)} is no field name.", "Letters, digits and _, no digit first.")
+    report.add(
+        "rule-name", node.position, f"{shown(node.text)} is no field name.", "Letters, digits and _, no digit first."
+    )
     return None
 
 
@@ -153,7 +166,9 @@ def _bounded(line: Line, found: Reach, versions: tuple[RawSchema, ...], report: 
         field = next((reached.field for reached in one.found if reached.field.max_items is None), one.found[0].field)
         if None in bounds:
             what = f"The array '{field.name}' has no 'max_items' ({field.position})."
-            report.add("max-items-missing", line.position, what, "Add it to the raw schema; what a view keeps is bounded.")
+            report.add(
+                "max-items-missing", line.position, what, "Add it to the raw schema; what a view keeps is bounded."
+            )
         elif len(bounds) > 1:
             what = f"The versions of the raw schema disagree on the 'max_items' of '{field.name}'."
             report.add("max-items-disagree", line.position, what, "Write the same number in every version.")

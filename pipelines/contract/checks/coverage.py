@@ -45,7 +45,9 @@ def both(draft: Draft) -> Iterator[Mistake]:
             used = next((path for path in _used(event) if overlap(path, never.path)), None)
             if used is not None and _leads_somewhere(event, never.path):
                 what = f"'{never.path}' is never to be used, and a view uses '{used}'."
-                yield Mistake(never.position, what, "Decide: remove it here, or name only the leaves that no view uses.")
+                yield Mistake(
+                    never.position, what, "Decide: remove it here, or name only the leaves that no view uses."
+                )
 
 
 def never_unknown(draft: Draft) -> Iterator[Mistake]:

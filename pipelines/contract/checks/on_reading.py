@@ -60,7 +60,9 @@ CHECKS: Final = (
     Check("list-unknown", "Every list that a rule names exists."),
     Check("action-type", "Every action applies to the type of its field."),
     Check("max-items-missing", "Every array that a view goes into has max_items."),
-    Check("max-items-disagree", "The versions of a raw schema agree on the max_items of an array that a view goes into."),
+    Check(
+        "max-items-disagree", "The versions of a raw schema agree on the max_items of an array that a view goes into."
+    ),
     Check("handle-in-array", "No handle is made of an array's items."),
     Check("name-clash", "No two outputs of a view have one name."),
     # Topics.

@@ -69,7 +69,8 @@ def handle_kind(draft: Draft) -> Iterator[Mistake]:
         kind = IDENTIFIERS[line.class_]
         if kind != purpose.handle:
             has = f"{purpose.handle} handles" if purpose.handle else "no handles"
-            what = f"'{line.rule.path}' identifies a{'n' if kind == 'account' else ''} {kind}, but '{purpose.name}' has {has}."
+            article = "an" if kind == "account" else "a"
+            what = f"'{line.rule.path}' identifies {article} {kind}, but '{purpose.name}' has {has}."
             yield Mistake(line.rule.position, what, "Use the purpose's identifier, or have the purpose reviewed anew.")
 
 
@@ -87,7 +88,9 @@ def mixed_topic(draft: Draft) -> Iterator[Mistake]:
     with_handle = {view.topic: event.name for event, view in draft.views() if _has_handle(view)}
     for event, view in draft.views():
         if view.topic in with_handle and not _has_handle(view) and view.view is not None:
-            what = f"This view of '{event.name}' has no handle, but that of '{with_handle[view.topic]}' in this topic has."
+            what = (
+                f"This view of '{event.name}' has no handle, but that of '{with_handle[view.topic]}' in this topic has."
+            )
             yield Mistake(view.lines.position, what, "Give it a handle, or a topic of its own.")
 
 
@@ -97,7 +100,9 @@ def finer_time(draft: Draft) -> Iterator[Mistake]:
         action = line.rule.action
         step = _step(view)
         if line.class_ is FieldClass.EVENT_TIME and isinstance(action, Truncate) and action.step_ms < step:
-            what = f"'{line.rule.path}' is told to {spelled(action.step_ms)}, but the view's time only to {spelled(step)}."
+            what = (
+                f"'{line.rule.path}' is told to {spelled(action.step_ms)}, but the view's time only to {spelled(step)}."
+            )
             yield Mistake(line.rule.position, what, "Truncate it at least as coarsely as occurred_at (1h without it).")
 
 
@@ -106,7 +111,8 @@ def rotation(draft: Draft) -> Iterator[Mistake]:
     for _, view in draft.views():
         purpose = draft.purpose_of(view.topic)
         if purpose is not None and purpose.rotate_ms % _step(view):
-            what = f"'{purpose.name}' rotates every {spelled(purpose.rotate_ms)}, no multiple of the view's {spelled(_step(view))}."
+            every, step = spelled(purpose.rotate_ms), spelled(_step(view))
+            what = f"'{purpose.name}' rotates every {every}, no multiple of the view's {step}."
             yield Mistake(view.lines.position, what, "Make the rotation a multiple of the view's step of time.")
 
 
@@ -135,7 +141,11 @@ def _compared_class(event: EventDraft, line: Resolved) -> FieldClass | None:
 
 
 CHECKS: Final = (
-    Check("class-protected", "Of content, credentials and network identifiers only counts and presence are told.", protected),
+    Check(
+        "class-protected",
+        "Of content, credentials and network identifiers only counts and presence are told.",
+        protected,
+    ),
     Check("class-identifier", "An identifier is under a handle or not there.", identifiers),
     Check("class-event-id", "No view uses an event_id.", event_ids),
     Check("handle-class", "A handle is made of an identifier.", handle_class),

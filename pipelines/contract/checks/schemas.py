@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pipelines.contract.avro import Enum, FieldClass, Nullable, Primitive, not_null
 from pipelines.contract.applies import TIMESTAMPS
+from pipelines.contract.avro import Enum, FieldClass, Nullable, Primitive, not_null
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
 from pipelines.contract.leaves import Leaf, leaves
@@ -16,9 +16,53 @@ from pipelines.contract.report import Mistake
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
 _TELLING: Final = frozenset(
-    """url uri urls host hosts hostname domain fqdn dns sni referer referrer cookie cookies ssid bssid
-    ip ips ipv4 ipv6 cidr subnet address addresses mac imei imsi iccid msisdn phone email mail
-    token tokens secret password passwd apikey latitude longitude lat lon lng gps username""".split()
+    [
+        "url",
+        "uri",
+        "urls",
+        "host",
+        "hosts",
+        "hostname",
+        "domain",
+        "fqdn",
+        "dns",
+        "sni",
+        "referer",
+        "referrer",
+        "cookie",
+        "cookies",
+        "ssid",
+        "bssid",
+        "ip",
+        "ips",
+        "ipv4",
+        "ipv6",
+        "cidr",
+        "subnet",
+        "address",
+        "addresses",
+        "mac",
+        "imei",
+        "imsi",
+        "iccid",
+        "msisdn",
+        "phone",
+        "email",
+        "mail",
+        "token",
+        "tokens",
+        "secret",
+        "password",
+        "passwd",
+        "apikey",
+        "latitude",
+        "longitude",
+        "lat",
+        "lon",
+        "lng",
+        "gps",
+        "username",
+    ]
 )
 
 
@@ -39,7 +83,9 @@ def event_id(draft: Draft) -> Iterator[Mistake]:
         if [leaf.spelled for leaf in ids] != ["event_id"] or isinstance(ids[0].field.type, Nullable):
             place = ids[-1].field.position if ids else schema.position
             found = ", ".join(leaf.spelled for leaf in ids) or "none"
-            what = f"A raw event has exactly one field of class event_id, called 'event_id', never null; found: {found}."
+            what = (
+                f"A raw event has exactly one field of class event_id, called 'event_id', never null; found: {found}."
+            )
             yield Mistake(place, what, "Add it or mend the classes.")
 
 

@@ -1,0 +1,48 @@
+"""`pipelines build`: write the derived schemas, remove those that no view gives any more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import orjson
+
+from pipelines.cli.options import contract_option, json_option
+from pipelines.contract import build, load_for_building
+from pipelines.trouble import Exit
+
+
+@click.command("build")
+@contract_option
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if something would be written or removed.")
+@json_option
+def command(contract_dir: Path, check: bool, as_json: bool) -> None:
+    """Write the derived schemas of the minimized topics.
+
+    For each view of each policy, schemas/minimized/TOPIC/EVENT.vN.avsc says what a minimized record holds (N is the
+    newest raw version; one schema serves all). They are made from the raw schemas and the policies alone, so commit
+    them and do not edit them: a reviewer sees in the diff what changes for a topic's consumers, and `pipelines
+    validate` fails while they are stale. Files in schemas/minimized/ that no view gives are removed.
+
+    \b
+    Examples:
+      pipelines build            write what has changed
+      pipelines build --check    say what would change (for CI)
+
+    Exit codes: 0 done (with --check: nothing to do), 1 the contract has errors (with --check: or something to do).
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    contract = load_for_building(contract_dir, as_of=datetime.now(UTC).date())
+    built = build(contract_dir, contract, write=not check)
+    if as_json:
+        said = {"check": check, "written": built.written, "removed": built.removed, "unchanged": len(built.unchanged)}
+        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+    else:
+        write, remove = ("would write", "would remove") if check else ("wrote", "removed")
+        for path in built.written:
+            click.echo(f"{write} {path}")
+        for path in built.removed:
+            click.echo(f"{remove} {path}")
+        click.echo(f"{built.changes} changed, {len(built.unchanged)} as they were")
+    if check and built.changes:
+        raise click.exceptions.Exit(Exit.FINDINGS)
