@@ -80,9 +80,8 @@ def main() -> None:
     what it was raised from, may hold an event's value.
     """
     try:
-        pipelines(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        done = pipelines(standalone_mode=False)  # click hands back the code of an Exit that a command raised
+        sys.exit(done if isinstance(done, int) else Exit.DONE)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as misuse:

@@ -11,7 +11,7 @@ from typing import Final
 import click
 import orjson
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.connect import connect
@@ -60,7 +60,7 @@ def command(
 
 
 def _print(observations: list[Observation]) -> None:
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid("", "", Column(overflow="fold"), padding=(0, 2))
     for one in observations:
         found = Text(one.found)
         if one.remedy:

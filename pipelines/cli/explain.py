@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import orjson
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option
@@ -66,7 +66,7 @@ def _print_views(console: Console, views: tuple[ViewStory, ...]) -> None:
 
 def _print_field(console: Console, field: FieldStory) -> None:
     console.print(Text.assemble((field.path, "bold"), (f"  {field.class_} · {field.type}", "dim")))
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid("", Column(overflow="fold"), "", padding=(0, 2))
     for use in field.uses:
         table.add_row(Text("  →", "green"), Text(use.topic, "cyan"), Text(f"{use.name}: {use.gives}"))
     if field.unused is not None:

@@ -15,6 +15,8 @@ from typing import BinaryIO, Final
 import click
 import orjson
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option
@@ -32,13 +34,13 @@ def _time(ctx: click.Context, param: click.Parameter, text: str | None) -> int:
     """Milliseconds since 1970 of an RFC 3339 time or of a number; now if there is none."""
     if text is None:
         return time.time_ns() // 1_000_000
-    if text.isascii() and text.isdigit():
-        return int(text)
     try:
+        if text.isascii() and text.isdigit():
+            return round(datetime.fromtimestamp(int(text) / 1000, UTC).timestamp() * 1000)
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         raise click.BadParameter("write 2026-11-23T10:00:00Z, or milliseconds since 1970", ctx, param) from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 @click.command("try")
@@ -109,12 +111,18 @@ def _print(console: Console, event: str, trial: Trial) -> None:
         what = "cannot be read" if trial.stage == READING else "goes to quarantine as a whole"
         console.print(Text.assemble("  ✗ ", (what, "red"), f": {_fault(trial.code, trial.path, words)}"))
         return
-    used = [field for field in trial.incoming if field.used_by]
-    dropped = [f"{field.path} ({field.class_})" for field in trial.incoming if not field.used_by]
-    console.print(Text.assemble(("  used     ", "dim"), ", ".join(field.path for field in used) or "nothing"))
-    console.print(Text.assemble(("  dropped  ", "dim"), ", ".join(dropped) or "nothing"))
+    rows = [
+        ("used", [field.path for field in trial.incoming if field.fate == "used"]),
+        ("only counted, or whether there", _classed(trial, "counted")),
+        ("dropped", _classed(trial, "dropped")),
+    ]
+    _print_rows(console, 2, [(name, ", ".join(fields) or "nothing") for name, fields in rows])
     for view in trial.outgoing:
         _print_view(console, view)
+
+
+def _classed(trial: Trial, fate: str) -> list[str]:
+    return [f"{field.path} ({field.class_})" for field in trial.incoming if field.fate == fate]
 
 
 def _print_view(console: Console, view: Outgoing) -> None:
@@ -124,11 +132,17 @@ def _print_view(console: Console, view: Outgoing) -> None:
         return
     console.print(Text.assemble("  → ", (view.topic, "bold cyan")))
     moment = datetime.fromtimestamp((view.timestamp_ms or 0) / 1000, UTC).isoformat().replace("+00:00", "Z")
-    rows = {"key": view.key or "none", "time": moment, "value": orjson.dumps(view.record).decode()}
-    for name, text in rows.items():
-        console.print(Text.assemble((f"      {name:<18}", "dim"), text))
-    for name, text in (view.headers or {}).items():
-        console.print(Text.assemble((f"      {name:<18}", "dim"), text))
+    value = orjson.dumps(view.record).decode()
+    _print_rows(
+        console, 6, [("key", view.key or "none"), ("time", moment), ("value", value), *(view.headers or {}).items()]
+    )
+
+
+def _print_rows(console: Console, indent: int, rows: list[tuple[str, str]]) -> None:
+    table = Table.grid("", Column(overflow="fold"), padding=(0, 2))
+    for name, text in rows:
+        table.add_row(Text(name, "dim"), Text(text))
+    console.print(Padding(table, (0, 0, 0, indent)))
 
 
 def _fault(code: str, path: str | None, words: str) -> str:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import fastavro
 import orjson
 
+from pipelines.contract.actions import Count, CountWhere, Present
 from pipelines.contract.model import Contract, Event, RawSchema, View
 from pipelines.envelope import Envelope
-from pipelines.explain.leaves import leaves_of
+from pipelines.explain.leaves import Leaf, leaves_of
 from pipelines.explain.plain import Unfit, encode, parse
 from pipelines.keys import HandleMaker, Subkeys, SubkeySource, event_block
 from pipelines.minimize import Fault, Minimized, compile_event
@@ -31,10 +32,15 @@ _NO_TOPIC: Final = bytes(4)
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A raw field of the event: its path, its class, and the topics whose views use it."""
+    """A raw field of the event: its path, its class, and the topics whose views use it.
+
+    `fate` is `used` (something made of its value may be in a record), `counted` (a record says at most whether there is
+    one, or how many) or `dropped`.
+    """
 
     path: str
     class_: str
+    fate: Literal["used", "counted", "dropped"]
     used_by: tuple[str, ...]
 
 
@@ -123,15 +129,19 @@ class Bench:
         return Trial(number, version, self._incoming(version), outgoing)
 
     def _incoming(self, version: int | None) -> tuple[Incoming, ...]:
-        return tuple(
-            Incoming(
-                leaf.path,
-                leaf.class_.value if leaf.class_ else "none",
-                tuple(view.topic for view in self._event.views if any(leaf.is_under(rule.path) for rule in view.rules)),
-            )
-            for leaf in leaves_of(self._event)
-            if version in leaf.versions
-        )
+        return tuple(_seen(self._event, leaf) for leaf in leaves_of(self._event) if version in leaf.versions)
+
+
+def _seen(event: Event, leaf: Leaf) -> Incoming:
+    rules = [(view.topic, rule) for view in event.views for rule in view.rules if leaf.is_under(rule.path)]
+    counted = all(isinstance(rule.action, Count | CountWhere | Present) for _, rule in rules)
+    fate: Literal["used", "counted", "dropped"] = "dropped" if not rules else "counted" if counted else "used"
+    return Incoming(
+        leaf.path,
+        leaf.class_.value if leaf.class_ else "none",
+        fate,
+        tuple(dict.fromkeys(topic for topic, _ in rules)),
+    )
 
 
 def _schema(event: Event, version: int | None) -> RawSchema:

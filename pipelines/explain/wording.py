@@ -30,7 +30,7 @@ _OR_QUARANTINE: Final = "anything else: this view gets nothing, and quarantine a
 def duration(milliseconds: int) -> str:
     """A span as people say it: `48 h`, `30 d`, `15 min`."""
     for size, unit in _UNITS:
-        if milliseconds and milliseconds % size == 0 and not (unit == "d" and DAY_MS < milliseconds < _DAYS_FROM_MS):
+        if milliseconds and milliseconds % size == 0 and not (unit == "d" and milliseconds < _DAYS_FROM_MS):
             return f"{milliseconds // size} {unit}"
     return f"{milliseconds} ms"
 
