@@ -67,3 +67,9 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Trouble, match="open to others") as trouble:
         LocalKeyEncryption.open(tmp_path / "kek")
     assert trouble.value.exit_code is Exit.REFUSED
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 33])
+def test_a_key_encryption_key_has_256_bits_or_is_none(length: int) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        LocalKeyEncryption(bytes(length))
