@@ -17,6 +17,8 @@ MakeTopic = Callable[..., str]
 
 # Long enough for a busy machine, short enough that a test can wait for a session or a transaction to time out.
 SHORT_TIMINGS = {
+    "broker.session.timeout.ms": "3000",  # a killed broker may register again only when this has passed
+    "broker.heartbeat.interval.ms": "500",
     "group.min.session.timeout.ms": "500",
     "group.consumer.min.session.timeout.ms": "3000",
     "group.consumer.session.timeout.ms": "6000",
@@ -77,9 +79,9 @@ def make_topic(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Mak
 
 def delete_topics(cluster: Cluster, names: list[str]) -> None:
     """What no room of the project can do."""
-    if names:
-        for future in AdminClient({"bootstrap.servers": cluster.bootstrap}).delete_topics(names).values():
-            future.result(30)
+    client = AdminClient({"bootstrap.servers": cluster.bootstrap})  # must outlive its futures
+    for future in client.delete_topics(names).values() if names else ():
+        future.result(30)
 
 
 def _running(folder: Path, *, brokers: int) -> Iterator[EmbeddedKafka]:

@@ -6,6 +6,7 @@ Every call waits a bounded time and turns Kafka's errors into `Trouble` (exit 3)
 from __future__ import annotations
 
 import base64
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -41,6 +42,8 @@ _PASSING: Final = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.NOT_COORDINATOR,
@@ -251,6 +254,8 @@ class Admin:
             except FutureTimeoutError:
                 raise unreachable(None, self._bootstrap, wanted) from None
             time.sleep(_PAUSE_S)
+            with contextlib.suppress(KafkaException):  # what the client remembers of leaders may be what failed
+                self._client.list_topics(timeout=_LEAST_S)
 
 
 def _spec(at: At) -> OffsetSpec:
