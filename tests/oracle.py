@@ -107,7 +107,7 @@ def committed(contract: Contract, cluster: Cluster) -> tuple[list[Record], list[
 
 
 def differences(expectation: Expectation, records: Iterable[Record], notes: Iterable[bytes]) -> dict[str, int]:
-    """How many records and notes are lost, duplicated or unexplained; empty when the output is exactly what it must be."""
+    """How many records and notes are lost, duplicated or unexplained; empty when the output is exact."""
     found: Counter[str] = Counter()
     for expected, got in ((expectation.records, Counter(records)), (expectation.notes, Counter(notes))):
         for item, count in (expected - got).items():  # type: ignore[operator]
@@ -153,7 +153,7 @@ def _outcomes(
         yield view, outcome if isinstance(outcome, Fault) else (outcome.value, outcome.key)
 
 
-def _record(  # noqa: PLR0917 - one call
+def _record(
     contract: Contract,
     keys: SubkeySource,
     view: View,

@@ -40,6 +40,7 @@ class Inbox:
         self._log = station.log
         self._consumer: Consumer | None = None
         self._rebalanced = False
+        self._lost_position = False
         self.books: Books = {}
         self.unsaved: set[tuple[str, int]] = set()  # partitions whose gap is counted but not yet committed
 
@@ -54,7 +55,8 @@ class Inbox:
     def close(self) -> None:
         """Leave, without committing anything."""
         consumer, self._consumer = self._consumer, None
-        self.books, self.unsaved, self._rebalanced = {}, set(), False
+        self.books, self.unsaved = {}, set()
+        self._rebalanced = self._lost_position = False
         if consumer is not None:
             consumer.close()
 
@@ -76,7 +78,8 @@ class Inbox:
                 events.append(message)
             else:
                 self._heed(error, message.topic(), message.partition())
-        if self._rebalanced:
+        rebalanced, self._rebalanced = self._rebalanced, False
+        if self._lost_position or (rebalanced and events):
             self.rewind()
             return []
         return events
@@ -110,7 +113,7 @@ class Inbox:
                 consumer.seek(position)
         except KafkaException as failure:
             raise ConsumerLostError(failure.args[0].name()) from None
-        self._rebalanced = False
+        self._rebalanced = self._lost_position = False
 
     def lag(self) -> dict[str, int]:
         """Raw offsets not yet committed, by raw topic, as of the last fetch from each partition."""
@@ -135,7 +138,7 @@ class Inbox:
                 hint="Give the worker's principal READ on the raw topics and on the group.",
             )
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - librdkafka's local codes are spelled so
-            self._rebalanced = True  # the position is gone: read it again, which finds and counts the gap
+            self._lost_position = True  # reading it again finds and counts the gap
         else:
             self._log.warning("input.unreadable", topic=topic, partition=partition, reason=error.name())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -58,8 +58,8 @@ def keep_to_vocabulary(_logger: object, _method: str, line: MutableMapping[str, 
     return line
 
 
-def configure(worker: str) -> structlog.stdlib.BoundLogger:
-    """Send log lines to standard error, each with the worker's slot; returns the logger."""
+def configure(worker: str, output: TextIO | None = None) -> structlog.stdlib.BoundLogger:
+    """Send log lines to `output` (standard error), each with the worker's slot; returns the logger."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -67,8 +67,8 @@ def configure(worker: str) -> structlog.stdlib.BoundLogger:
             keep_to_vocabulary,
             structlog.processors.JSONRenderer(sort_keys=True),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=structlog.PrintLoggerFactory(output or sys.stderr),
+        cache_logger_on_first_use=False,
     )
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(worker=worker)
     return logger

@@ -17,7 +17,7 @@ def test_books_survive_the_way_through_offset_metadata(book: PartitionBook) -> N
 
 @given(st.one_of(st.none(), st.text(max_size=200), st.binary(max_size=50).map(lambda b: b.decode("latin-1"))))
 def test_foreign_metadata_is_refused_without_being_quoted(metadata: str | None) -> None:
-    with pytest.raises(ValueError, match="^the offset's metadata") as refused:
+    with pytest.raises(ValueError, match=r"^the offset's metadata") as refused:
         PartitionBook.from_metadata(0, metadata)
     assert refused.value.__cause__ is None
 
@@ -35,7 +35,7 @@ def test_foreign_metadata_is_refused_without_being_quoted(metadata: str | None) 
     ],
 )
 def test_metadata_that_is_almost_books_is_refused(metadata: str) -> None:
-    with pytest.raises(ValueError, match="^the offset's metadata"):
+    with pytest.raises(ValueError, match=r"^the offset's metadata"):
         PartitionBook.from_metadata(0, metadata)
 
 

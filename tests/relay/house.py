@@ -1,0 +1,217 @@
+"""A small contract of a source of its own, with topics and keys, so that tests can share one broker."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import structlog
+
+from pipelines.broker import Cluster
+from pipelines.contract import derived_schemas, load, load_valid
+from pipelines.contract.model import DAY_MS, Contract
+from pipelines.keys import Keyring, LocalKeyEncryption, extend
+from pipelines.relay.audit import behind, read_books
+from pipelines.relay.preflight import topic_ids
+from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.station import Station
+from pipelines.relay.steps import Watch
+from pipelines.relay.worker import Worker
+from pipelines.topics.apply import apply
+
+_SOURCES = count(1)
+TODAY = date(2026, 11, 23)
+SCHEMA: dict[str, Any] = {
+    "type": "record",
+    "name": "Ping",
+    "fields": [
+        {"name": "event_id", "type": "string", "class": "event_id"},
+        {
+            "name": "occurred_at",
+            "type": {"type": "long", "logicalType": "timestamp-millis"},
+            "class": "event_time",
+        },
+        {"name": "device_id", "type": ["null", "string"], "class": "device_identifier"},
+        {"name": "number", "type": "int", "class": "metadata"},
+        {"name": "note", "type": "string", "class": "content"},
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One source's contract, set up on a cluster. `pings` makes valid raw values."""
+
+    folder: Path
+    source: str
+    contract: Contract
+    cluster: Cluster
+    keyring: Keyring
+
+    @property
+    def raw_topic(self) -> str:
+        return f"raw.{self.source}.ping"
+
+    @property
+    def handled(self) -> str:
+        return f"network-metadata.probe-{self.source}"
+
+    @property
+    def loose(self) -> str:
+        return f"network-metadata.tally-{self.source}"
+
+    def ping(self, number: int, device: str | None = None) -> bytes:
+        raw = self.contract.events[f"{self.source}.ping"].versions[0]
+        fields = {
+            "event_id": f"synthetic-event-{number}",
+            "occurred_at": datetime(2026, 11, 2, tzinfo=UTC),
+            "device_id": f"synthetic-device-{number % 7}" if device is None else device or None,
+            "number": number,
+            "note": f"SYNTHETIC-SECRET-{number}",
+        }
+        return b"\xc3\x01" + raw.fingerprint + _encode(json.loads(raw.text), fields)
+
+    def publish(self, values: list[bytes], *, partition: int | None = None) -> None:
+        producer = self.cluster.producer()
+        for number, value in enumerate(values):
+            place = number % 3 if partition is None else partition
+            producer.produce(self.raw_topic, value, partition=place)
+        assert producer.flush(30) == 0
+
+    def settings(self, slot: int = 0, **changes: Any) -> WorkerSettings:
+        return WorkerSettings(
+            source=self.source,
+            instance="test",
+            slot=slot,
+            contract_dir=self.folder,
+            bootstrap=self.cluster.bootstrap,
+            keyring=self.folder / "keyring.json",
+            kek_file=self.folder / "kek",
+            session_timeout_ms=2_000,
+            **changes,
+        )
+
+    def worker(
+        self,
+        *,
+        slot: int = 0,
+        watch: Watch | None = None,
+        clock: Callable[[], float] = time.time,
+        cluster: Any = None,
+        **changes: Any,
+    ) -> Worker:
+        """A worker in this process; `cluster` may stand between it and the real one."""
+        station = Station(self.settings(slot, **changes), cluster or self.cluster, structlog.stdlib.get_logger(), watch)
+        ids = topic_ids(self.contract, self.cluster, self.source)
+        return Worker(station, self.contract, self.keyring, ids, clock)
+
+    def wait_until_through(self, seconds: float = 60) -> None:
+        """Wait until a commit covers every raw record."""
+        admin, deadline = self.cluster.admin(), time.monotonic() + seconds
+        while behind(self.contract, admin, read_books(self.contract, admin)):
+            assert time.monotonic() < deadline, "the workers do not get through"
+            time.sleep(0.05)
+
+
+@contextmanager
+def running(worker: Worker) -> Iterator[list[BaseException]]:
+    """Run a worker in a thread; what it raised is in the list once the block is left."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            worker.run()
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield raised
+    finally:
+        worker.stop("test")
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def build(folder: Path, cluster: Cluster, *, review_expires: str = "2099-01-01", late: str = "24h") -> House:
+    """Write the contract, create its topics and make its keys."""
+    source = f"probe{next(_SOURCES)}"
+    _write(folder, source, review_expires, late)
+    draft = load(folder, as_of=TODAY).contract
+    assert draft is not None
+    for name, text in derived_schemas(draft).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    contract = load_valid(folder, as_of=TODAY)
+    apply(contract, cluster.admin())
+    now_ms = int(time.time() * 1000)
+    kek = LocalKeyEncryption.create(folder / "kek")
+    extend(
+        folder / "keyring.json", kek, contract.purposes.values(), first_ms=now_ms - 4 * DAY_MS, last_ms=now_ms + DAY_MS
+    )
+    return House(folder, source, contract, cluster, Keyring.open(folder / "keyring.json", kek))
+
+
+def _write(folder: Path, source: str, review_expires: str, late: str) -> None:
+    schemas, policies = folder / "schemas/raw" / source, folder / "policies" / source
+    schemas.mkdir(parents=True)
+    policies.mkdir(parents=True)
+    (schemas / "ping.v1.avsc").write_text(json.dumps({**SCHEMA, "namespace": source}))
+    (folder / "policies/lists.yaml").write_text("{}\n")
+    (folder / "policies/purposes.yaml").write_text(
+        "".join(
+            f"""{name}-{source}:
+  description: Prove that the relay keeps its promises
+  objective: operational
+  iri: dpv:ServiceProvision
+  legal_basis: dpv:LegitimateInterest
+  alternatives: None that runs
+  handle: {handle}
+  rotate: 1d
+  max_bits: 64
+  review: {{id: PR-0001, approved: 2026-11-02, expires: {expires}, owner: tests, covers: {"ab" * 32}}}
+"""
+            for name, handle, expires in (("probe", "device", review_expires), ("tally", "none", "2099-01-01"))
+        )
+    )
+    (policies / "ping.yaml").write_text(
+        f"""event: {source}.ping
+views:
+  network-metadata.probe-{source}:
+    device_id: handle
+    occurred_at: {{truncate: 1h}}
+    number: {{within: [0, 4000]}}
+  network-metadata.tally-{source}:
+    number: {{bucket: [0, 1000, 10000]}}
+never:
+  event_id: nobody needs it
+  note: content
+"""
+    )
+    basis = "{product: none, security: none, legal: none, reviewed: 2026-11-02, expires: 2099-01-01}"
+    (folder / "topics.yaml").write_text(
+        f"""raw:
+  raw.{source}.ping: {{ttl: 24h, partitions: 3, producers: [probes]}}
+minimized:
+  network-metadata.probe-{source}: {{ttl: 72h, late: {late}, partitions: 2, consumers: [readers], basis: {basis}}}
+  network-metadata.tally-{source}: {{ttl: 72h, late: 24h, partitions: 2, consumers: [readers], basis: {basis}}}
+quarantine: {{topic: quarantine-{source}, ttl: 7d, partitions: 1, consumers: [operators]}}
+"""
+    )
+
+
+def _encode(schema: Any, fields: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, schema, fields)
+    return out.getvalue()

@@ -1,0 +1,177 @@
+"""A worker on a real broker, in this process, so that time and failure can be moved by hand."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.broker import AdminClient, Cluster, TopicPartition
+from pipelines.relay.audit import read_books
+from pipelines.relay.steps import Step, Watch
+from pipelines.relay.worker import Worker
+from pipelines.trouble import Exit, Trouble
+from tests.oracle import committed, differences, expect, reordered
+from tests.relay.house import House, build, running
+
+
+@pytest.fixture
+def house(tmp_path: Path, cluster: Cluster) -> House:
+    return build(tmp_path, cluster)
+
+
+def outputs_are_exact(house: House) -> None:
+    expectation = expect(house.contract, house.cluster, house.keyring)
+    records, notes = committed(house.contract, house.cluster)
+    assert expectation.events.total() > 0
+    assert differences(expectation, records, notes) == {}
+    assert reordered(expectation, records) == 0
+    books = read_books(house.contract, house.cluster.admin())
+    assert sum(book.events_in for book in books.values()) == expectation.events.total()
+    assert [book.imbalances() for book in books.values()] == [[]] * len(books)
+
+
+def relay(house: House) -> None:
+    with running(house.worker()) as raised:
+        house.wait_until_through()
+    assert raised == []
+
+
+def test_every_event_reaches_each_view_or_quarantine_exactly_once(house: House) -> None:
+    out_of_bounds, no_device = house.ping(4001), house.ping(1, device="")
+    house.publish([house.ping(n) for n in range(3000)] + [out_of_bounds, no_device, b"not avro", b""])
+    relay(house)
+    outputs_are_exact(house)
+    _, notes = committed(house.contract, house.cluster)
+    assert len(notes) == 3
+
+
+class CrashError(Exception):
+    """Stands for SIGKILL: nothing after it runs."""
+
+
+def crash_at(step: Step, occurrence: int) -> Watch:
+    seen = 0
+
+    def watch(now: Step) -> None:
+        nonlocal seen
+        seen += now is step
+        if now is step and seen == occurrence:
+            raise CrashError
+
+    return watch
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step.POLLED,
+        Step.BEGUN,
+        Step.PRODUCING,
+        Step.PRODUCED,
+        Step.SENDING_OFFSETS,
+        Step.OFFSETS_SENT,
+        Step.COMMITTING,
+        Step.COMMITTED,
+    ],
+)
+def test_a_worker_that_breaks_off_at_any_step_leaves_no_trace(house: House, step: Step) -> None:
+    breaks_off_and_is_followed(house, step)
+    outputs_are_exact(house)
+
+
+def breaks_off_and_is_followed(house: House, step: Step, cluster: Any = None) -> None:
+    house.publish([house.ping(n) for n in range(600)])
+    watch = crash_at(step, 2 if step is Step.POLLED else 1)
+    with running(house.worker(watch=watch, cluster=cluster, batch_events=200)) as raised:
+        deadline = time.monotonic() + 30
+        while not raised and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert [type(error) for error in raised] == [CrashError]
+    relay(house)
+
+
+def test_an_event_that_is_too_late_for_a_view_is_counted_and_not_relayed(tmp_path: Path, cluster: Cluster) -> None:
+    house = build(tmp_path, cluster, late="2h")
+    house.publish([house.ping(n) for n in range(10)])
+    with running(house.worker(clock=lambda: time.time() + 3 * 3600)):
+        house.wait_until_through()
+    views = [book.views for book in read_books(house.contract, cluster.admin()).values()]
+    assert sum(view[house.handled].expired for view in views) == 10
+    assert sum(view[house.loose].out for view in views) == 10
+    records, _ = committed(house.contract, cluster)
+    assert {record.topic for record in records} == {house.loose}
+
+
+def test_a_purpose_whose_review_expired_is_suspended_and_the_others_go_on(tmp_path: Path, cluster: Cluster) -> None:
+    house = build(tmp_path, cluster, review_expires="2026-11-03")
+    house.publish([house.ping(n) for n in range(10)] + [b"not avro"])
+    relay(house)
+    views = [book.views for book in read_books(house.contract, cluster.admin()).values()]
+    assert sum(view[house.handled].suspended for view in views) == 11
+    assert sum(view[house.loose].out for view in views) == 10
+    assert sum(view[house.loose].quarantined for view in views) == 1
+    records, notes = committed(house.contract, cluster)
+    assert {record.topic for record in records} == {house.loose}
+    assert len(notes) == 1
+
+
+def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: House) -> None:
+    house.publish([house.ping(n) for n in range(30)], partition=0)
+    relay(house)
+    house.publish([house.ping(n) for n in range(20)], partition=0)
+    admin = AdminClient({"bootstrap.servers": house.cluster.bootstrap})
+    for future in admin.delete_records([TopicPartition(house.raw_topic, 0, 45)]).values():
+        future.result(30)
+    relay(house)
+    book = read_books(house.contract, house.cluster.admin())[house.raw_topic, 0]
+    assert (book.events_in, book.gap, book.next_offset) == (35, 15, 50)
+    assert book.imbalances() == []
+
+
+def test_a_gap_is_committed_even_when_nothing_follows_it(house: House) -> None:
+    house.publish([house.ping(n) for n in range(5)], partition=0)
+    relay(house)
+    house.publish([house.ping(n) for n in range(5)], partition=0)
+    admin = AdminClient({"bootstrap.servers": house.cluster.bootstrap})
+    for future in admin.delete_records([TopicPartition(house.raw_topic, 0, 10)]).values():
+        future.result(30)
+    relay(house)
+    assert read_books(house.contract, house.cluster.admin())[house.raw_topic, 0].gap == 5
+
+
+def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: House) -> None:
+    house.publish([house.ping(1)], partition=0)
+    consumer = house.cluster.consumer(**{"group.id": f"minimizer.{house.source}"})
+    consumer.commit(offsets=[TopicPartition(house.raw_topic, 0, 1)], asynchronous=False)
+    consumer.close()
+    trouble = ends_in_trouble(house.worker())
+    assert trouble.exit_code == Exit.REFUSED
+    assert "foreign offset" in str(trouble)
+
+
+def test_a_missing_key_stops_the_worker_before_it_sends_anything(house: House) -> None:
+    house.publish([house.ping(n) for n in range(10)])
+    worker = house.worker()
+    (house.folder / "keyring.json").unlink()
+    for lane in worker._lanes.values():
+        lane._windows._keys = EmptyKeyring()
+    assert ends_in_trouble(worker).exit_code == Exit.UNAVAILABLE
+    assert committed(house.contract, house.cluster) == ([], [])
+    assert read_books(house.contract, house.cluster.admin()) == {}
+
+
+class EmptyKeyring:
+    """A keyring that has run out."""
+
+    def subkeys_at(self, _purpose: object, _timestamp_ms: int) -> object:
+        raise Trouble("no root", hint="make one")
+
+
+def ends_in_trouble(worker: Worker) -> Trouble:
+    with running(worker) as raised:
+        deadline = time.monotonic() + 30
+        while not raised and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert isinstance(raised[0], Trouble)
+    return raised[0]
