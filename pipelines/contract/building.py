@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from pipelines.contract.folder import DERIVED, survey
 from pipelines.contract.model import Contract
@@ -69,12 +68,9 @@ def build(root: Path, contract: Contract, *, write: bool = True) -> Built:
     return Built(written, removed, tuple(sorted(wanted.keys() - set(written))))
 
 
-_PART: Final = ".part"
-
-
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + _PART)
+    part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(text, encoding="utf-8", newline="\n")
         os.replace(part, path)  # noqa: PTH105 - the same, and said as what it is: atomic

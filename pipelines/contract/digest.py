@@ -14,10 +14,11 @@ from datetime import date
 from enum import Enum as PythonEnum
 from typing import Any, Final
 
+from pipelines.contract.actions import Matches
 from pipelines.contract.findings import Position
 from pipelines.contract.model import Never, RawSchema, Rule, View
 
-_LEFT_OUT: Final = {RawSchema: {"text"}, View: {"schema"}}
+_LEFT_OUT: Final = {RawSchema: {"text"}, View: {"schema"}, Matches: {"strings"}}
 
 
 def digest(*parts: Any) -> bytes:

@@ -5,7 +5,8 @@
     schemas/raw/<source>/<event>.v<N>.avsc
     schemas/minimized/<category.purpose>/<source.event>.v<N>.avsc   (derived; see `pipelines build`)
 
-A file elsewhere in `policies/` or `schemas/` that is not a `.md` is a mistake: somebody believes it to be in force.
+A file elsewhere in `policies/` or `schemas/` that is neither hidden nor a `.md` is a mistake: somebody
+believes it to be in force.
 Follows no symbolic link, and reads nothing larger than `MAX_BYTES`.
 """
 
@@ -27,6 +28,7 @@ NAME: Final = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 MAX_NAME: Final = 64
 MAX_FILES: Final = 5_000
 EVENT: Final = re.compile(rf"({NAME})\.({NAME})", re.ASCII)
+MINIMIZED: Final = EVENT  # a minimized topic is spelled alike: <category>.<purpose>
 
 TOPICS: Final = "topics.yaml"
 PURPOSES: Final = "policies/purposes.yaml"
@@ -127,7 +129,7 @@ def _files(root: Path, report: Report) -> Iterator[str]:
                 place = Position(ascii_path(f"{base}/{link}"))
                 report.add("file-link", place, "A symbolic link.", "Put the folder itself here.")
             folders.sort()
-            for name in sorted(files):
+            for name in sorted(name for name in files if not name.startswith(".")):  # editors' own
                 seen += 1
                 if seen > MAX_FILES:
                     report.add(

@@ -29,7 +29,7 @@ class Unusable(Exception):  # noqa: N818 - the pattern's verdict, turned into a 
     """A pattern that cannot be counted out; the message says why, without quoting it."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def strings(pattern: str, max_length: int) -> tuple[str, ...]:
     """All strings of at most `max_length` characters that the pattern accepts, sorted.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipelines.contract.findings import Position
+from pipelines.contract.folder import MINIMIZED
 from pipelines.contract.model import Never
 from pipelines.contract.node import Mapping, Node, Scalar, kind
 from pipelines.contract.path import Path
@@ -89,6 +90,10 @@ def read_policy(node: Node, event: str, report: Report) -> Policy | None:
 
 
 def _view(key: Scalar, node: Node, report: Report) -> ViewLines | None:
+    if not MINIMIZED.fullmatch(key.text):
+        what = f"{shown(key.text)} is no minimized topic's name."
+        report.add("topic-name", key.position, what, "Write <category>.<purpose>.")
+        return None
     section = Section.of(node, "A view", report)
     if section is None:
         return None

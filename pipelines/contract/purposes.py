@@ -70,6 +70,9 @@ def short_text(node: Node | None, report: Report) -> str | None:
     if not isinstance(node, Scalar):
         text(node, report)
         return None
+    if not node.text and node.plain:
+        bad(report, node, "There is nothing here.", 'Write a text; the empty text is "".')
+        return None
     if len(node.text) > MAX_TEXT:
         bad(report, node, f"A text of more than {MAX_TEXT} characters.", "Shorten it.")
         return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pipelines.contract.folder import EVENT, NAME
+from pipelines.contract.folder import EVENT, MINIMIZED, NAME
 from pipelines.contract.model import DAY_MS, HOUR_MS, Basis, QuarantineTopic, RawTopic, Topic
 from pipelines.contract.node import Node, Scalar
 from pipelines.contract.report import Report, meant, shown
@@ -24,7 +24,6 @@ CATEGORIES: Final = (
 MAX_RAW_TTL_MS: Final = 72 * HOUR_MS
 MAX_TTL_MS: Final = 3_660 * DAY_MS
 MAX_PARTITIONS: Final = 10_000
-_TOPIC: Final = re.compile(rf"({NAME})\.({NAME})", re.ASCII)
 _PLAIN: Final = re.compile(NAME, re.ASCII)
 _SECOND_MS: Final = 1_000
 NO_LATE: Final = -1  # until the raw topics are known, whose TTL is the default
@@ -92,7 +91,7 @@ def _raw(key: Scalar, node: Node, report: Report) -> RawTopic | None:
 
 
 def _minimized(key: Scalar, node: Node, report: Report) -> Topic | None:
-    found = _TOPIC.fullmatch(key.text)
+    found = MINIMIZED.fullmatch(key.text)
     if found is None or found[1] not in CATEGORIES:
         hint = meant(key.text.partition(".")[0], CATEGORIES)
         what = f"{shown(key.text)} is no minimized topic's name.{hint}"

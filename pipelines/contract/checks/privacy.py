@@ -51,6 +51,16 @@ def event_ids(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(line.rule.position, what, "Remove the line; every record gets an id of its own (ce_id).")
 
 
+def event_times(draft: Draft) -> Iterator[Mistake]:
+    """When something happened: to the view's step, since any other action could tell it exactly."""
+    for event, _, line in _lines(draft):
+        class_ = _compared_class(event, line) or line.class_
+        told = (Truncate, Present, Count, Handle)  # a handle of a time is another check's matter
+        if class_ is FieldClass.EVENT_TIME and not isinstance(line.rule.action, told):
+            what = f"'{line.rule.path}' is of class event_time: only `truncate`, `present`, `count`, or nothing."
+            yield Mistake(line.rule.position, what, "Make it a timestamp and truncate it, or `never`.")
+
+
 def handle_class(draft: Draft) -> Iterator[Mistake]:
     """A handle of what is no identifier."""
     for _, _, line in _lines(draft):
@@ -148,6 +158,7 @@ CHECKS: Final = (
     ),
     Check("class-identifier", "An identifier is under a handle or not there.", identifiers),
     Check("class-event-id", "No view uses an event_id.", event_ids),
+    Check("class-event-time", "A time of the event is truncated, or only said to be there.", event_times),
     Check("handle-class", "A handle is made of an identifier.", handle_class),
     Check("handle-kind", "A view's handle is the one that its purpose names.", handle_kind),
     Check("handle-twice", "A view has one handle at most.", one_handle),
