@@ -135,7 +135,7 @@ def _row(keyring: Keyring, purpose: Purpose, now_ms: int) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("purpose", "rotates every", "present epoch", "roots", "runway", "", box=None)
+    table = Table("purpose", "rotates", "present epoch", "roots", "runway", "", box=None)
     for row in rows:
         spans = span_text(row["rotate_ms"]), span_text(row["runway_ms"])
         table.add_row(row["purpose"], spans[0], row["epoch"], str(row["roots"]), spans[1], row["state"])
