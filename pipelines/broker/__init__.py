@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient
 from pipelines.broker.admin import Admin, At, Committed, NewTopic, Offset, Partition, TopicInfo
 from pipelines.broker.cluster import Cluster
 from pipelines.broker.embedded import EmbeddedKafka, find_running
-from pipelines.broker.reading import records
+from pipelines.broker.reading import headers_of, records
 from pipelines.broker.unreachable import error_of, unreachable
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "TopicPartition",
     "error_of",
     "find_running",
+    "headers_of",
     "records",
     "unreachable",
 ]

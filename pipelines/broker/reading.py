@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, Message, TopicPartition
 
@@ -12,6 +12,13 @@ from pipelines.broker.unreachable import unreachable
 from pipelines.trouble import Trouble
 
 _BATCH: Final = 5_000
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes]]:
+    """A record's headers in their order; one without a value gives no bytes."""
+    # The stubs allow a dict, which only `produce` takes.
+    pairs = cast("list[tuple[str, str | bytes | None]]", message.headers() or [])
+    return [(name, value.encode() if isinstance(value, str) else value or b"") for name, value in pairs]
 
 
 def records(cluster: Cluster, topic: str) -> Iterator[Message]:

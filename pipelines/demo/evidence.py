@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from pipelines.broker import Message, records
+from pipelines.broker import Message, headers_of, records
 from pipelines.contract.model import Event
 from pipelines.demo.stage import Stage
 from pipelines.keys import event_block, topic_hash
@@ -107,8 +107,8 @@ def _search(evidence: Evidence, topic: str, message: Message) -> None:
 def _parts(message: Message) -> Iterator[tuple[str, bytes]]:
     yield "key", _bytes(message.key())
     yield "value", _bytes(message.value())
-    for name, value in message.headers() or ():
-        yield "header", name.encode() + b"=" + _bytes(value)
+    for name, value in headers_of(message):
+        yield "header", name.encode() + b"=" + value
     timestamp_ms = message.timestamp()[1]
     yield "timestamp", timestamp_ms.to_bytes(8, "big", signed=True) + str(timestamp_ms).encode()
 
@@ -121,8 +121,8 @@ def _look(evidence: Evidence, place: str, part: str, data: bytes) -> None:
 
 
 def _headers(message: Message) -> Iterator[tuple[str, str]]:
-    for name, value in message.headers() or ():
-        yield name, _bytes(value).decode("ascii", "replace")
+    for name, value in headers_of(message):
+        yield name, value.decode("ascii", "replace")
 
 
 def _bytes(value: str | bytes | None) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pipelines.contract.model import DAY_MS
@@ -11,7 +12,8 @@ from pipelines.demo.stage import Stage
 from pipelines.relay.accounting import Books
 from pipelines.relay.audit import behind, read_books
 from pipelines.sdk import RawProducer
-from pipelines.simulate import Simulation
+from pipelines.simulate import SimulatedEvent, Simulation
+from pipelines.simulate.publishing import publish
 from pipelines.trouble import Trouble
 
 _LOOK_EVERY_S = 0.4
@@ -36,19 +38,18 @@ def send(stage: Stage, simulation: Simulation, count: int, now_ms: int, show: Ca
     Returns:
         How many were acknowledged, and the identifier of the busiest device.
     """
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
+
+    def watched() -> Iterator[SimulatedEvent]:
+        for event in simulation.events(count, start_ms=now_ms - DAY_MS):
+            seen[event.device] += 1
+            yield event
+
     with RawProducer(stage.cluster, stage.contract) as producer:
-        for number, event in enumerate(simulation.events(count, start_ms=now_ms - DAY_MS, span_ms=DAY_MS), 1):
-            if event.value is None:
-                producer.send(event.event, event.fields, version=event.version)
-            else:
-                producer.send_encoded(event.event, event.value, key=event.device.encode())
-            seen[event.device] = seen.get(event.device, 0) + 1
-            if number % 500 == 0:
-                show(number)
+        publish(watched(), producer, tell=show)
         report = producer.flush(_PATIENCE_S)
     show(count)
-    return Sent(report.acknowledged, len(report.unacknowledged), max(seen, key=seen.__getitem__).encode())
+    return Sent(report.acknowledged, len(report.unacknowledged), seen.most_common(1)[0][0].encode())
 
 
 def wait_until_through(stage: Stage, show: Show) -> Books:

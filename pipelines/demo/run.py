@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ from pipelines.simulate import Simulation, Tally
 from pipelines.topics.live import breaches
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to run."""
 
     folder: Path
     contract_dir: Path
+    _: KW_ONLY
     events: int
     devices: int
     workers: int
