@@ -45,8 +45,9 @@ def _play(rng: Random, device: Device, start_ms: int) -> Iterator[Moment]:
         request["user_agent"] = {"family": family, "major_version": rng.randint(90, 150)}
         answered = request["first_byte_ms"]
         waited = int(answered) if isinstance(answered, float) else 1
-        yield Moment(at_ms + inspecting + waited, REQUEST, request)
-        at_ms += lasting_ms(rng, 1_500)
+        at_ms += inspecting + waited
+        yield Moment(at_ms, REQUEST, request)
+        at_ms += lasting_ms(rng, 1_200)
 
 
 def _category(rng: Random, device: Device) -> str:

@@ -56,7 +56,7 @@ def _play(rng: Random, device: Device, start_ms: int) -> Iterator[Moment]:
             phase = "ROAMED"
         yield Moment(at_ms + passed, SESSION, {**given, **_moved(rng, passed), "phase": phase, "error": None})
         if rng.random() < 0.15:
-            yield Moment(at_ms + passed + SECOND_MS, DECISION, decision(rng, device, flow=True))
+            yield Moment(at_ms + min(passed + SECOND_MS, length), DECISION, decision(rng, device, flow=True))
     yield Moment(at_ms + length, SESSION, {**given, **_moved(rng, length), "phase": "ENDED", "error": None})
 
 
@@ -72,11 +72,11 @@ def decision(rng: Random, device: Device, *, flow: bool = False) -> dict[str, ob
     """What the gateway's policy says of this device: the riskier and the less healthy, the stricter."""
     score = min(100.0, 100 * device.risk * rng.uniform(0.5, 2) + (20 if device.health < 0.4 else 0))
     posture = "COMPLIANT" if device.health > 0.6 else "GRACE" if device.health > 0.4 else "NON_COMPLIANT"
-    if score > 75:
+    if score > 60:
         verdict, reasons = "DENY", ["RISK"]
     elif posture == "NON_COMPLIANT":
         verdict, reasons = "ISOLATE", ["POSTURE", "RISK"] if score > 50 else ["POSTURE"]
-    elif score > 45:
+    elif score > 40:
         verdict, reasons = "STEP_UP", ["RISK", "CREDENTIAL_AGE"]
     else:
         verdict, reasons = "ALLOW", ["DEFAULT"]
