@@ -133,7 +133,7 @@ def _primitive(out: bytearray, primitive: Primitive, value: Any, path: str) -> N
         case "float" | "double":
             try:
                 out += struct.pack("<f" if primitive.name == "float" else "<d", _of((int, float), value, path))
-            except OverflowError:
+            except (OverflowError, struct.error):  # the latter for whole numbers beyond a double
                 raise _Stop("out_of_range", path) from None
         case "bytes" if primitive.logical == "decimal" and not isinstance(value, str):
             unscaled = _unscaled(value, primitive.scale, path)
