@@ -7,6 +7,7 @@ structural fault needs bytes, so the event is encoded here and spoilt in a way t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from random import Random
 from typing import Any, Final
@@ -15,7 +16,7 @@ import fastavro
 import orjson
 
 from pipelines.contract.actions import Action, Bucket, Handle, MapTo, Matches, OneOf, Truncate, Within
-from pipelines.contract.model import Event, RawSchema
+from pipelines.contract.model import Event, OutputArray, RawSchema
 from pipelines.contract.path import Path
 from pipelines.simulate.draw import Draw
 
@@ -24,18 +25,30 @@ _FAR_FUTURE: Final = 2**60
 _LONGEST_HANDLED: Final = 256
 
 
-def bound_spoilers(event: Event) -> list[tuple[Path, Action]]:
-    """The rules of an event's views that some value can offend."""
-    return [
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """More items than the `most` that an array's views accept."""
+
+    most: int
+
+
+Offence = Action | TooMany
+
+
+def bound_spoilers(event: Event) -> list[tuple[Path, Offence]]:
+    """Where the event's views can be offended, and how."""
+    rules = [
         (rule.path, rule.action)
         for view in event.views
         for rule in view.rules
         if isinstance(rule.action, Within | Bucket | Matches | Handle | Truncate)
         or (isinstance(rule.action, OneOf | MapTo) and rule.action.otherwise is None)
     ]
+    arrays = [output for view in event.views for output in view.output if isinstance(output, OutputArray)]
+    return [*rules, *((array.source, TooMany(array.max_items)) for array in arrays)]
 
 
-def spoil_bound(fields: Fields, path: Path, action: Action, draw: Draw) -> bool:
+def spoil_bound(fields: Fields, path: Path, offence: Offence, draw: Draw) -> bool:
     """Put a value out of bounds at `path`; False when the event has nothing there, or nothing of a kind that can be."""
     holder: object = fields
     for step in path.steps[:-1]:
@@ -48,9 +61,9 @@ def spoil_bound(fields: Fields, path: Path, action: Action, draw: Draw) -> bool:
         name = _spelled(holder, last.key)
     else:
         name = last.field
-    if last.items or not isinstance(holder, dict) or holder.get(name) is None:
+    if not isinstance(holder, dict) or holder.get(name) is None:
         return False
-    worse = _worse(holder[name], action, draw)
+    worse = _worse(holder[name], offence, draw)
     if worse is None:
         return False
     holder[name] = worse
@@ -68,8 +81,12 @@ def _spelled(mapping: object, key: str) -> str:
     return next((name for name in mapping if name.lower() == key), key) if isinstance(mapping, Mapping) else key
 
 
-def _worse(value: object, action: Action, draw: Draw) -> object:
-    match value, action:
+def _worse(value: object, offence: Offence, draw: Draw) -> object:
+    match value, offence:
+        case (list(), TooMany(most)) if value:
+            return (value * (most // len(value) + 1))[: most + 1]
+        case (list(), _):
+            return None
         case (bool(), _):
             return None
         case (int(), Within(low, high)):
