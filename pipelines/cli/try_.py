@@ -82,10 +82,10 @@ def command(event: str, file: BinaryIO, at_ms: int, version: int | None, contrac
 def _read(file: BinaryIO) -> bytes:
     content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
-        hint = f"Give it a part of the file, such as: head -n 100 {file.name}"
-        raise Trouble(f"{file.name} has more than 16 MiB", hint=hint, exit_code=Exit.USAGE)
+        hint = "Give it a part of the file, such as: head -n 100 FILE | pipelines try EVENT -"
+        raise Trouble("the file has more than 16 MiB", hint=hint, exit_code=Exit.USAGE)
     if not content.strip():
-        raise Trouble(f"{file.name} is empty", hint="It holds events, one JSON object a line.", exit_code=Exit.USAGE)
+        raise Trouble("the file is empty", hint="It holds events, one JSON object a line.", exit_code=Exit.USAGE)
     return content
 
 

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import orjson
+from click.testing import CliRunner, Result
+
+from pipelines.cli.app import pipelines
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(pipelines, ["explain", *arguments, "--contract", str(ROOT)], env={"COLUMNS": "200"})
+
+
+def test_explain_says_where_an_event_goes_and_what_becomes_of_each_field() -> None:
+    shown = run("vpn.session").output
+    assert "enters by raw.vpn.session" in shown
+    assert "→ network-metadata.security-enforcement" in shown
+    assert "read by  enyra, policy-engine" in shown
+    assert "never leaves  network identifier; no purpose needs it" in shown
+
+
+def test_explain_of_one_field_says_nothing_of_others() -> None:
+    shown = run("vpn.session", "client_ip").output
+    assert "client_ip" in shown
+    assert "bytes_up" not in shown
+
+
+def test_explain_gives_json_to_a_program() -> None:
+    document = orjson.loads(run("posture.report", "checks[].id", "--json").output)
+    assert [field["path"] for field in document["fields"]] == ["checks[].id"]
+    assert document["raw_topic"] == "raw.posture.report"
