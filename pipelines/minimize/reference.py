@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -94,7 +93,9 @@ def decode(event: Event, value: bytes) -> dict[str, Any]:
     return datum
 
 
-def _reduce(event: Event, view: View, value: bytes, handler: Handler) -> tuple[dict[str, Any], bytes | None, list[Fault]]:
+def _reduce(
+    event: Event, view: View, value: bytes, handler: Handler
+) -> tuple[dict[str, Any], bytes | None, list[Fault]]:
     version = next(version for version in event.versions if version.fingerprint == value[2:10])
     root = _Found(decode(event, value), version.record)
     faults: list[Fault] = []
@@ -126,7 +127,6 @@ def _array(root: _Found, output: OutputArray, faults: list[Fault], handler: Hand
         return None
     if len(array.value) > output.max_items:
         faults.append(Fault("too_many_items", _spelled(Path(steps))[: -len("[]")]))
-        return None
     kind = not_null(array.type)
     assert isinstance(kind, Array)  # noqa: S101 - a path with [] goes into an array
     items = []
@@ -180,7 +180,8 @@ def _find(found: _Found, steps: Sequence[Step]) -> _Found | None:
 
 def _act(action: Action, found: _Found, handler: Handler) -> Any:  # noqa: C901 - one return an action
     value, kind = found.value, not_null(found.type)
-    text = value.decode() if isinstance(value, bytes) and kind == Primitive("string", getattr(kind, "logical", None)) else value
+    compared = isinstance(action, OneOf | Matches | MapTo) and isinstance(value, bytes)
+    text = value.decode() if compared else value
     match action:
         case Keep():
             return value
@@ -193,7 +194,7 @@ def _act(action: Action, found: _Found, handler: Handler) -> Any:  # noqa: C901 
                 number = int.from_bytes(value, "big", signed=True)
                 assert isinstance(kind, Primitive | Fixed)  # noqa: S101 - bytes and fixed
                 scale = kind.scale
-            below = [edge for edge in edges if not math.isnan(number) and edge * 10**scale <= number]
+            below = [edge for edge in edges if edge * 10**scale <= number]
             return _bounded(max(below, default=None), "out_of_range")
         case Truncate(step_ms=step_ms):
             assert isinstance(kind, Primitive)  # noqa: S101 - times are int or long
