@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from pipelines.broker import Cluster, KafkaError, Message, TopicPartition
+from pipelines.broker import TIMESTAMP_CREATE_TIME, Cluster, Message, headers_of, records
 from pipelines.contract.model import Contract, Event, Purpose, View
 from pipelines.keys import SubkeySource
 from pipelines.minimize import EventProgram, Fault, Handler, compile_event
@@ -25,49 +25,31 @@ Coordinates = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that a consumer can see of a record but its place."""
+    """A minimized record: `digest` covers all that a consumer can see of it but its place."""
 
     topic: str
     key: bytes | None
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp: tuple[int, int]
+    id: bytes
+    epoch: bytes
+    digest: bytes
 
-    @property
-    def id(self) -> bytes:
-        """The header `ce_id`."""
-        return next(value for name, value in self.headers if name == "ce_id")
+    @classmethod
+    def of(
+        cls, topic: str, key: bytes | None, value: bytes, headers: dict[str, bytes], timestamp: tuple[int, int]
+    ) -> Record:
+        seen = repr((topic, key, value, list(headers.items()), timestamp)).encode()
+        digest = hashlib.blake2b(seen, digest_size=16).digest()
+        return cls(topic, key, headers["ce_id"], headers.get("ce_handleepoch", b""), digest)
 
 
 @dataclass(slots=True)
 class Expectation:
     """What the raw topics oblige the relay to. `origin` tells where a record comes from, by (topic, ce_id)."""
 
-    records: Counter[Record] = field(default_factory=Counter)
+    records: Counter[bytes] = field(default_factory=Counter)
     notes: Counter[bytes] = field(default_factory=Counter)
     origin: dict[tuple[str, bytes], Coordinates] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
-
-
-def read(cluster: Cluster, topic: str, *, isolation: str = "read_committed") -> Iterator[Message]:
-    """Every record that the topic holds now, partition after partition."""
-    info = cluster.admin().topics([topic])[topic]
-    for partition in range(info.partitions):
-        consumer = cluster.consumer(**{"isolation.level": isolation, "enable.partition.eof": True})
-        try:
-            consumer.assign([TopicPartition(topic, partition, 0)])
-            while True:
-                message = consumer.poll(10)
-                assert message is not None, f"no answer from {topic}/{partition}"
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    break
-                else:
-                    raise AssertionError(error.name())
-        finally:
-            consumer.close()
 
 
 def expect(contract: Contract, cluster: Cluster, keys: SubkeySource) -> Expectation:
@@ -76,58 +58,53 @@ def expect(contract: Contract, cluster: Cluster, keys: SubkeySource) -> Expectat
     for event in contract.events.values():
         guard = compile_event(event)
         topic_hash = hashlib.sha256(topics[event.raw_topic].topic_id).digest()[:4]
-        for message in read(cluster, event.raw_topic):
+        for message in records(cluster, event.raw_topic):
             expectation.events[event.raw_topic] += 1
             for view, outcome in _outcomes(contract, keys, guard, event, message):
-                if isinstance(outcome, Fault):
+                if view is None or isinstance(outcome, Fault):
+                    assert isinstance(outcome, Fault)
                     expectation.notes[_note(event, message, view, outcome)] += 1
                 else:
                     value, key = outcome
                     record = _record(contract, keys, view, message, topic_hash, value, key)
-                    expectation.records[record] += 1
-                    place = (event.raw_topic, message.partition(), message.offset())
+                    expectation.records[record.digest] += 1
+                    place = (event.raw_topic, message.partition() or 0, message.offset() or 0)
                     expectation.origin[view.topic, record.id] = place
     return expectation
 
 
 def committed(contract: Contract, cluster: Cluster) -> tuple[list[Record], list[bytes]]:
     """What did come out: the minimized records, each topic's partitions in their order, and the quarantine notes."""
-    records = [
-        Record(
-            topic,
-            message.key(),
-            message.value() or b"",
-            tuple(message.headers() or ()),
-            message.timestamp(),
-        )
-        for topic in sorted(contract.topics)
-        for message in read(cluster, topic)
-    ]
-    return records, [message.value() or b"" for message in read(cluster, contract.quarantine.name)]
+    minimized = []
+    for topic in sorted(contract.topics):
+        for message in records(cluster, topic):
+            key = message.key()
+            assert key is None or isinstance(key, bytes)
+            headers = dict(headers_of(message))
+            minimized.append(Record.of(topic, key, _value(message) or b"", headers, message.timestamp()))
+    return minimized, [_value(message) or b"" for message in records(cluster, contract.quarantine.name)]
 
 
-def differences(expectation: Expectation, records: Iterable[Record], notes: Iterable[bytes]) -> dict[str, int]:
+def differences(expectation: Expectation, minimized: Iterable[Record], notes: Iterable[bytes]) -> dict[str, int]:
     """How many records and notes are lost, duplicated or unexplained; empty when the output is exact."""
     found: Counter[str] = Counter()
-    for expected, got in ((expectation.records, Counter(records)), (expectation.notes, Counter(notes))):
-        for item, count in (expected - got).items():  # type: ignore[operator]
-            found["lost"] += count
-            _ = item
-        for item, count in (got - expected).items():  # type: ignore[operator]
+    got_records = Counter(record.digest for record in minimized)
+    for expected, got in ((expectation.records, got_records), (expectation.notes, Counter(notes))):
+        found["lost"] += (expected - got).total()
+        for item, count in (got - expected).items():
             found["duplicated" if item in expected else "unexplained"] += count
-    return dict(found)
+    return {kind: count for kind, count in found.items() if count}
 
 
-def reordered(expectation: Expectation, records: Iterable[Record]) -> int:
+def reordered(expectation: Expectation, minimized: Iterable[Record]) -> int:
     """Records that come before an earlier one of the same raw partition, topic, handle and epoch."""
     last: dict[tuple[object, ...], int] = defaultdict(lambda: -1)
     count = 0
-    for record in records:
+    for record in minimized:
         if record.key is None:
             continue
         raw_topic, partition, offset = expectation.origin[record.topic, record.id]
-        epoch = dict(record.headers)["ce_handleepoch"]
-        lane = (raw_topic, partition, record.topic, record.key, epoch)
+        lane = (raw_topic, partition, record.topic, record.key, record.epoch)
         count += offset <= last[lane]
         last[lane] = offset
     return count
@@ -142,12 +119,13 @@ def _outcomes(
         return keys.subkeys_at(purpose, message.timestamp()[1]).handle_maker(purpose.handle)
 
     handlers = [handler(contract.purposes[view.purpose]) for view in event.views]
-    malformed = guard.minimize(message.value(), handlers)
+    value = _value(message)
+    malformed = guard.minimize(value, handlers)
     if isinstance(malformed, Fault):
         yield None, malformed
         return
-    result = minimize_event(event, message.value(), handlers)
-    assert not isinstance(result, Fault)
+    assert value is not None
+    result = minimize_event(event, value, handlers)
     for view, outcome in zip(event.views, result, strict=True):
         assert outcome is not None
         yield view, outcome if isinstance(outcome, Fault) else (outcome.value, outcome.key)
@@ -178,8 +156,8 @@ def _record(
     if purpose.handle:
         headers["ce_handleepoch"] = _iso(broker_ms // purpose.rotate_ms * purpose.rotate_ms)
     headers["ce_expirytime"] = _iso(floored_ms + contract.topics[view.topic].ttl_ms)
-    wire = tuple((name, text.encode()) for name, text in headers.items())
-    return Record(view.topic, key, value, wire, (1, floored_ms))
+    wire = {name: text.encode() for name, text in headers.items()}
+    return Record.of(view.topic, key, value, wire, (TIMESTAMP_CREATE_TIME, floored_ms))
 
 
 def _note(event: Event, message: Message, view: View | None, fault: Fault) -> bytes:
@@ -193,6 +171,12 @@ def _note(event: Event, message: Message, view: View | None, fault: Fault) -> by
         "path": fault.path,
     }
     return orjson.dumps(document)
+
+
+def _value(message: Message) -> bytes | None:
+    value = message.value()
+    assert value is None or isinstance(value, bytes)
+    return value
 
 
 def _iso(timestamp_ms: int) -> str:
