@@ -51,7 +51,7 @@ def _time(ctx: click.Context, param: click.Parameter, text: str | None) -> int:
 @contract_option
 @json_option
 def command(event: str, file: BinaryIO, at_ms: int, version: int | None, contract_dir: Path, as_json: bool) -> None:
-    r"""Minimize events from a file, with a throwaway key and no broker.
+    """Minimize events from a file, with a throwaway key and no broker.
 
     EVENT is an event type such as vpn.session. FILE (- for standard input) holds JSON, one event or one a line, or the
     bytes of one Kafka value (Avro single-object encoding). In JSON a union is the value itself; bytes are text whose
@@ -60,7 +60,6 @@ def command(event: str, file: BinaryIO, at_ms: int, version: int | None, contrac
     Of the event it shows names and classes of fields, never a value; of each view's record it shows everything. The
     handles match no others: their key ends with this command.
 
-    \b
     Exit code 1: an event could not be read, or a view of it would be quarantined.
     """
     today = datetime.fromtimestamp(at_ms / 1000, UTC).date()

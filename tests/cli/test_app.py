@@ -31,6 +31,7 @@ def _commands() -> list[tuple[str, click.Command]]:
 @pytest.mark.parametrize(("name", "command"), _commands(), ids=[name for name, _ in _commands()])
 def test_every_command_says_what_it_does_and_so_does_each_of_its_options(name: str, command: click.Command) -> None:
     assert command.help, name
+    assert "\\b" not in command.help, "click wants the character, not a backslash and a b"
     undocumented = [p.name for p in command.params if isinstance(p, click.Option) and not (p.help or p.hidden)]
     assert not undocumented
 
