@@ -82,7 +82,7 @@ def command(
         task = progress.add_task("simulate", total=count)
         sent = publish(watched(), producer, rate=rate, tell=lambda done: progress.update(task, completed=done))
         progress.update(task, completed=count)
-        report = producer.flush(FLUSH_S)
+        report = producer.close(FLUSH_S)
     unacknowledged = Counter(lost.event for lost in report.unacknowledged)
     outcome = {
         "sent": dict(sent),
