@@ -104,8 +104,10 @@ def counts(branch: bytes) -> list[bytes]:
     return [branch + long_form(1 << count.bit_length() - 1 if count else 0) for count in range(65)]
 
 
-def _choices(use: Use, path: str) -> tuple[dict[Scalar, bytes], bytes | None]:
+def _choices(use: Use, path: str, *takes: type[Action]) -> tuple[dict[Scalar, bytes], bytes | None]:
     """The form for each value that the action names, and for any other (None: out of bound)."""
+    if not isinstance(use.action, takes):
+        raise _refused(use, path)
     branch = use.branch
     otherwise: str | None = None
     match use.action:
@@ -130,14 +132,14 @@ def _choices(use: Use, path: str) -> tuple[dict[Scalar, bytes], bytes | None]:
 
 
 def _table(use: Use, values: list[Scalar], path: str) -> TableSink:
-    forms, otherwise = _choices(use, path)
+    forms, otherwise = _choices(use, path, Keep, MapTo, CountWhere)
     if isinstance(use.action, Keep) and not set(values) <= set(forms):
         raise ValueError(f"{path}: the derived schema lacks a symbol of the raw one")
     return TableSink(use.view, use.slot, Fault(NOT_LISTED, path), [forms.get(value, otherwise) for value in values])
 
 
 def _text(use: Use, path: str) -> TextSink:
-    forms, otherwise = _choices(use, path)
+    forms, otherwise = _choices(use, path, OneOf, Matches, MapTo, CountWhere)
     by_bytes = {value.encode(): form for value, form in forms.items() if isinstance(value, str)}
     return TextSink(use.view, use.slot, Fault(NOT_LISTED, path), by_bytes, otherwise)
 
@@ -149,7 +151,7 @@ def _number(use: Use, path: str, logical: str | None) -> NumberSink:
         return _truncate(use, path, logical, use.action.step_ms)
     code = OUT_OF_RANGE if isinstance(use.action, Within) else NOT_LISTED
     sink = NumberSink(use.view, use.slot, Fault(code, path), LOOKUP)
-    forms, sink.otherwise = _choices(use, path)
+    forms, sink.otherwise = _choices(use, path, Within, MapTo, CountWhere)
     sink.table = {value: form for value, form in forms.items() if isinstance(value, int)}
     return sink
 

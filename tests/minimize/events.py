@@ -327,3 +327,25 @@ def random_event(rng: Random) -> Event:
     versions = tuple(raw_schema(number + 1, record) for number, record in enumerate(records))
     views = tuple(random_view(rng, records, f"network-metadata.purpose-{at}") for at in range(rng.randrange(1, 4)))
     return Event("made.up", versions, views, ())
+
+
+def event_of(records: list[Record], *views: dict[str, Action]) -> Event:
+    """An event type with these raw versions and views (path: action); for tests that need a certain one."""
+    built = []
+    for number, rules in enumerate(views):
+        chosen = []
+        for text, action in rules.items():
+            path = Path.parse(text)
+            found = [find(record, path) for record in records]
+            kinds = [kind for kind, _, _ in found if kind is not None]
+            reach = Reach(path, kinds[-1], any(optional for _, optional, _ in found), found[-1][2])
+            chosen.append((reach, action, kinds))
+        built.append(build_view(f"network-metadata.purpose-{number}", records, chosen))
+    versions = tuple(raw_schema(number + 1, record) for number, record in enumerate(records))
+    return Event("made.up", versions, tuple(built), ())
+
+
+def record_of(**fields: AvroType) -> Record:
+    """A record; its arrays hold at most 4 items for a view."""
+    most = 4
+    return Record("Made", tuple(Field(name, kind, HERE, None, most) for name, kind in fields.items()))

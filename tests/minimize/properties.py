@@ -40,6 +40,8 @@ class Tally:
         return self.accepted / max(1, self.tried)
 
 
+TALLIES: list[Tally] = []  # of this process, for the report at the end of a test run
+
 Handler = Callable[[bytes], bytes]
 
 
@@ -50,6 +52,7 @@ def handler(view: int) -> Handler:
 def run(name: str, examples: int, check: Callable[[Random, Tally], None]) -> Tally:
     """Try a check on `examples` seeds. (Hypothesis' own source of chance would shrink better, and is 1,000 times slower.)"""
     tally = Tally(name)
+    TALLIES.append(tally)
 
     @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**48 - 1))
