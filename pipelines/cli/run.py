@@ -76,7 +76,7 @@ def command(
     keyring_file: Path | None,
     kek_file: Path | None,
 ) -> None:
-    r"""Minimize the raw events of each SOURCE (all sources of the contract without one), until SIGTERM or Ctrl-C.
+    """Minimize the raw events of each SOURCE (all sources of the contract without one), until SIGTERM or Ctrl-C.
 
     Each source gets its own processes, so a busy one does not delay the others. A worker that dies is restarted in its
     slot and goes on exactly where its last commit left off. Refuses to start when the contract has errors (exit 1), a

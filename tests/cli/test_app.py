@@ -96,8 +96,8 @@ def test_a_fault_of_the_program_shows_its_place_and_never_its_message(
 
 @pytest.mark.parametrize(
     ("failure", "code"),
-    [(click.exceptions.Exit(1), 1), (click.Abort(), 130), (click.UsageError("which?"), 2), (click.FileError("x"), 2)],
-    ids=["findings", "interrupted", "usage", "file"],
+    [(click.Abort(), 130), (click.UsageError("which?"), 2), (click.FileError("x"), 2), (ImportError("no such"), 3)],
+    ids=["interrupted", "usage", "file", "a package is missing"],
 )
 def test_what_click_raises_ends_with_the_documented_code(
     monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int
