@@ -66,3 +66,11 @@ def test_a_kafka_that_does_not_answer_is_trouble() -> None:
     result = _simulate("--bootstrap", "127.0.0.1:1")
     assert isinstance(result.exception, Trouble)
     assert result.exception.exit_code == Exit.UNAVAILABLE
+
+
+def test_a_person_is_told_what_was_acknowledged(shipped: Contract, cluster: Cluster, make_topic: MakeTopic) -> None:
+    make_topic("raw.tor.circuit", partitions=shipped.raw_topics["raw.tor.circuit"].partitions)
+    result = _simulate("--bootstrap", cluster.bootstrap, "--count", "25", "--event", "tor.circuit", "--rate", "500")
+    assert result.exit_code == Exit.DONE
+    assert "25 events acknowledged, 0 not." in result.stdout
+    assert "tor.circuit" in result.stdout
