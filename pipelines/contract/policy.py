@@ -30,7 +30,10 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {  # name -> the words that may sta
     "handle": (),
 }
 BARE: Final = ("keep", "count", "present", "handle")
+MAX_VIEWS: Final = 100
 MAX_RULES: Final = 500
+MAX_NEVER: Final = 2_000
+_TABLE: Final = "Use an action of the table in docs/contract.md."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def read_policy(node: Node, event: str, report: Report) -> Policy | None:
     never_node = section.may("never")
     never = Section.of(never_node, "never", report)
     section.close()
-    read = [_view(key, value, report) for key, value in (() if views is None else views.node)]
+    read = [_view(key, value, report) for key, value in (() if views is None else views.entries(MAX_VIEWS))]
     place = next((key.position for key, _ in section.node if key.text == "never"), section.node.position)
     reasons = () if never is None else tuple(_never(never, report))
     # What could not be read at all might have decided anything: nothing is then said to be undecided.
@@ -102,7 +105,7 @@ def _view(key: Scalar, node: Node, report: Report) -> ViewLines | None:
     seen: dict[Path, Position] = {}
     if not section.node.entries:
         report.add("view-empty", key.position, "The view has no rule.", "Add rules, or remove the view.")
-    for path_node, rule in section.node.entries[:MAX_RULES]:
+    for path_node, rule in section.entries(MAX_RULES):
         path = _path(path_node, report)
         if path is None:
             continue
@@ -116,8 +119,6 @@ def _view(key: Scalar, node: Node, report: Report) -> ViewLines | None:
             broken.append(path)
         else:
             lines.append(line)
-    if len(section.node.entries) > MAX_RULES:
-        report.add("view-empty", key.position, f"The view has more than {MAX_RULES} rules.", "Reduce it.")
     return ViewLines(key.text, tuple(lines), tuple(broken), key.position)
 
 
@@ -163,7 +164,7 @@ def _action(rule: Node, report: Report) -> tuple[str, Node | None, Mapping | Non
             report.add("rule-shape", rule.position, f"'{rule.text}' needs an operand.", f"Write {{{rule.text}: …}}.")
         else:
             what = f"{shown(rule.text)} is no action.{meant(rule.text, ACTIONS)}"
-            report.add("rule-action", rule.position, what, f"Actions: {', '.join(ACTIONS)}.")
+            report.add("rule-action", rule.position, what, _TABLE)
         return None
     if not isinstance(rule, Mapping):
         report.add(
@@ -176,7 +177,7 @@ def _action(rule: Node, report: Report) -> tuple[str, Node | None, Mapping | Non
         wrong = next((key for key, _ in rule if key.text not in {*known, "else", "max", "as"}), None)
         if wrong is not None and not words:
             what = f"{shown(wrong.text)} is no action.{meant(wrong.text, known)}"
-            report.add("rule-action", wrong.position, what, f"Actions: {', '.join(ACTIONS)}.")
+            report.add("rule-action", wrong.position, what, _TABLE)
         else:
             report.add(
                 "rule-shape", rule.position, "A rule has one action.", "Write one action; rules cannot be combined."
@@ -198,7 +199,7 @@ def _action(rule: Node, report: Report) -> tuple[str, Node | None, Mapping | Non
 def _never(section: Section, report: Report) -> list[Never]:
     reasons = []
     seen: dict[Path, Position] = {}
-    for key, value in section.node:
+    for key, value in section.entries(MAX_NEVER):
         path = _path(key, report)
         if path is None:
             continue

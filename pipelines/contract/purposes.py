@@ -14,6 +14,7 @@ from pipelines.contract.section import Section, bad, day, duration, integer, ite
 OBJECTIVES: Final = ("product", "security", "support", "compliance", "legal", "administrative", "operational")
 MAX_ROTATE_MS: Final = 400 * DAY_MS
 MAX_BITS: Final = 4_096
+MAX_ENTRIES: Final = 1_000
 MAX_LIST: Final = 4_096
 MAX_TEXT: Final = 256
 _NAME: Final = re.compile(NAME, re.ASCII)
@@ -27,7 +28,7 @@ def read_purposes(node: Node, report: Report) -> tuple[dict[str, Purpose], froze
     section = Section.of(node, "The file", report)
     if section is None:
         return {}, frozenset()
-    for key, value in section.node:
+    for key, value in section.entries(MAX_ENTRIES):
         if is_name(key, report) and (purpose := _purpose(key, value, report)) is not None:
             whole[key.text] = purpose
     return whole, frozenset(key.text for key, _ in section.node)
@@ -39,7 +40,7 @@ def read_lists(node: Node, report: Report) -> tuple[dict[str, tuple[str, ...]], 
     section = Section.of(node, "The file", report)
     if section is None:
         return {}, frozenset()
-    for key, value in section.node:
+    for key, value in section.entries(MAX_ENTRIES):
         if is_name(key, report) and (words := vocabulary(value, report)) is not None:
             whole[key.text] = words
     return whole, frozenset(key.text for key, _ in section.node)

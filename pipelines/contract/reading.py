@@ -30,6 +30,7 @@ from pipelines.contract.report import Report, shown
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
+_LONGEST: Final = 100
 
 # Controls, lone carriage returns and the breaks that only YAML 1.1 or Unicode know, byte order marks, bidirectional
 # overrides ("Trojan source", CVE-2021-42574), and surrogates, which an escape can spell but UTF-8 cannot.
@@ -38,7 +39,6 @@ _HIDDEN: Final = (
 )
 _UNREADABLE: Final = re.compile(f"[{_HIDDEN}]|\\r(?!\\n)")
 _UNREADABLE_SCALAR: Final = re.compile(f"[{_HIDDEN}\\r]")
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 def read(data: bytes, file: str, report: Report, *, strict_json: bool = False) -> Node | None:
@@ -121,7 +121,8 @@ class _Composer:
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Position(self._file) if mark is None else self._at(mark)
-            said = _QUOTED.sub("…", str(error.problem or "it cannot be parsed"))
+            said = str(error.problem or "it cannot be parsed").replace("<stream end>", "the end of the file")
+            said = said if said.isprintable() and len(said) <= _LONGEST else "it cannot be parsed"
             self._report.add(
                 "yaml-syntax", place, f"This is not YAML: {said}.", "Mend the syntax (quote special characters)."
             )
@@ -207,6 +208,8 @@ class _Composer:
         while not isinstance(event := next(self._events), MappingEndEvent):
             key = self._node(event, depth + 1)
             value = self._node(next(self._events), depth + 1)
+            if isinstance(value, Scalar) and value.plain and not value.text:
+                value = Scalar("", key.position)  # the parser says that nothing stands where the next thing begins
             if not isinstance(key, Scalar):
                 self._report.add("yaml-key", key.position, "A key that is not a text.", "Keys are plain texts.")
             elif key.text in entries:

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pipelines.contract.findings import Position
 
 _LONGEST = 120
+_MOST_COMPARED = 256  # comparing takes a while for each name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def shown(text: str) -> str:
 def meant(wrong: str, known: Iterable[str]) -> str:
     """A hint at the nearest known name, or the known names when there are few, or nothing."""
     names = sorted(set(known))
-    close = get_close_matches(wrong[:_LONGEST], names, n=1)
+    close = get_close_matches(wrong[:_LONGEST], names, n=1) if len(names) <= _MOST_COMPARED else []
     if close:
         return f" Did you mean '{close[0]}'?"
     return f" Known: {', '.join(names)}." if 0 < len(names) <= 16 else ""  # noqa: PLR2004 - more would not be read

@@ -18,6 +18,7 @@ from pipelines.contract.report import Report, meant, shown
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,8})(s|m|h|d)", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_MOST_UNKNOWN: Final = 100
 _PRINCIPAL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 DURATION_MS: Final = {"s": 1000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
@@ -58,9 +59,16 @@ class Section:
             self._report.add("missing-key", self.node.position, f"'{key}' is missing.", f"Add `{key}:`.")
         return value
 
+    def entries(self, most: int) -> tuple[tuple[Scalar, Node], ...]:
+        """The entries of a mapping whose keys are names of the file's own; notes it if there are too many."""
+        if len(self.node.entries) > most:
+            what = f"{len(self.node.entries):,} entries; at most {most:,} are read."
+            self._report.add("too-many", self.node.entries[most][0].position, what, "Split or remove some.")
+        return self.node.entries[:most]
+
     def close(self) -> None:
-        """Note every key that was not asked for."""
-        for key, _ in self.node:
+        """Note the keys that were not asked for (the first ones, when there are very many)."""
+        for key in [key for key, _ in self.node if key.text not in self._asked][:_MOST_UNKNOWN]:
             if key.text not in self._asked:
                 hint = meant(key.text, self._asked)
                 self._report.add(

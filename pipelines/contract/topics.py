@@ -23,6 +23,7 @@ CATEGORIES: Final = (
 )
 MAX_RAW_TTL_MS: Final = 72 * HOUR_MS
 MAX_TTL_MS: Final = 3_660 * DAY_MS
+MAX_TOPICS: Final = 1_000
 MAX_PARTITIONS: Final = 10_000
 _PLAIN: Final = re.compile(NAME, re.ASCII)
 _SECOND_MS: Final = 1_000
@@ -49,8 +50,8 @@ def read_topics(node: Node, report: Report) -> Topics:
     minimized = Section.of(section.need("minimized"), "minimized", report)
     quarantine = _quarantine(section.need("quarantine"), report)
     section.close()
-    raw_entries = () if raw is None else raw.node.entries
-    entries = () if minimized is None else minimized.node.entries
+    raw_entries = () if raw is None else raw.entries(MAX_TOPICS)
+    entries = () if minimized is None else minimized.entries(MAX_TOPICS)
     raw_topics = [_raw(key, value, report) for key, value in raw_entries]
     topics = [_minimized(key, value, report) for key, value in entries]
     return Topics(

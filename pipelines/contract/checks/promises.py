@@ -21,7 +21,7 @@ def raw_limit(draft: Draft) -> Iterator[Mistake]:
     for topic in draft.topics.raw.values() if draft.topics else ():
         if topic.ttl_ms > MAX_RAW_TTL_MS:
             what = f"'{topic.name}' keeps raw events for {spelled(topic.ttl_ms)}."
-            yield Mistake(topic.position, what, f"Raw events live for {spelled(MAX_RAW_TTL_MS)} at most.")
+            yield Mistake(topic.position, what, f"Raw events live for {MAX_RAW_TTL_MS // HOUR_MS}h at most.")
 
 
 def kept(draft: Draft) -> Iterator[Mistake]:

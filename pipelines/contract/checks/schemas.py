@@ -42,10 +42,8 @@ def event_id(draft: Draft) -> Iterator[Mistake]:
         ids = [leaf for leaf in leaves(schema.record) if leaf.class_ is FieldClass.EVENT_ID]
         if [leaf.spelled for leaf in ids] != ["event_id"] or isinstance(ids[0].field.type, Nullable):
             place = ids[-1].field.position if ids else schema.position
-            found = ", ".join(leaf.spelled for leaf in ids) or "none"
-            what = (
-                f"A raw event has exactly one field of class event_id, called 'event_id', never null; found: {found}."
-            )
+            found = ", ".join(leaf.spelled + " (nullable)" * isinstance(leaf.field.type, Nullable) for leaf in ids)
+            what = f"A raw event has one field of class event_id, 'event_id', never null; found: {found or 'none'}."
             yield Mistake(place, what, "Add it or mend the classes.")
 
 

@@ -1,0 +1,82 @@
+"""Contracts for tests: the small valid one, with an overlay of files laid over it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from pipelines.contract import build, load
+
+FIXTURES: Final = Path(__file__).parent / "fixtures"
+BASE: Final = FIXTURES / "base"
+TODAY: Final = date(2026, 6, 1)
+"""A day on which everything in the base contract stands."""
+
+
+def _link(folder: Path) -> None:
+    (folder / "policies/lists.yaml").rename(folder.parent / "elsewhere.yaml")
+    (folder / "policies/lists.yaml").symlink_to(folder.parent / "elsewhere.yaml")
+
+
+def _no_file(folder: Path) -> None:
+    (folder / "topics.yaml").unlink()
+    (folder / "topics.yaml").mkdir()
+
+
+def _large(folder: Path) -> None:
+    (folder / "policies/lists.yaml").write_text("# padding\n" * 110_000)
+
+
+def _many(folder: Path) -> None:
+    (folder / "policies/lists.yaml").write_text("regions: [" + "a, " * 50_000 + "a]\n")
+
+
+def _crowd(folder: Path) -> None:
+    with (folder / "policies/lists.yaml").open("a") as file:
+        file.writelines(f"list-{number}: [a]\n" for number in range(1_000))
+
+
+MADE: Final[dict[str, Callable[[Path], None]]] = {
+    "file-link": _link,
+    "file-size": _large,
+    "file-unreadable": _no_file,
+    "too-many": _crowd,
+    "yaml-nodes": _many,
+}
+"""What cannot lie in a repository as a file: made where it is needed, by the fixture's name."""
+
+
+def overlaid(to: Path, overlay: Path | None = None) -> Path:
+    """A copy of the base contract with an overlay's files over it; `removed` in it names files to leave out."""
+    shutil.copytree(BASE, to, dirs_exist_ok=True)
+    if overlay is not None:
+        shutil.copytree(overlay, to, dirs_exist_ok=True, symlinks=True)
+    for note in ("expected", "removed"):
+        path = to / note
+        for name in path.read_text().split() if note == "removed" and path.exists() else ():
+            (to / name).unlink()
+        path.unlink(missing_ok=True)
+    if overlay is not None and overlay.name in MADE:
+        MADE[overlay.name](to)
+    return to
+
+
+def freshened(folder: Path) -> Path:
+    """The folder with its derived schemas written anew, when there is a contract to derive them from."""
+    contract = load(folder, as_of=TODAY).contract
+    if contract is not None:
+        build(folder, contract)
+    return folder
+
+
+def edited(to: Path, edits: dict[str, tuple[str, str]]) -> Path:
+    """A copy of the base contract in which one text of each named file is replaced by another."""
+    overlaid(to)
+    for name, (old, new) in edits.items():
+        text = (to / name).read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        (to / name).write_text(text.replace(old, new))
+    return to

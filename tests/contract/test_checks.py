@@ -1,0 +1,100 @@
+"""Every check has a contract that breaks it, and says exactly where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.contract import CHECKS, load, load_valid
+from pipelines.contract.findings import Severity
+from pipelines.trouble import Exit, Trouble
+from tests.contract.folders import BASE, FIXTURES, TODAY, freshened, overlaid
+
+INVALID = sorted((FIXTURES / "invalid").iterdir())
+KNOWN = {check.id: check for check in CHECKS}
+
+
+def check_of(fixture: Path) -> str:
+    """A fixture is called as its check, or as its check, a plus and what is special about it."""
+    return fixture.name.partition("+")[0]
+
+
+def test_the_base_contract_is_valid_and_gives_no_finding() -> None:
+    loaded = load(BASE, as_of=TODAY)
+    assert loaded.findings == ()
+    assert loaded.valid
+    assert loaded.contract is not None
+
+
+def test_every_check_has_an_invalid_fixture_and_every_fixture_a_check() -> None:
+    assert {check_of(fixture) for fixture in INVALID} == KNOWN.keys()
+
+
+def test_no_two_checks_have_one_id_and_each_says_what_it_holds() -> None:
+    assert len(KNOWN) == len(CHECKS)
+    assert all(check.says.endswith(".") for check in CHECKS)
+
+
+@pytest.mark.parametrize("fixture", INVALID, ids=lambda fixture: fixture.name)
+def test_a_broken_contract_gives_exactly_its_findings_at_their_places(fixture: Path, tmp_path: Path) -> None:
+    folder = overlaid(tmp_path / "contract", fixture)
+    if not fixture.name.startswith("derived-"):
+        freshened(folder)
+    loaded = load(folder, as_of=TODAY)
+    said = [f"{found.check} {found.position}" for found in loaded.findings]
+    assert said == (fixture / "expected").read_text().splitlines()
+    assert check_of(fixture) in {found.check for found in loaded.findings}
+    for found in loaded.findings:
+        assert found.severity is KNOWN[found.check].severity
+        assert found.message
+        assert found.remedy
+
+
+@pytest.mark.parametrize("fixture", INVALID, ids=lambda fixture: fixture.name)
+def test_only_a_contract_without_errors_is_let_through(fixture: Path, tmp_path: Path) -> None:
+    folder = overlaid(tmp_path / "contract", fixture)
+    if KNOWN[check_of(fixture)].severity is Severity.WARNING:
+        load_valid(freshened(folder), as_of=TODAY)
+        return
+    with pytest.raises(Trouble) as trouble:
+        load_valid(folder, as_of=TODAY)
+    assert trouble.value.exit_code is Exit.FINDINGS
+    assert check_of(fixture) in str(trouble.value)
+
+
+def test_one_broken_file_does_not_hide_the_mistakes_of_another(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    (folder / "topics.yaml").write_text("raw: [\n")
+    (folder / "policies/lists.yaml").write_text("regions: &a [b]\n")
+    policy = folder / "policies/vpn/session.yaml"
+    policy.write_text(policy.read_text().replace("ok: keep", "ok: hash").replace("  account_id:", "  acount_id:"))
+    purposes = folder / "policies/purposes.yaml"
+    purposes.write_text(
+        purposes.read_text().replace("rotate: 1d", "rotate: soon").replace("max_bits: 32", "max_bits: -1")
+    )
+    found = {(one.check, one.position.file) for one in load(folder, as_of=TODAY).findings}
+    assert found == {
+        ("yaml-syntax", "topics.yaml"),
+        ("yaml-anchor", "policies/lists.yaml"),
+        ("rule-action", "policies/vpn/session.yaml"),
+        ("never-unknown", "policies/vpn/session.yaml"),
+        ("leaf-undecided", "policies/vpn/session.yaml"),
+        ("bad-value", "policies/purposes.yaml"),
+    }
+
+
+def test_a_folder_without_a_contract_says_what_is_missing(tmp_path: Path) -> None:
+    found = {(one.check, str(one.position)) for one in load(tmp_path, as_of=TODAY).findings}
+    assert found == {
+        ("file-missing", "topics.yaml:1:1"),
+        ("file-missing", "policies/purposes.yaml:1:1"),
+        ("file-missing", "schemas/raw:1:1"),
+    }
+
+
+def test_findings_stand_in_the_order_of_their_places(tmp_path: Path) -> None:
+    for fixture in INVALID:
+        if fixture.name.startswith("path-unknown"):
+            found = load(overlaid(tmp_path / fixture.name, fixture), as_of=TODAY).findings
+            assert [one.position for one in found] == sorted(one.position for one in found)
