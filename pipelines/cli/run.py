@@ -89,7 +89,7 @@ def command(
       pipelines run                        one worker for every source
       pipelines run vpn proxy --workers 2  two workers each for two sources
       pipelines run --metrics-port 9464    and metrics at http://127.0.0.1:9464/metrics
-    """
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
     cluster = connect(bootstrap, kafka_properties)
     contract = load_valid(contract_dir, as_of=datetime.now(UTC).date())
     settings = [
