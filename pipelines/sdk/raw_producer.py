@@ -28,7 +28,7 @@ _POLL_EVERY: Final = 256
 class RawProducer:
     """Publishes events of the contract.
 
-    Use it as a context manager. On leaving, it waits up to 30 s for answers and then gives up on what has none; when
+    Use it as a context manager. On leaving, it waits up to `close_s` seconds for answers and then gives up on what has none; when
     that leaves an event unacknowledged that no `flush` had told of, it raises `Trouble` (exit 3), unless another
     exception is already on its way.
 
@@ -36,6 +36,7 @@ class RawProducer:
         cluster: where to.
         contract: the event types and their schemas.
         room_s: how long `send` may wait for room in the queue.
+        close_s: how long leaving may wait for answers.
         overrides: librdkafka settings that differ.
     """
 
@@ -45,6 +46,7 @@ class RawProducer:
         contract: Contract,
         *,
         room_s: float = ROOM_S,
+        close_s: float = CLOSE_S,
         overrides: Mapping[str, Any] | None = None,
     ) -> None:
         self._bootstrap = cluster.bootstrap
@@ -54,6 +56,7 @@ class RawProducer:
             **{"queue.buffering.max.messages": QUEUE_EVENTS, "linger.ms": 10, **(overrides or {})}
         )
         self._room_s = room_s
+        self._close_s = close_s
         self._number = 0
         self._acknowledged = 0
         self._lost: list[Unacknowledged] = []
@@ -92,7 +95,7 @@ class RawProducer:
         self._lost = []
         return report
 
-    def close(self, timeout: float = CLOSE_S) -> Report:
+    def close(self, timeout: float) -> Report:
         """Wait up to `timeout` seconds for answers, give up on events without one, and tell what was settled.
 
         An event given up may have been written all the same: its answer is what is missing.
@@ -108,7 +111,7 @@ class RawProducer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         told = self._told
-        untold = [lost for lost in self.close().unacknowledged if lost.number not in told]
+        untold = [lost for lost in self.close(self._close_s).unacknowledged if lost.number not in told]
         if untold and error is None:
             names = ", ".join(sorted({lost.error for lost in untold}))
             raise Trouble(
