@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from typing import Final, cast
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
+from pipelines.broker.admin import At
 from pipelines.broker.cluster import REACH_S, Cluster
 from pipelines.broker.unreachable import unreachable
 from pipelines.trouble import Trouble
 
 _BATCH: Final = 5_000
-_WAIT_S: Final = 0.5  # short, so that Ctrl-C is heard
+_WAIT_S: Final = 0.02  # a longer one is waited out in full, whatever came
 
 
 def headers_of(message: Message) -> list[tuple[str, bytes]]:
@@ -36,17 +38,23 @@ def records(
     Raises:
         Trouble: (exit 3) there is no such topic, or no broker answers.
     """
-    info = cluster.admin().topics([topic]).get(topic)
+    admin = cluster.admin()
+    info = admin.topics([topic]).get(topic)
     if info is None:
         raise Trouble(f"there is no topic {topic}", hint="`pipelines topics apply` creates the contract's topics.")
-    begin = OFFSET_BEGINNING if from_beginning else OFFSET_END
-    consumer = cluster.consumer(**{"enable.partition.eof": True})
+    begin: At = "earliest" if from_beginning else "latest"
+    starts = admin.offsets([(topic, number) for number in range(info.partitions)], begin)
+    # The broker holds a fetch that finds nothing back for so long, and the end is known by such a fetch.
+    consumer = cluster.consumer(**{"enable.partition.eof": True, "fetch.wait.max.ms": 500 if follow else 10})
     try:
-        consumer.assign([TopicPartition(topic, number, begin) for number in range(info.partitions)])
+        consumer.assign([TopicPartition(*partition, start.offset) for partition, start in starts.items()])
         open_partitions = set(range(info.partitions))
+        heard_at = time.monotonic()
         while follow or open_partitions:
-            messages = consumer.consume(_BATCH, 0.2) or consumer.consume(1, _WAIT_S if follow else REACH_S)
-            if not messages and not follow:
+            messages = consumer.consume(_BATCH, _WAIT_S)
+            if messages:
+                heard_at = time.monotonic()
+            elif not follow and time.monotonic() - heard_at > REACH_S:
                 raise unreachable(None, cluster.bootstrap, f"read {topic}")
             for message in messages:
                 error = message.error()
