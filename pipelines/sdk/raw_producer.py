@@ -28,9 +28,9 @@ _POLL_EVERY: Final = 256
 class RawProducer:
     """Publishes events of the contract.
 
-    Use it as a context manager. On leaving, it waits up to `close_s` seconds for answers and then gives up on what has none; when
-    that leaves an event unacknowledged that no `flush` had told of, it raises `Trouble` (exit 3), unless another
-    exception is already on its way.
+    Use it as a context manager. On leaving, it waits up to `close_s` seconds for answers and then gives up on what has
+    none; when that leaves an event unacknowledged that no `flush` had told of, it raises `Trouble` (exit 3), unless
+    another exception is already on its way.
 
     Args:
         cluster: where to.

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import fastavro
+
 from pipelines.contract.avro import Field, FieldClass, Primitive, Record
 from pipelines.contract.findings import Position
 from pipelines.contract.model import RawSchema
