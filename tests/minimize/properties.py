@@ -143,7 +143,7 @@ def assert_within_bounds(view: View, minimized: Minimized) -> None:
     """The bytes are the view's schema's, to the last one, and say what the view's actions may say."""
     assert minimized.value[:10] == b"\xc3\x01" + view.fingerprint
     decoded = _read(json.loads(view.schema), minimized.value)
-    numbers = _read(_without_logical_types(json.loads(view.schema)), minimized.value)
+    numbers = _read(without_logical_types(json.loads(view.schema)), minimized.value)
     assert decoded.keys() == numbers.keys() == {output.name for output in view.output}
     for output in view.output:
         value = numbers[output.name]
@@ -167,10 +167,10 @@ def _read(schema: Any, value: bytes) -> Any:
     return datum
 
 
-def _without_logical_types(schema: Any) -> Any:
+def without_logical_types(schema: Any) -> Any:
     if isinstance(schema, dict):
-        return {key: _without_logical_types(part) for key, part in schema.items() if key != "logicalType"}
-    return [_without_logical_types(part) for part in schema] if isinstance(schema, list) else schema
+        return {key: without_logical_types(part) for key, part in schema.items() if key != "logicalType"}
+    return [without_logical_types(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def assert_said(field: OutputField, value: Any, key: bytes | None) -> None:  # noqa: C901, PLR0912 - a case an action

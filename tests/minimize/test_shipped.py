@@ -1,0 +1,92 @@
+"""The nine event types of the shipped contract, in every version: proper, cut and corrupted."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+
+from pipelines.contract import load_valid
+from pipelines.contract.model import Contract
+from pipelines.minimize import Fault, Minimized, compile_event
+from pipelines.minimize.reference import minimize_event
+from pipelines.simulate import Simulation
+from tests.minimize.corruption import every_corruption, every_truncation
+from tests.minimize.properties import assert_within_bounds, handler, without_logical_types
+
+ROOT = Path(__file__).resolve().parents[2]
+EVENTS = 3_000
+
+
+@cache
+def shipped() -> Contract:
+    return load_valid(ROOT, as_of=date(2026, 11, 23))
+
+
+@cache
+def simulated() -> dict[tuple[str, int], list[bytes]]:
+    """Proper events of each type and version, as a producer would write them."""
+    schemas: dict[tuple[str, int], tuple[Any, bytes]] = {
+        (event.name, version.version): (fastavro.parse_schema(without_logical_types(json.loads(version.text))), version.fingerprint)
+        for event in shipped().events.values()
+        for version in event.versions
+    }  # fmt: skip
+    values: dict[tuple[str, int], list[bytes]] = {key: [] for key in schemas}
+    for made in Simulation(shipped(), seed=3).events(EVENTS, start_ms=1_790_000_000_000):
+        schema, fingerprint = schemas[made.event, made.version]
+        body = io.BytesIO()
+        fastavro.schemaless_writer(body, schema, made.fields)
+        values[made.event, made.version].append(b"\xc3\x01" + fingerprint + body.getvalue())
+    return values
+
+
+def versions() -> list[tuple[str, int]]:
+    return [(event.name, version.version) for event in shipped().events.values() for version in event.versions]
+
+
+def richest(name: str, version: int) -> bytes:
+    """The event with most different bytes among the first few: few of its fields are null."""
+    return max(simulated()[name, version][:200], key=lambda value: (len(set(value)), value))
+
+
+def test_nine_event_types_are_shipped() -> None:
+    assert len(shipped().events) == 9
+    assert all(simulated()[key] for key in versions())
+
+
+@pytest.mark.parametrize(("name", "version"), versions())
+def test_simulated_events_are_minimized_as_the_reference_says_within_their_views_bounds(name: str, version: int) -> None:
+    event = shipped().events[name]
+    program = compile_event(event)
+    handlers = [handler(view) for view in range(len(event.views))]
+    minimized = 0
+    for value in simulated()[name, version][:300]:
+        outcome = program.minimize(value, handlers)
+        assert not isinstance(outcome, Fault)
+        assert outcome == minimize_event(event, value, handlers)
+        for view, got in zip(event.views, outcome, strict=True):
+            if isinstance(got, Minimized):
+                assert_within_bounds(view, got)
+                minimized += 1
+    assert minimized > 0
+
+
+@pytest.mark.parametrize(("name", "version"), versions())
+def test_no_truncation_is_minimized(name: str, version: int) -> None:
+    for value in (richest(name, version), *simulated()[name, version][:20]):
+        assert every_truncation(shipped().events[name], value) > 10
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("name", "version"), versions())
+def test_every_corruption_of_a_byte_is_minimized_as_the_reference_says_or_a_code(name: str, version: int) -> None:
+    value = richest(name, version)
+    tried, accepted = every_corruption(shipped().events[name], value)
+    assert tried == 255 * len(value)
+    assert 0 < accepted < tried
