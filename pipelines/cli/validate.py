@@ -108,6 +108,9 @@ def _verdict(loaded: Loaded, day: date) -> Text:
         return Text(f"The contract is not valid as of {day}: {tally}.", style="bold red")
     contract = loaded.contract
     views = sum(len(event.views) for event in contract.events.values())
-    holds = f"{len(contract.events)} event types, {views} views, {len(contract.purposes)} purposes"
+    holds = ", ".join(
+        f"{number} {noun}{'s' * (number != 1)}"
+        for noun, number in (("event type", len(contract.events)), ("view", views), ("purpose", len(contract.purposes)))
+    )
     said = f"The contract is valid as of {day}: {tally}. {holds}; policy version {contract.policy_version}."
     return Text(said, style="bold green")
