@@ -87,18 +87,26 @@ def _plain(loaded: Loaded, day: date) -> dict[str, object]:
 
 
 def _show(loaded: Loaded, day: date) -> None:
-    console = Console(soft_wrap=not Console().is_terminal, highlight=False)
+    console = Console(highlight=False)
     for file, found in groupby(loaded.findings, key=lambda one: one.position.file):
-        console.print(Text(file, style="bold"))
+        console.print(Text(file, style="bold"), soft_wrap=True)
         for one in found:
             line = Text(f"  {one.position}", style="cyan")
             line.append(f"  {one.severity.value}", style=_STYLES[one.severity])
             line.append(f"  [{one.check}]", style="dim")
-            console.print(line)
-            console.print(Padding(Text(one.message), (0, 0, 0, 6)))
-            console.print(Padding(Text(f"-> {one.remedy}", style="green"), (0, 0, 0, 6)))
+            console.print(line, soft_wrap=True)
+            _indented(console, Text(one.message))
+            _indented(console, Text(f"-> {one.remedy}", style="green"))
         console.print()
-    console.print(_verdict(loaded, day))
+    console.print(_verdict(loaded, day), soft_wrap=not console.is_terminal)
+
+
+def _indented(console: Console, text: Text) -> None:
+    """Wrapped on a terminal; whole lines for whatever else reads."""
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, 6)))
+    else:
+        console.print(Text("      ").append_text(text), soft_wrap=True)
 
 
 def _verdict(loaded: Loaded, day: date) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import orjson
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli.validate import command
+from pipelines.contract import load
 from tests.contract.folders import BASE, edited
 
 DAY = ["--as-of", "2026-06-01"]
@@ -41,6 +43,12 @@ def test_every_finding_is_shown_with_place_check_and_mend(broken: Path) -> None:
     assert "topics.yaml:6:5  error  [unknown-key]" in output
     assert output.count("-> ") == 2
     assert "not valid as of 2026-06-01: 2 errors, 0 warnings" in output
+
+
+def test_no_message_is_cut_or_wrapped_when_it_is_piped(broken: Path) -> None:
+    _, output = run("--contract", str(broken), *DAY)
+    for found in load(broken, as_of=date(2026, 6, 1)).findings:
+        assert f"      {found.message}\n      -> {found.remedy}\n" in output
 
 
 def test_a_program_reads_json(broken: Path) -> None:
