@@ -8,7 +8,6 @@ must be JSON besides. Never resolves a scalar, never constructs an object, and g
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
 from ruamel.yaml import YAML
@@ -31,14 +30,6 @@ MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
 _LONGEST: Final = 100
-
-# Controls, lone carriage returns and the breaks that only YAML 1.1 or Unicode know, byte order marks, bidirectional
-# overrides ("Trojan source", CVE-2021-42574), and surrogates, which an escape can spell but UTF-8 cannot.
-_HIDDEN: Final = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
-)
-_UNREADABLE: Final = re.compile(f"[{_HIDDEN}]|\\r(?!\\n)")
-_UNREADABLE_SCALAR: Final = re.compile(f"[{_HIDDEN}\\r]")
 
 
 def read(data: bytes, file: str, report: Report, *, strict_json: bool = False) -> Node | None:
@@ -77,10 +68,26 @@ def _text(data: bytes, file: str, report: Report) -> str | None:
         return None
     if (tab := text.find("\t")) >= 0:
         report.add("yaml-tab", _place(text, tab, file), "A tab.", "Use spaces; inside a quoted text write \\t.")
-    if found := _UNREADABLE.search(text):
-        place = _place(text, found.start(), file)
+    hidden = _hidden(text.replace("\t", " "))
+    if hidden >= 0:
+        place = _place(text, hidden, file)
         report.add("yaml-character", place, "A character that a reader does not see.", "Remove it.")
-    return None if tab >= 0 or found else text
+    return None if tab >= 0 or hidden >= 0 else text
+
+
+def _hidden(text: str) -> int:
+    """The index of the first character that is not printed: -1 if there is none.
+
+    Controls, lone carriage returns, the line breaks that only YAML 1.1 or Unicode know, no-break spaces, byte order
+    marks, bidirectional overrides ("Trojan source", CVE-2021-42574), and surrogates, which an escape can spell but
+    UTF-8 cannot.
+    """
+    begin = 0
+    for line in text.split("\n"):
+        if not line.removesuffix("\r").isprintable():
+            return begin + next(at for at, char in enumerate(line) if not char.isprintable())
+        begin += len(line) + 1
+    return -1
 
 
 def _place(text: str, index: int, file: str) -> Position:
@@ -191,7 +198,7 @@ class _Composer:
                 return self._mapping(place, depth)
 
     def _scalar(self, event: Any, place: Position) -> Scalar:
-        if _UNREADABLE_SCALAR.search(event.value):
+        if _hidden(event.value) >= 0 or "\r" in event.value:
             self._report.add(
                 "yaml-character", place, "A text with a character that a reader does not see.", "Remove it."
             )

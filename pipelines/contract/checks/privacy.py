@@ -30,7 +30,7 @@ def protected(draft: Draft) -> Iterator[Mistake]:
         else:
             allowed = class_ not in PROTECTED or isinstance(line.rule.action, (Count, Present))
         if not allowed and class_ is not None:
-            what = f"'{line.rule.path}' is of class {class_}: only `count` of arrays and maps, `present`, or nothing."
+            what = f"'{_told(line)}' is of class {class_}: only `count` of arrays and maps, `present`, or nothing."
             yield Mistake(line.rule.position, what, "Use one of these, or `never`.")
 
 
@@ -39,7 +39,7 @@ def identifiers(draft: Draft) -> Iterator[Mistake]:
     for event, _, line in _lines(draft):
         class_ = _compared_class(event, line) or line.class_
         if class_ in IDENTIFIERS and not isinstance(line.rule.action, Handle):
-            what = f"'{line.rule.path}' is of class {class_}: only `handle`, or nothing."
+            what = f"'{_told(line)}' is of class {class_}: only `handle`, or nothing."
             yield Mistake(line.rule.position, what, "Use `handle` where the purpose names it, or `never`.")
 
 
@@ -47,7 +47,7 @@ def event_ids(draft: Draft) -> Iterator[Mistake]:
     """The producer's event id would tie the views of one event together."""
     for event, _, line in _lines(draft):
         if FieldClass.EVENT_ID in (line.class_, _compared_class(event, line)):
-            what = f"'{line.rule.path}' is of class event_id, which no view may use."
+            what = f"'{_told(line)}' is of class event_id, which no view may use."
             yield Mistake(line.rule.position, what, "Remove the line; every record gets an id of its own (ce_id).")
 
 
@@ -57,7 +57,7 @@ def event_times(draft: Draft) -> Iterator[Mistake]:
         class_ = _compared_class(event, line) or line.class_
         told = (Truncate, Present, Count, Handle)  # a handle of a time is another check's matter
         if class_ is FieldClass.EVENT_TIME and not isinstance(line.rule.action, told):
-            what = f"'{line.rule.path}' is of class event_time: only `truncate`, `present`, `count`, or nothing."
+            what = f"'{_told(line)}' is of class event_time: only `truncate`, `present`, `count`, or nothing."
             yield Mistake(line.rule.position, what, "Make it a timestamp and truncate it, or `never`.")
 
 
@@ -139,6 +139,12 @@ def _step(view: ViewDraft) -> int:
 
 def _has_handle(view: ViewDraft) -> bool:
     return any(line.action == "handle" for line in view.lines.lines)
+
+
+def _told(line: Resolved) -> str:
+    """The path whose value an action tells of: `count_where` tells of the field that it compares."""
+    action = line.rule.action
+    return f"{line.rule.path}[].{action.field}" if isinstance(action, CountWhere) else str(line.rule.path)
 
 
 def _compared_class(event: EventDraft, line: Resolved) -> FieldClass | None:
