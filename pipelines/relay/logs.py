@@ -16,7 +16,7 @@ import structlog
 # Log event -> the fields it may carry. Text fields hold names from the contract, codes of a closed set, or (`text`)
 # a line of the Kafka client about connections.
 VOCABULARY: Final[dict[str, frozenset[str]]] = {
-    "worker.started": frozenset({"contract", "walk"}),
+    "worker.started": frozenset({"contract", "walk", "pid"}),
     "worker.ready": frozenset({"topics"}),
     "worker.stopping": frozenset({"cause"}),
     "worker.stopped": frozenset(),

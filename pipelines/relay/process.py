@@ -39,7 +39,8 @@ def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
         cluster = Cluster(settings.bootstrap, settings.properties)
         keyring = keyring_of(settings, contract)
         ids = topic_ids(contract, cluster, settings.source)
-        log.info("worker.started", contract=contract.policy_version, walk="compiled" if compiled() else "pure")
+        walk = "compiled" if compiled() else "pure"
+        log.info("worker.started", contract=contract.policy_version, walk=walk, pid=os.getpid())
         metrics.COMPILED.set(compiled())
         worker = Worker(Station(settings, cluster, log, watch), contract, keyring, ids)
         for number in (signal.SIGTERM, signal.SIGINT):
