@@ -5,7 +5,6 @@ The caller has made sure that the action applies to the type. Each function give
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
@@ -30,25 +29,17 @@ from pipelines.contract.actions import (
     Scalar as Value,
 )
 from pipelines.contract.avro import AvroType, Enum, Primitive
+from pipelines.contract.edges import edge
 from pipelines.contract.model import DAY_MS, MINUTE_MS
 from pipelines.contract.node import Mapping, Node
 from pipelines.contract.purposes import MAX_LIST, short_text, vocabulary
 from pipelines.contract.report import Report, meant, shown
-from pipelines.contract.section import DURATION_MS, Section, duration, integer, items, text
+from pipelines.contract.section import Section, duration, integer, items, text
 
 MAX_VALUES: Final = 4_096
 MAX_EDGES: Final = 64
 _INT: Final = (-(1 << 31), (1 << 31) - 1)
 _LONG: Final = (-(1 << 63), (1 << 63) - 1)
-_EDGE: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,18}))(KiB|MiB|GiB|Ki|Mi|Gi|s|m|h|d)?", re.ASCII)
-_BINARY: Final = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-# What one of a field's units is in nanoseconds, told by the last word of its name.
-_UNIT_NS: Final = {
-    **dict.fromkeys(("ns", "nanos", "nanoseconds"), 1),
-    **dict.fromkeys(("us", "micros", "microseconds"), 1_000),
-    **dict.fromkeys(("ms", "millis", "milliseconds"), 1_000_000),
-    **dict.fromkeys(("s", "secs", "seconds"), 1_000_000_000),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,43 +124,14 @@ def _bucket(operand: Operand, report: Report) -> Action | None:
     listed = items(operand.node, report)
     if listed is None or operand.node is None:
         return None
-    edges = [_edge(item, operand, report) for item in listed[: MAX_EDGES + 1]]
-    whole = [edge for edge in edges if edge is not None]
+    edges = [edge(item, operand.field, _range(operand.type), report) for item in listed[: MAX_EDGES + 1]]
+    whole = [one for one in edges if one is not None]
     if not 0 < len(listed) <= MAX_EDGES:
         report.add("rule-operand", operand.node.position, f"`bucket` takes 1 to {MAX_EDGES} edges.", "Write [edge, …].")
     for before, after, node in zip(whole, whole[1:], listed[1:], strict=False):
         if after <= before and len(whole) == len(edges):
             report.add("rule-operand", node.position, "The edges do not ascend here.", "Order them, each once.")
     return Bucket(tuple(whole))
-
-
-def _edge(node: Node, operand: Operand, report: Report) -> int | None:
-    said = short_text(node, report)
-    found = None if said is None else _EDGE.fullmatch(said)
-    if said is None:
-        return None
-    if found is None:
-        what = f"{shown(said)} is no edge."
-        report.add(
-            "rule-operand", node.position, what, "Write a whole number, with KiB, MiB, GiB, s, m, h or d if need be."
-        )
-        return None
-    edge, unit = int(found[1]), found[2]
-    if unit in _BINARY:
-        edge *= _BINARY[unit]
-    elif unit is not None:
-        unit_ns = _UNIT_NS.get(operand.field.rpartition("_")[2])
-        if unit_ns is None:
-            what = f"'{operand.field}' does not say its unit of time, so {shown(said)} may mean anything."
-            remedy = "Write the edges in the field's own unit (names in _ms, _us, _s … may use s, m, h and d)."
-            report.add("rule-operand", node.position, what, remedy)
-            return None
-        edge = edge * DURATION_MS[unit] * 1_000_000 // unit_ns
-    low, high = _range(operand.type)
-    if not low <= edge <= high:
-        report.add("rule-operand", node.position, f"No value of the field reaches {shown(said)}.", "Mend the edge.")
-        return None
-    return edge
 
 
 def _truncate(operand: Operand, report: Report) -> Action | None:

@@ -22,6 +22,7 @@ from pipelines.contract.avro import (
     Record,
     not_null,
 )
+from pipelines.contract.extents import MAX_LEAVES, Extents
 from pipelines.contract.logical import LOGICAL_ATTRIBUTES, logical_of
 from pipelines.contract.node import Mapping, Node, Scalar, Sequence, kind
 from pipelines.contract.reading import MAX_DEPTH
@@ -30,7 +31,6 @@ from pipelines.contract.section import Section, integer, items, text, word
 
 MAX_ITEMS: Final = 65_536
 MAX_FIXED: Final = 65_536
-MAX_LEAVES: Final = 2_000
 _PRIMITIVES: Final = ("boolean", "int", "long", "float", "double", "bytes", "string")
 _COMPLEX: Final = ("record", "enum", "fixed", "array", "map")
 _SIMPLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
@@ -51,7 +51,7 @@ class _Reader:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._named: dict[str, AvroType | None] = {}
-        self._extents: dict[str, tuple[int, int]] = {}
+        self._extents = Extents()
         self._open: set[str] = set()  # names whose definition is being read: to meet one is recursion
 
     def type(self, node: Node, namespace: str) -> AvroType | None:
@@ -157,32 +157,10 @@ class _Reader:
         return self._named[name]
 
     def _bounded(self, record: Record | None, section: Section) -> Record | None:
-        """The record, unless names used again and again make it larger or deeper than anything real."""
-        if record is None:
-            return None
-        inside = [self._extent(field.type) for field in record.fields]
-        self._extents[record.name] = leaves, depth = (
-            sum(size for size, _ in inside),
-            1 + max(deep for _, deep in inside),
-        )
-        if leaves <= MAX_LEAVES and depth <= MAX_DEPTH:
+        if record is None or (too_much := self._extents.too_much(record)) is None:
             return record
-        what = f"With its names resolved the record has {leaves:,} leaves, {depth} deep."
-        self._refuse(section.node, what, f"At most {MAX_LEAVES:,} leaves, {MAX_DEPTH} deep.", "schema-size")
+        self._refuse(section.node, too_much, f"At most {MAX_LEAVES:,} leaves, {MAX_DEPTH} deep.", "schema-size")
         return None
-
-    def _extent(self, avro_type: AvroType) -> tuple[int, int]:
-        """How many leaves a type has and how deep it is, names resolved."""
-        match avro_type:
-            case Nullable(inner=inner):
-                return self._extent(inner)
-            case Array(items=inner) | Map(values=inner):
-                leaves, depth = self._extent(inner)
-                return leaves, depth + 1
-            case Record(name=name):
-                return self._extents[name]
-            case _:
-                return 1, 1
 
     def _field(self, node: Node, namespace: str) -> Field | None:
         section = Section.of(node, "A field", self._report)

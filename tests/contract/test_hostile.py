@@ -34,7 +34,7 @@ HOSTILE = {
     "question marks": "?\n" * (FULL // 2),
     "colons": ":" * FULL,
     "values": "[" + "a," * (FULL // 2 - 2) + "]",
-    "keys": "".join(f"k{i}: v\n" for i in range(80_000)),
+    "keys": "".join(f"k{i}: v\n" for i in range(40_000)),
     "directives": "%TAG !e! tag:x\n" * 60_000 + "---\na: b",
     "tags": "a: " + "!<" * (FULL // 2 - 2),
     "nul": "a: \x00",
