@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import orjson
 
 from pipelines.broker import TIMESTAMP_CREATE_TIME, Cluster, Message, headers_of, records
+from pipelines.contract.actions import Handle
 from pipelines.contract.model import Contract, Event, Purpose, View
 from pipelines.keys import SubkeySource
 from pipelines.minimize import EventProgram, Fault, Handler, compile_event
@@ -73,16 +74,25 @@ def expect(contract: Contract, cluster: Cluster, keys: SubkeySource) -> Expectat
     return expectation
 
 
-def committed(contract: Contract, cluster: Cluster) -> tuple[list[Record], list[bytes]]:
-    """What did come out: the minimized records, each topic's partitions in their order, and the quarantine notes."""
-    minimized = []
+def committed(
+    contract: Contract, cluster: Cluster, see: Callable[[Message], None] = lambda _message: None
+) -> tuple[list[Record], list[bytes]]:
+    """What did come out: the minimized records, each topic's partitions in their order, and the quarantine notes.
+
+    `see` is shown every one of them on the way.
+    """
+    minimized, notes = [], []
     for topic in sorted(contract.topics):
         for message in records(cluster, topic):
+            see(message)
             key = message.key()
             assert key is None or isinstance(key, bytes)
             headers = dict(headers_of(message))
             minimized.append(Record.of(topic, key, _value(message) or b"", headers, message.timestamp()))
-    return minimized, [_value(message) or b"" for message in records(cluster, contract.quarantine.name)]
+    for message in records(cluster, contract.quarantine.name):
+        see(message)
+        notes.append(_value(message) or b"")
+    return minimized, notes
 
 
 def differences(expectation: Expectation, minimized: Iterable[Record], notes: Iterable[bytes]) -> dict[str, int]:
@@ -153,7 +163,7 @@ def _record(
         "ce_purpose": view.purpose,
         "ce_policyversion": contract.digest.hex()[:12],
     }
-    if purpose.handle:
+    if any(isinstance(rule.action, Handle) for rule in view.rules):
         headers["ce_handleepoch"] = _iso(broker_ms // purpose.rotate_ms * purpose.rotate_ms)
     headers["ce_expirytime"] = _iso(floored_ms + contract.topics[view.topic].ttl_ms)
     wire = {name: text.encode() for name, text in headers.items()}

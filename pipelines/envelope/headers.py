@@ -24,17 +24,16 @@ class Envelope:
         event_source: the system's name (never a host), for `ce_source`.
         ttl_ms: the topic's promise, for `ce_expirytime`.
         policy_version: the contract's, for `ce_policyversion`.
-        purpose_has_handle: whether records say which epoch their handle belongs to.
     """
 
     __slots__ = ("_cached", "_constant", "_has_handle", "_step_ms", "_ttl_ms")
 
     def __init__(
-        self, view: View, *, event_source: str, ttl_ms: int, policy_version: str, purpose_has_handle: bool
+        self, view: View, *, event_source: str, ttl_ms: int, policy_version: str
     ) -> None:
         self._step_ms = view.step_ms
         self._ttl_ms = ttl_ms
-        self._has_handle = purpose_has_handle
+        self._has_handle = view.has_handle
         self._constant: Headers = [
             ("ce_specversion", b"1.0"),
             ("ce_source", event_source.encode("ascii")),

@@ -161,7 +161,6 @@ def _plan(contract: Contract, event: Event, view: View, keys: SubkeySource, at_m
         event_source=event.source,
         ttl_ms=topic.ttl_ms,
         policy_version=contract.policy_version,
-        purpose_has_handle=purpose.handle is not None,
     )
     floored_ms = envelope.floor(at_ms)
     if purpose.review is None or at_ms >= purpose.review.expires_ms:

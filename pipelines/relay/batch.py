@@ -36,11 +36,13 @@ Pending = tuple[str, ViewWindow, int, bytes | None, bytes]
 class Batch:
     """What a transaction will hold. `now_ms` is the wall clock when the batch was polled.
 
+    `events` are the raw events in it.
     `ordered` keeps the raw order; `loose` (views without a handle) is shuffled before it is sent.
     `reasons` counts quarantined events by (raw topic, reason); metrics read it after the commit.
     """
 
     now_ms: int
+    events: int = 0
     books: Books = field(default_factory=dict)
     ordered: list[Pending] = field(default_factory=list)
     loose: list[Pending] = field(default_factory=list)

@@ -7,6 +7,7 @@ and after every failed batch; what the client believes in between is thrown away
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipelines.broker import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -24,6 +25,18 @@ _DENIED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUT
 
 class ConsumerLostError(Exception):
     """The consumer cannot go on; a new one can. Holds the error's name only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """Events, and in whose name their offsets may be committed.
+
+    `membership` is the group's metadata of this poll and not of the commit: a member that the group has put out
+    meanwhile forgets who it was, and offsets that are sent in nobody's name are not checked by the broker (KIP-447).
+    """
+
+    events: list[Message]
+    membership: object
 
 
 class Inbox:
@@ -60,8 +73,8 @@ class Inbox:
         if consumer is not None:
             consumer.close()
 
-    def poll(self) -> list[Message]:
-        """The next events, none after a rebalance (they are read again).
+    def poll(self) -> Polled | None:
+        """The next events, if there are any and this worker may commit them; else None, and ask again.
 
         Raises:
             ConsumerLostError: the consumer must be replaced.
@@ -79,14 +92,13 @@ class Inbox:
             else:
                 self._heed(error, message.topic(), message.partition())
         rebalanced, self._rebalanced = self._rebalanced, False
-        if self._lost_position or (rebalanced and events):
+        if not events and not self.unsaved and not self._lost_position:
+            return None
+        membership = self._membership()
+        if membership is None or self._lost_position or (rebalanced and events):
             self.rewind()
-            return []
-        return events
-
-    def group_metadata(self) -> object:
-        """The group's metadata as it is now; with it the broker refuses a zombie's offsets (KIP-447)."""
-        return self._open_consumer().consumer_group_metadata()
+            return None
+        return Polled(events, membership)
 
     def offsets(self, books: Books) -> list[TopicPartition]:
         """What a transaction commits: each partition's next offset, with its books."""
@@ -127,6 +139,14 @@ class Inbox:
         if self._consumer is None:
             raise ConsumerLostError("closed")
         return self._consumer
+
+    def _membership(self) -> object | None:
+        """The group's metadata, unless the group has put this member out since the events came."""
+        consumer = self._open_consumer()
+        # The same member before and after: so it was that one's metadata. (A new membership begins within a poll.)
+        member = consumer.memberid()
+        metadata: object = consumer.consumer_group_metadata()
+        return metadata if member and consumer.memberid() == member else None
 
     def _heed(self, error: KafkaError, topic: str | None, partition: int | None) -> None:
         """Deal with an error that came in place of an event."""

@@ -21,7 +21,12 @@ LARGEST_VALUE_BYTES = 900_000
 
 TOO_LARGE = Fault("too_large", "")
 NO_BROKER_TIME = Fault("no_broker_time", "")
-RELAY_FAULT_CODES = frozenset({TOO_LARGE.code, NO_BROKER_TIME.code})
+INTERNAL = Fault("internal", "")
+RELAY_FAULTS = {
+    TOO_LARGE.code: "the minimized record is larger than a broker takes",
+    NO_BROKER_TIME.code: "the record's time is its producer's: it was written before the topic had LogAppendTime",
+    INTERNAL.code: "the minimizer itself failed on this event; please report it with the event type",
+}
 
 
 class Raw(NamedTuple):
@@ -47,7 +52,7 @@ class Lane:
         self._window: Window | None = None
         self._late = [plan.topic.late_ms for plan in self.plans]
         self._shortest_late = min(self._late, default=0)
-        self._ordered = [plan.purpose.handle is not None for plan in self.plans]
+        self._ordered = [plan.view.has_handle for plan in self.plans]
 
     def take(self, batch: Batch, book: PartitionBook, raw: Raw) -> None:
         """Minimize one raw event into the batch and write its fate in the books.
@@ -65,7 +70,10 @@ class Lane:
             handlers = [None if age_ms > late else handler for handler, late in zip(handlers, self._late, strict=True)]
         book.next_offset = offset + 1
         book.events_in += 1
-        result = self.program.minimize(value, handlers)
+        try:
+            result = self.program.minimize(value, handlers)
+        except Exception:  # noqa: BLE001 - a fault of ours on one event must not stop the others; its text may hold values
+            result = INTERNAL
         if isinstance(result, Fault):
             fates = zip(self.topics, handlers, window.views, strict=True)
             quarantined = [topic for topic, handler, view in fates if handler or self._skip(book, topic, view)]

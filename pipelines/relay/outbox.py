@@ -58,8 +58,13 @@ class Outbox:
         self._producer: Producer | None = None
         self._doubt: str | None = "start"
 
-    def deliver(self, batch: Batch, offsets: list[TopicPartition], group_metadata: Callable[[], object]) -> bool:
+    def deliver(self, batch: Batch, offsets: list[TopicPartition], membership: object) -> bool:
         """Send a batch in one transaction.
+
+        Args:
+            batch: what to send.
+            offsets: where its raw events end, with the books.
+            membership: the group's metadata from when those events were polled.
 
         Returns:
             True when it is committed; False when nothing of it is (or when that is not known): rewind then.
@@ -79,7 +84,7 @@ class Outbox:
                 self._doubt = "flush_timeout"
                 return False
             self._station.at(Step.SENDING_OFFSETS)
-            producer.send_offsets_to_transaction(offsets, group_metadata(), _WAIT_S)
+            producer.send_offsets_to_transaction(offsets, membership, _WAIT_S)
             self._station.at(Step.OFFSETS_SENT)
             self._commit(producer)
         except KafkaException as failure:
@@ -119,7 +124,7 @@ class Outbox:
             self._doubt = "slow_commit"
 
     def _failed(self, producer: Producer, error: KafkaError, batch: Batch, *, flushed: bool) -> None:
-        self._log.warning("batch.failed", reason=error.name(), events=sum(b.events_in for b in batch.books.values()))
+        self._log.warning("batch.failed", reason=error.name(), events=batch.events)
         self._refused(error)
         self._doubt = error.name()
         # An abort before the coordinator knows the transaction's partitions is fatal (librdkafka #4849); after a

@@ -71,7 +71,6 @@ class ViewPlan:
             event_source=event.source,
             ttl_ms=topic.ttl_ms,
             policy_version=contract.policy_version,
-            purpose_has_handle=purpose.handle is not None,
         )
         return cls(view, topic, purpose, envelope)
 

@@ -89,18 +89,18 @@ class Worker:
             self._outbox.close()
 
     def _turn(self) -> None:
-        messages = self._inbox.poll()
+        polled = self._inbox.poll()
         started = time.monotonic()
         self._station.at(Step.POLLED)
         self._show_gauges()
-        if not messages and not self._inbox.unsaved:
+        if polled is None:
             return
-        batch = Batch(now_ms=int(self._clock() * 1000))
+        batch = Batch(now_ms=int(self._clock() * 1000), events=len(polled.events))
         for raw_topic, partition in self._inbox.unsaved:
             batch.book(self._inbox.books, raw_topic, partition)
-        for message in messages:
+        for message in polled.events:
             self._take(batch, message)
-        if self._outbox.deliver(batch, self._inbox.offsets(batch.books), self._inbox.group_metadata):
+        if self._outbox.deliver(batch, self._inbox.offsets(batch.books), polled.membership):
             metrics.committed(batch, self._inbox.books)
             self._inbox.advance(batch.books)
             metrics.BATCH_SECONDS.labels(self._source).observe(time.monotonic() - started)

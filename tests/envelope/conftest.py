@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from pipelines.contract.actions import Handle
 from pipelines.contract.findings import Position
-from pipelines.contract.model import DAY_MS, HOUR_MS, View
+from pipelines.contract.model import DAY_MS, HOUR_MS, Rule, View
+from pipelines.contract.path import Path
 from pipelines.envelope import Envelope, Headers
 
 MakeEnvelope = Callable[[int], Envelope]
@@ -16,16 +18,22 @@ Published = tuple[int, Headers]
 ROTATE_MS = 7 * DAY_MS
 
 
-def make_view(step_ms: int = HOUR_MS, topic: str = "network-metadata.security-enforcement") -> View:
+PLACE = Position("policies/vpn/session.yaml")
+HANDLE = Rule(Path.parse("device_id"), Handle(), "device_id", PLACE)
+
+
+def make_view(
+    step_ms: int = HOUR_MS, topic: str = "network-metadata.security-enforcement", *, has_handle: bool = False
+) -> View:
     return View(
         event="vpn.session",
         topic=topic,
-        rules=(),
+        rules=(HANDLE,) if has_handle else (),
         output=(),
         schema="{}",
         fingerprint=bytes(8),
         step_ms=step_ms,
-        position=Position("policies/vpn/session.yaml"),
+        position=PLACE,
     )
 
 
@@ -33,11 +41,10 @@ def make_envelope(
     step_ms: int = HOUR_MS, *, kind: type[Envelope] = Envelope, ttl_ms: int = 2 * DAY_MS, has_handle: bool = True
 ) -> Envelope:
     return kind(
-        make_view(step_ms),
+        make_view(step_ms, has_handle=has_handle),
         event_source="vpn",
         ttl_ms=ttl_ms,
         policy_version="0123456789ab",
-        purpose_has_handle=has_handle,
     )
 
 

@@ -97,7 +97,7 @@ def test_a_time_that_has_no_calendar_is_a_value_error(new_envelope: New, floored
 
 def test_source_and_purpose_come_from_the_contract_alone(new_view: Callable[..., View]) -> None:
     view = new_view(topic="audit.network-policy-review")
-    envelope = Envelope(view, event_source="tor", ttl_ms=1, policy_version="a" * 12, purpose_has_handle=False)
+    envelope = Envelope(view, event_source="tor", ttl_ms=1, policy_version="a" * 12)
     said = dict(envelope.headers(0, 0))
     assert said["ce_source"] == b"tor"
     assert said["ce_purpose"] == b"network-policy-review"
