@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -97,10 +97,20 @@ class Admin:
     """The cluster's administration. Safe to use from several threads.
 
     Every method raises `Trouble` (exit 3) when the cluster does not answer within `timeout_s` or refuses.
+
+    Args:
+        client: the client's own administration.
+        reader: makes a read_committed consumer of a group.
+        bootstrap: the cluster's name in messages.
+        timeout_s: how long a call may wait.
     """
 
-    def __init__(self, client: AdminClient, bootstrap: str, *, timeout_s: float) -> None:
+    def __init__(
+        self, client: AdminClient, reader: Callable[[str], Consumer], bootstrap: str, *, timeout_s: float
+    ) -> None:
         self._client = client
+        self._reader = reader
+        self._readers: dict[str, Consumer] = {}
         self._bootstrap = bootstrap
         self._timeout_s = timeout_s
 
@@ -197,16 +207,17 @@ class Admin:
         asked = [TopicPartition(topic, number) for topic, number in partitions]
         if not asked:
             return {}
-        wanted = [ConsumerGroupTopicPartitions(group, asked)]
-        found = self._ask(
-            lambda within_s: self._client.list_consumer_group_offsets(
-                wanted, require_stable=True, request_timeout=within_s
-            ),
-            f"read the offsets of the group {group}",
+        # A consumer of the group that never joins it, since an admin client's own request for a group's offsets ends
+        # the process when the coordinator has moved (librdkafka 2.16: it asks for the new one in a group it has not).
+        reader = self._readers.get(group) or self._readers.setdefault(group, self._reader(group))
+        found = self._patiently(
+            lambda within_s: reader.committed(asked, timeout=within_s), f"read the offsets of the group {group}"
         )
+        for error in (partition.error for partition in found if partition.error is not None):
+            raise unreachable(error, self._bootstrap, f"read the offsets of the group {group}")
         return {
             (partition.topic, partition.partition): Committed(partition.offset, partition.metadata or "")
-            for partition in found[group].topic_partitions or ()
+            for partition in found
             if partition.offset >= 0
         }
 

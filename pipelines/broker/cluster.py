@@ -86,7 +86,12 @@ class Cluster:
     def admin(self, *, timeout_s: float = REACH_S) -> Admin:
         """An admin client; each of its calls waits at most `timeout_s` seconds."""
         client = self._made(lambda settings, log: AdminClient(settings, logger=log), {}, {})
-        return Admin(client, self.bootstrap, timeout_s=timeout_s)
+        return Admin(
+            client,
+            lambda group: self.consumer(**{"group.id": group, "isolation.level": "read_committed"}),
+            self.bootstrap,
+            timeout_s=timeout_s,
+        )
 
     def require(self, *, timeout_s: float = REACH_S) -> None:
         """Prove that the cluster answers.

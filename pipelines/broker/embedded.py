@@ -141,7 +141,7 @@ class EmbeddedKafka:
         if plan is None or not alive:
             # Nobody has learnt these ports yet, or nobody is left that did.
             nodes = free_nodes(self.brokers, () if plan is None else plan.nodes)
-            plan = _Plan(urlsafe_b64encode(uuid4().bytes).decode()[:22] if plan is None else plan.cluster_id, nodes)
+            plan = _Plan(_new_cluster_id() if plan is None else plan.cluster_id, nodes)
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "cluster.json").write_text(json.dumps(asdict(plan)), encoding="utf-8")
         self._progress(f"Starting Apache Kafka with {len(plan.nodes)} broker(s) at {self.bootstrap}.")
@@ -241,6 +241,13 @@ def find_running(folder: Path) -> EmbeddedKafka | None:
     kafka = EmbeddedKafka(folder)
     kafka.brokers = len(kafka.pids())
     return kafka if kafka.is_running() else None
+
+
+def _new_cluster_id() -> str:
+    """A Kafka UUID that its tools do not take for an option, as Kafka's own are."""
+    while (text := urlsafe_b64encode(uuid4().bytes).decode()[:22]).startswith("-"):
+        pass
+    return text
 
 
 def _is_open(node: Node) -> bool:

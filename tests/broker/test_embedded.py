@@ -1,12 +1,14 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from pipelines.broker import Cluster, EmbeddedKafka, NewTopic, TopicPartition, find_running
+from pipelines.broker import Cluster, EmbeddedKafka, NewTopic, TopicPartition, embedded, find_running
 from pipelines.broker.node import Node, free_nodes, settings
 from pipelines.trouble import Exit, Trouble
 
@@ -145,3 +147,20 @@ def test_a_transaction_commits_records_and_offsets_with_their_text(cluster: Clus
     found = cluster.admin().committed(target, [(source, 0)])
     assert found[source, 0].offset == 7
     assert found[source, 0].metadata == "counts"
+
+
+def test_a_group_can_be_asked_for_before_its_coordinator_is_there(own: EmbeddedKafka) -> None:
+    own.start()
+    own.cluster.admin().create([NewTopic("source", 1, 1)])
+    # In a process of its own: an admin client's request for a group's offsets ends the process here.
+    ask = "import sys; from pipelines.broker import Cluster; admin = Cluster(sys.argv[1]).admin(timeout_s=60)"
+    ask += "; print(admin.committed('group', [('source', 0)]))"
+    asked = subprocess.run([sys.executable, "-c", ask, own.bootstrap], capture_output=True, text=True, check=False)
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, "{}\n", "")
+
+
+def test_a_cluster_id_never_looks_like_an_option() -> None:
+    ids = [embedded._new_cluster_id() for _ in range(1000)]
+    assert not [text for text in ids if text.startswith("-")]
+    assert len(set(ids)) == 1000
+    assert {len(text) for text in ids} == {22}
