@@ -19,7 +19,7 @@ import structlog
 
 from pipelines.broker import Cluster
 from pipelines.contract import derived_schemas, load, load_valid
-from pipelines.contract.model import DAY_MS, Contract
+from pipelines.contract.model import DAY_MS, Contract, Event
 from pipelines.keys import Keyring, LocalKeyEncryption, extend
 from pipelines.relay.audit import behind, read_books
 from pipelines.relay.preflight import topic_ids
@@ -71,15 +71,9 @@ class House:
         return f"network-metadata.tally-{self.source}"
 
     def ping(self, number: int, device: str | None = None) -> bytes:
-        raw = self.contract.events[f"{self.source}.ping"].versions[0]
-        fields = {
-            "event_id": f"synthetic-event-{number}",
-            "occurred_at": datetime(2026, 11, 2, tzinfo=UTC),
-            "device_id": f"synthetic-device-{number % 7}" if device is None else device or None,
-            "number": number,
-            "note": f"SYNTHETIC-SECRET-{number}",
-        }
-        return b"\xc3\x01" + raw.fingerprint + _encode(json.loads(raw.text), fields)
+        """A raw value; the device is one of seven, the one named, or none at all when that is empty."""
+        named = f"synthetic-device-{number % 7}" if device is None else device or None
+        return encode_ping(self.contract.events[f"{self.source}.ping"], number, named)
 
     def publish(self, values: list[bytes], *, partition: int | None = None) -> None:
         producer = self.cluster.producer()
@@ -147,7 +141,7 @@ def running(worker: Worker) -> Iterator[list[BaseException]]:
 def build(folder: Path, cluster: Cluster, *, review_expires: str = "2099-01-01", late: str = "24h") -> House:
     """Write the contract, create its topics and make its keys."""
     source = f"probe{next(_SOURCES)}"
-    _write(folder, source, review_expires, late)
+    write_contract(folder, source, review_expires, late)
     draft = load(folder, as_of=TODAY).contract
     assert draft is not None
     for name, text in derived_schemas(draft).items():
@@ -163,7 +157,7 @@ def build(folder: Path, cluster: Cluster, *, review_expires: str = "2099-01-01",
     return House(folder, source, contract, cluster, Keyring.open(folder / "keyring.json", kek))
 
 
-def _write(folder: Path, source: str, review_expires: str, late: str) -> None:
+def write_contract(folder: Path, source: str, review_expires: str, late: str) -> None:
     schemas, policies = folder / "schemas/raw" / source, folder / "policies" / source
     schemas.mkdir(parents=True)
     policies.mkdir(parents=True)
@@ -211,7 +205,14 @@ quarantine: {{topic: quarantine-{source}, ttl: 7d, partitions: 1, consumers: [op
     )
 
 
-def _encode(schema: Any, fields: dict[str, Any]) -> bytes:
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, schema, fields)
-    return out.getvalue()
+def encode_ping(event: Event, number: int, device: str | None) -> bytes:
+    raw, out = event.versions[0], io.BytesIO()
+    fields = {
+        "event_id": f"synthetic-event-{number}",
+        "occurred_at": datetime(2026, 11, 2, tzinfo=UTC),
+        "device_id": device,
+        "number": number,
+        "note": f"SYNTHETIC-SECRET-{number}",
+    }
+    fastavro.schemaless_writer(out, json.loads(raw.text), fields)
+    return b"\xc3\x01" + raw.fingerprint + out.getvalue()

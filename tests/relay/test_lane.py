@@ -1,0 +1,158 @@
+"""An event type's way into a batch, without a broker."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.contract import derived_schemas, load
+from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
+from pipelines.keys import throwaway_keyring
+from pipelines.minimize import Fault
+from pipelines.relay.accounting import PartitionBook
+from pipelines.relay.batch import Batch, Outgoing
+from pipelines.relay.lane import LARGEST_VALUE_BYTES, Lane, Raw
+from tests.relay.house import TODAY, encode_ping, write_contract
+
+NOON = 1_795_000_000_000 // DAY_MS * DAY_MS + 12 * HOUR_MS
+KEYS = throwaway_keyring()
+
+
+@pytest.fixture(scope="module")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    return read(tmp_path_factory.mktemp("contract"))
+
+
+def read(folder: Path, review_expires: str = "2099-01-01") -> Contract:
+    write_contract(folder, "probe", review_expires, "24h")
+    loaded = load(folder, as_of=TODAY).contract
+    assert loaded is not None
+    assert derived_schemas(loaded)
+    return loaded
+
+
+def lane_of(contract: Contract) -> Lane:
+    return Lane(contract, contract.events["probe.ping"], KEYS, b"\1\2\3\4")
+
+
+def take(lane: Lane, raws: Sequence[Raw], now_ms: int = NOON) -> tuple[Batch, PartitionBook]:
+    batch, book = Batch(now_ms), PartitionBook(0)
+    book.open_views(lane.topics)
+    for raw in raws:
+        lane.take(batch, book, raw)
+    assert book.imbalances() == []
+    return batch, book
+
+
+def ping(
+    contract: Contract, number: int, offset: int = 0, at_ms: int = NOON, device: str | None = "synthetic-1"
+) -> Raw:
+    return Raw(0, offset, at_ms, encode_ping(contract.events["probe.ping"], number, device))
+
+
+def seen(contract: Contract, raw: Raw) -> list[Outgoing]:
+    return sorted(take(lane_of(contract), [raw])[0].records(), key=lambda record: record.topic)
+
+
+@given(st.integers(0, HOUR_MS - 1), st.integers(0, HOUR_MS - 1), st.integers(1000, 4000), st.integers(1000, 4000))
+def test_the_time_within_a_step_and_what_a_view_drops_change_no_byte_of_it(
+    contract: Contract, one_ms: int, other_ms: int, one: int, other: int
+) -> None:
+    first, second = (seen(contract, ping(contract, n, at_ms=NOON + ms)) for ms, n in ((one_ms, one), (other_ms, other)))
+    tallies = [[record for record in records if "tally" in record.topic] for records in (first, second)]
+    assert tallies[0] == tallies[1]
+    if one == other:
+        assert first == second
+
+
+def test_ids_are_those_of_the_coordinates_whatever_else_is_in_the_batch(contract: Contract) -> None:
+    alone = {(r.topic, r.headers[0]) for n in (3, 4) for r in seen(contract, ping(contract, n, offset=n))}
+    batch, _ = take(lane_of(contract), [ping(contract, n, offset=n) for n in range(10)])
+    together = {(record.topic, record.headers[0]) for record in batch.records()}
+    assert alone <= together
+    assert len(together) == 20
+    assert {name for _, (name, _) in together} == {"ce_id"}
+
+
+def test_order_is_kept_where_there_is_a_handle_and_nowhere_else(contract: Contract) -> None:
+    raws = [ping(contract, n, offset=n) for n in range(60)]
+    lane = lane_of(contract)
+    ids = {raw.offset: {r.topic: r.headers[0][1] for r in seen(contract, raw)} for raw in raws}
+    shuffled = False
+    for _ in range(3):
+        records = list(take(lane, raws)[0].records())
+        for topic in lane.topics:
+            got = [record.headers[0][1] for record in records if record.topic == topic]
+            want = [ids[offset][topic] for offset in range(60)]
+            assert sorted(map(str, got)) == sorted(map(str, want))
+            if "probe-probe" in topic:
+                assert got == want
+            else:
+                shuffled = shuffled or got != want
+    assert shuffled
+
+
+def test_a_review_that_ends_at_midnight_suspends_its_view_from_the_first_millisecond(tmp_path: Path) -> None:
+    contract = read(tmp_path, review_expires="2026-12-01")
+    midnight = int((date(2026, 12, 1) - date(1970, 1, 1)).total_seconds()) * 1000
+    lane = lane_of(contract)
+    raws = [ping(contract, 1, n, midnight + ms) for n, ms in enumerate((-1, 0, -HOUR_MS, HOUR_MS, 1))]
+    _, book = take(lane, raws, now_ms=midnight)
+    handled = next(topic for topic in lane.topics if "probe-probe" in topic)
+    assert (book.views[handled].out, book.views[handled].suspended) == (2, 3)
+
+
+def test_the_fate_of_every_event_is_counted_once_in_every_view(contract: Contract) -> None:
+    lane = lane_of(contract)
+    old = NOON - 25 * HOUR_MS
+    raws = [
+        ping(contract, 1, 0),
+        ping(contract, 4001, 1),
+        Raw(0, 2, NOON, b"SYNTHETIC"),
+        Raw(0, 3, NOON, None),
+        ping(contract, 1, 4, old),
+        Raw(0, 5, old, b"SYNTHETIC"),
+        ping(contract, 1, 6, device=None),
+    ]
+    batch, book = take(lane, raws)
+    fates = {
+        topic.split(".")[1].split("-")[0]: (view.out, view.quarantined, view.expired, view.suspended)
+        for topic, view in book.views.items()
+    }
+    assert fates == {"probe": (2, 3, 2, 0), "tally": (3, 2, 2, 0)}
+    notes = [json.loads(note) for note in batch.quarantine]
+    assert [(note["offset"], note["view"] is None) for note in notes] == [(1, False), (2, True), (3, True)]
+    assert sum(batch.reasons.values()) == 3
+    keys = [record.key for record in batch.records() if "probe-probe" in record.topic]
+    assert [key is None for key in keys] == [False, True]
+
+
+def test_a_fault_of_ours_on_one_event_is_quarantined_and_tells_nothing(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane, calls = lane_of(contract), itertools.count()
+
+    class Program:
+        def minimize(self, value: bytes, _handlers: object) -> Fault:
+            next(calls)
+            raise RuntimeError(repr(value))
+
+    monkeypatch.setattr(lane, "program", Program())
+    batch, book = take(lane, [ping(contract, 1)])
+    assert next(calls) == 1
+    assert [view.quarantined for view in book.views.values()] == [1, 1]
+    assert [json.loads(note)["code"] for note in batch.quarantine] == ["internal"]
+
+
+def test_a_record_that_no_broker_takes_is_quarantined(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.relay.lane.LARGEST_VALUE_BYTES", 10)
+    assert LARGEST_VALUE_BYTES > 10
+    batch, book = take(lane_of(contract), [ping(contract, 1)])
+    assert list(batch.records()) == []
+    assert [view.quarantined for view in book.views.values()] == [1, 1]
+    assert {json.loads(note)["code"] for note in batch.quarantine} == {"too_large"}

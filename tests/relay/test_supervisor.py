@@ -1,0 +1,110 @@
+"""The supervisor, with stand-ins for workers that write down who they are."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.supervisor import Launch, Supervisor
+
+# Reads its settings, says so in a file, and ends by its parent's wish or as its orders say.
+STAND_IN = """
+import json, os, pathlib, signal, sys
+folder, order = pathlib.Path(sys.argv[1]), sys.argv[2]
+settings = json.loads(sys.stdin.readline())
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+(folder / f"{settings['slot']}.{os.getpid()}").write_text(json.dumps(settings))
+if order == "fail":
+    sys.exit(3)
+sys.stdin.read()
+(folder / f"gone.{os.getpid()}").touch()
+"""
+
+
+def settings(tmp_path: Path, slot: int) -> WorkerSettings:
+    return WorkerSettings(
+        source="synthetic",
+        instance="test",
+        slot=slot,
+        contract_dir=tmp_path,
+        bootstrap="127.0.0.1:1",
+        keyring=tmp_path / "keyring.json",
+        kek_file=tmp_path / "kek",
+        properties={"sasl.password": "SYNTHETIC-PASSWORD"},
+    )
+
+
+@contextmanager
+def supervising(
+    tmp_path: Path, order: str = "stay", slots: int = 2
+) -> Iterator[tuple[Supervisor, list[int], list[int]]]:
+    ended: list[int] = []
+    codes: list[int] = []
+    launch = Launch((sys.executable, "-c", STAND_IN, str(tmp_path), order))
+    workers = [settings(tmp_path, slot) for slot in range(slots)]
+    supervisor = Supervisor(workers, structlog.stdlib.get_logger(), launch, ended.append)
+    thread = threading.Thread(target=lambda: codes.append(supervisor.run()))
+    thread.start()
+    try:
+        yield supervisor, ended, codes
+    finally:
+        supervisor.stop()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def started(tmp_path: Path, slot: int) -> list[int]:
+    return [int(file.name.split(".")[1]) for file in tmp_path.glob(f"{slot}.*")]
+
+
+def test_a_killed_worker_is_restarted_in_its_own_slot_and_the_others_are_left_alone(tmp_path: Path) -> None:
+    with supervising(tmp_path) as (supervisor, ended, codes):
+        wait_for(lambda: all(started(tmp_path, slot) for slot in (0, 1)))
+        killed, other = started(tmp_path, 1)[0], started(tmp_path, 0)[0]
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: len(started(tmp_path, 1)) == 2)
+        assert started(tmp_path, 0) == [other]
+        assert ended == [killed]
+        assert [slot.restarts for slot in supervisor.slots] == [0, 1]
+    assert codes == [0]
+    first, second = (json.loads((tmp_path / f"1.{pid}").read_text()) for pid in started(tmp_path, 1))
+    assert first == second
+    assert WorkerSettings.from_json(json.dumps(first).encode()) == settings(tmp_path, 1)
+
+
+def test_a_worker_that_keeps_dying_waits_longer_each_time_and_gives_its_exit_code(tmp_path: Path) -> None:
+    with supervising(tmp_path, "fail", 1) as (supervisor, _, codes):
+        wait_for(lambda: supervisor.slots[0].restarts == 3)
+        assert supervisor.slots[0].pause_s == 2.0
+    assert codes == [3]
+
+
+def test_stopping_ends_every_worker(tmp_path: Path) -> None:
+    with supervising(tmp_path) as (_, ended, codes):
+        wait_for(lambda: all(started(tmp_path, slot) for slot in (0, 1)))
+    assert codes == [0]
+    assert sorted(ended) == sorted(started(tmp_path, 0) + started(tmp_path, 1))
+    for pid in ended:
+        assert not Path(f"/proc/{pid}").exists()
+
+
+def test_settings_never_show_in_the_process_list(tmp_path: Path) -> None:
+    with supervising(tmp_path, slots=1):
+        wait_for(lambda: bool(started(tmp_path, 0)))
+        process = Path(f"/proc/{started(tmp_path, 0)[0]}")
+        assert b"SYNTHETIC-PASSWORD" not in (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
