@@ -4,6 +4,8 @@ Asking for `kafka`, `kafka3`, `cluster` or `make_topic` marks a test `broker`; `
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -84,10 +86,22 @@ def delete_topics(cluster: Cluster, names: list[str]) -> None:
         future.result(30)
 
 
+# Waits for the end of its input, which comes when the tests' process is gone however it went.
+_GUARD = """
+import sys
+from pathlib import Path
+from pipelines.broker import EmbeddedKafka
+sys.stdin.read()
+EmbeddedKafka(Path(sys.argv[1])).stop()
+"""
+
+
 def _running(folder: Path, *, brokers: int) -> Iterator[EmbeddedKafka]:
     kafka = EmbeddedKafka(folder, brokers, SHORT_TIMINGS)
-    try:
-        kafka.start()
-        yield kafka
-    finally:
-        kafka.stop()
+    guarding = [sys.executable, "-c", _GUARD, str(folder)]
+    with subprocess.Popen(guarding, stdin=subprocess.PIPE, start_new_session=True):
+        try:
+            kafka.start()
+            yield kafka
+        finally:
+            kafka.stop()

@@ -19,7 +19,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from pipelines.broker.admin import Admin, At, Committed, NewTopic, Offset, Partition, TopicInfo
+from pipelines.broker.admin import Admin
+from pipelines.broker.answers import At, Committed, NewTopic, Offset, Partition, TopicInfo
 from pipelines.broker.cluster import Cluster
 from pipelines.broker.embedded import EmbeddedKafka, find_running
 from pipelines.broker.reading import headers_of, records

@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import (
     Consumer,
@@ -30,6 +29,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 )
 from confluent_kafka.admin import NewTopic as _ClientNewTopic  # type: ignore[attr-defined]
 
+from pipelines.broker.answers import At, Committed, NewTopic, Offset, Partition, TopicInfo
 from pipelines.broker.unreachable import error_of, unreachable
 
 _LEAST_S: Final = 1.0
@@ -51,46 +51,6 @@ _PASSING: Final = frozenset(
 )
 _Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
-Partition = tuple[str, int]
-"""A topic's name and a partition's number."""
-At = Literal["earliest", "latest"] | int
-"""A place in a partition: its log start, its end, or the oldest record that is not older than that time in ms."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopicInfo:
-    """A topic as the cluster has it. `topic_id` is its 16 bytes, new each time a topic of that name is made."""
-
-    name: str
-    topic_id: bytes
-    partitions: int
-    replication: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewTopic:
-    """A topic to make, with the settings that differ from the broker's defaults."""
-
-    name: str
-    partitions: int
-    replication: int
-    configs: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """A place in a partition. `timestamp_ms` is that of the record there, None where ListOffsets gives none."""
-
-    offset: int
-    timestamp_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What a group committed for a partition: the next offset to read, and the text that went with it."""
-
-    offset: int
-    metadata: str
 
 
 class Admin:

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from confluent_kafka import KafkaError, Message, TopicPartition
 
-from pipelines.broker.admin import At
+from pipelines.broker.answers import At
 from pipelines.broker.cluster import REACH_S, Cluster
 from pipelines.broker.unreachable import unreachable
 from pipelines.trouble import Trouble
