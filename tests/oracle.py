@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 import orjson
 
 from pipelines.broker import TIMESTAMP_CREATE_TIME, Cluster, Message, headers_of, records
-from pipelines.contract.actions import Handle
 from pipelines.contract.model import Contract, Event, Purpose, View
 from pipelines.keys import SubkeySource
 from pipelines.minimize import EventProgram, Fault, Handler, compile_event
@@ -163,7 +162,7 @@ def _record(
         "ce_purpose": view.purpose,
         "ce_policyversion": contract.digest.hex()[:12],
     }
-    if any(isinstance(rule.action, Handle) for rule in view.rules):
+    if key is not None:
         headers["ce_handleepoch"] = _iso(broker_ms // purpose.rotate_ms * purpose.rotate_ms)
     headers["ce_expirytime"] = _iso(floored_ms + contract.topics[view.topic].ttl_ms)
     wire = {name: text.encode() for name, text in headers.items()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal
 
-from pipelines.contract.actions import Action, Handle
+from pipelines.contract.actions import Action
 from pipelines.contract.avro import AvroType, Record
 from pipelines.contract.findings import Position
 from pipelines.contract.path import Path
@@ -119,11 +119,6 @@ class View:
     def purpose(self) -> str:
         """The purpose: the topic's name after the first dot."""
         return self.topic.partition(".")[2]
-
-    @property
-    def has_handle(self) -> bool:
-        """Whether its records carry a handle (and so a key, an order and an epoch)."""
-        return any(isinstance(rule.action, Handle) for rule in self.rules)
 
 
 @dataclass(frozen=True, slots=True)

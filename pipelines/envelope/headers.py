@@ -26,14 +26,11 @@ class Envelope:
         policy_version: the contract's, for `ce_policyversion`.
     """
 
-    __slots__ = ("_cached", "_constant", "_has_handle", "_step_ms", "_ttl_ms")
+    __slots__ = ("_cached", "_constant", "_step_ms", "_ttl_ms")
 
-    def __init__(
-        self, view: View, *, event_source: str, ttl_ms: int, policy_version: str
-    ) -> None:
+    def __init__(self, view: View, *, event_source: str, ttl_ms: int, policy_version: str) -> None:
         self._step_ms = view.step_ms
         self._ttl_ms = ttl_ms
-        self._has_handle = view.has_handle
         self._constant: Headers = [
             ("ce_specversion", b"1.0"),
             ("ce_source", event_source.encode("ascii")),
@@ -42,18 +39,18 @@ class Envelope:
             ("ce_purpose", view.purpose.encode("ascii")),
             ("ce_policyversion", policy_version.encode("ascii")),
         ]
-        self._cached: dict[tuple[int, int], Headers] = {}
+        self._cached: dict[tuple[int, int | None], Headers] = {}
 
     def floor(self, timestamp_ms: int) -> int:
         """The record's time (its Kafka timestamp): the raw broker time floored to the view's step, in UTC."""
         return timestamp_ms - timestamp_ms % self._step_ms
 
-    def headers(self, floored_ms: int, epoch_start_ms: int) -> Headers:
+    def headers(self, floored_ms: int, epoch_start_ms: int | None) -> Headers:
         """All headers but `ce_id`, which is the record's own.
 
         Args:
             floored_ms: what `floor` gave.
-            epoch_start_ms: the start of the epoch whose key made the handle; not used by a purpose without handles.
+            epoch_start_ms: the start of the epoch whose key made the handle; None for a record without a handle.
 
         Returns:
             A list that later calls share: add to a copy of it.
@@ -64,12 +61,12 @@ class Envelope:
         key = (floored_ms, epoch_start_ms)
         return self._cached.get(key) or self._make(key)
 
-    def _make(self, key: tuple[int, int]) -> Headers:
+    def _make(self, key: tuple[int, int | None]) -> Headers:
         floored_ms, epoch_start_ms = key
         if floored_ms % self._step_ms:
             raise ValueError("headers are made of a floored time only")
         headers = list(self._constant)
-        if self._has_handle:
+        if epoch_start_ms is not None:
             headers.append(("ce_handleepoch", _rfc3339(epoch_start_ms)))
         headers.append(("ce_expirytime", _rfc3339(floored_ms + self._ttl_ms)))
         while len(self._cached) >= HEADERS_CACHED:

@@ -87,7 +87,7 @@ class _Plan:
     subkeys: Subkeys | None
     handler: HandleMaker | None
     timestamp_ms: int
-    headers: tuple[tuple[str, bytes], ...]
+    envelope: Envelope
 
 
 class Bench:
@@ -164,11 +164,11 @@ def _plan(contract: Contract, event: Event, view: View, keys: SubkeySource, at_m
     )
     floored_ms = envelope.floor(at_ms)
     if purpose.review is None or at_ms >= purpose.review.expires_ms:
-        return _Plan(view, None, None, floored_ms, ())
+        return _Plan(view, None, None, floored_ms, envelope)
     subkeys = keys.subkeys_at(purpose, at_ms)
     # A view without a handle still wants a handler; the walk never calls it.
     handler = subkeys.handle_maker(purpose.handle or "device")
-    return _Plan(view, subkeys, handler, floored_ms, tuple(envelope.headers(floored_ms, subkeys.epoch_start_ms)))
+    return _Plan(view, subkeys, handler, floored_ms, envelope)
 
 
 def _outgoing(plan: _Plan, number: int, made: Minimized | Fault | None) -> Outgoing:
@@ -177,12 +177,13 @@ def _outgoing(plan: _Plan, number: int, made: Minimized | Fault | None) -> Outgo
     if isinstance(made, Fault):
         return Outgoing(plan.view.topic, "quarantined", made.code, made.path)
     event_id = plan.subkeys.event_ids(event_block(_NO_TOPIC, 0, number - 1)).hex()
+    headers = plan.envelope.headers(plan.timestamp_ms, None if made.key is None else plan.subkeys.epoch_start_ms)
     return Outgoing(
         topic=plan.view.topic,
         outcome="out",
         record=_decoded(plan.view, made.value),
         key=None if made.key is None else made.key.hex(),
-        headers={name: text.decode("ascii") for name, text in (*plan.headers, ("ce_id", event_id.encode()))},
+        headers={name: text.decode("ascii") for name, text in (*headers, ("ce_id", event_id.encode()))},
         timestamp_ms=plan.timestamp_ms,
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pipelines.relay.accounting import Books, PartitionBook
-from pipelines.relay.window import ViewWindow
+from pipelines.relay.window import Headers, ViewWindow
 
 # The system's randomness: the order of records without a handle must not be predictable.
 _RANDOM = random.SystemRandom()
@@ -37,7 +37,7 @@ class Batch:
     """What a transaction will hold. `now_ms` is the wall clock when the batch was polled.
 
     `events` are the raw events in it.
-    `ordered` keeps the raw order; `loose` (views without a handle) is shuffled before it is sent.
+    `ordered` keeps the raw order; `loose` (records without a handle) is shuffled before it is sent.
     `reasons` counts quarantined events by (raw topic, reason); metrics read it after the commit.
     """
 
@@ -61,12 +61,16 @@ class Batch:
     def records(self) -> Iterator[Outgoing]:
         """The minimized records in the order to send them in, each with its event id.
 
-        Call it once. Records of views without a handle come last, in an order that says nothing about arrival.
+        Call it once. Records without a handle come last, in an order that says nothing about arrival.
         """
         for window in self.windows.values():
             window.seal()
         _RANDOM.shuffle(self.loose)
         for pending in (self.ordered, self.loose):
             for topic, window, index, key, value in pending:
-                headers: list[tuple[str, str | bytes | None]] = [("ce_id", window.ids[index]), *window.headers]
+                headers: list[tuple[str, str | bytes | None]] = [("ce_id", window.ids[index]), *_others(window, key)]
                 yield Outgoing(topic, key, value, headers, window.timestamp_ms)
+
+
+def _others(window: ViewWindow, key: bytes | None) -> Headers:
+    return window.bare_headers if key is None else window.headers

@@ -11,22 +11,28 @@ from typing import NamedTuple
 from pipelines.contract.model import Contract, Event
 from pipelines.envelope import quarantine_record
 from pipelines.keys import SubkeySource, event_block
-from pipelines.minimize import Fault, compile_event
+from pipelines.minimize import Fault, Minimized, compile_event
 from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.batch import Batch
-from pipelines.relay.window import ViewPlan, ViewWindow, Window, Windows
+from pipelines.relay.window import Handler, ViewPlan, ViewWindow, Window, Windows
 
-# Kafka's default message.max.bytes is 1 MiB and a batch has overhead; what is larger could never be delivered.
+# Kafka's default message.max.bytes, before compression: a record that only compression made so small is an attack on
+# whoever unpacks it, or a mistake.
+LARGEST_RAW_BYTES = 1_048_576
+# A batch has overhead; what is larger than this could never be delivered.
 LARGEST_VALUE_BYTES = 900_000
 
 TOO_LARGE = Fault("too_large", "")
 NO_BROKER_TIME = Fault("no_broker_time", "")
 INTERNAL = Fault("internal", "")
 RELAY_FAULTS = {
-    TOO_LARGE.code: "the minimized record is larger than a broker takes",
+    TOO_LARGE.code: "the raw value or a minimized one is larger than a broker's default limit",
     NO_BROKER_TIME.code: "the record's time is its producer's: it was written before the topic had LogAppendTime",
     INTERNAL.code: "the minimizer itself failed on this event; please report it with the event type",
 }
+
+
+Outcome = Fault | list[Minimized | Fault | None]
 
 
 class Raw(NamedTuple):
@@ -52,7 +58,6 @@ class Lane:
         self._window: Window | None = None
         self._late = [plan.topic.late_ms for plan in self.plans]
         self._shortest_late = min(self._late, default=0)
-        self._ordered = [plan.view.has_handle for plan in self.plans]
 
     def take(self, batch: Batch, book: PartitionBook, raw: Raw) -> None:
         """Minimize one raw event into the batch and write its fate in the books.
@@ -70,10 +75,9 @@ class Lane:
             handlers = [None if age_ms > late else handler for handler, late in zip(handlers, self._late, strict=True)]
         book.next_offset = offset + 1
         book.events_in += 1
-        try:
-            result = self.program.minimize(value, handlers)
-        except Exception:  # noqa: BLE001 - a fault of ours on one event must not stop the others; its text may hold values
-            result = INTERNAL
+        result: Outcome = TOO_LARGE
+        if value is None or len(value) <= LARGEST_RAW_BYTES:
+            result = self._minimize(value, handlers)
         if isinstance(result, Fault):
             fates = zip(self.topics, handlers, window.views, strict=True)
             quarantined = [topic for topic, handler, view in fates if handler or self._skip(book, topic, view)]
@@ -98,10 +102,16 @@ class Lane:
             batch.windows[id(view_window)] = view_window
             pending = (topic, view_window, len(view_window.blocks), minimized.key, minimized.value)
             view_window.blocks.append(block)
-            (batch.ordered if self._ordered[index] else batch.loose).append(pending)
+            (batch.loose if minimized.key is None else batch.ordered).append(pending)
+
+    def _minimize(self, value: bytes | None, handlers: Sequence[Handler | None]) -> Outcome:
+        try:
+            return self.program.minimize(value, handlers)
+        except Exception:  # noqa: BLE001 - a fault of ours on one event must not stop the others; its text may hold values
+            return INTERNAL
 
     def refuse(self, batch: Batch, book: PartitionBook, raw: Raw, fault: Fault) -> None:
-        """Quarantine a whole event that cannot even be given to the walk."""
+        """Quarantine a whole event that cannot even be given to the walk; no view's own conditions are asked."""
         book.next_offset = raw.offset + 1
         book.events_in += 1
         self._quarantine_event(batch, book, raw, fault, self.topics)

@@ -41,6 +41,25 @@ REVIEW_EXPIRY = Gauge(
 COMPILED = Gauge("pipelines_walk_compiled", "1 when the walk runs compiled.", multiprocess_mode="livemin")
 
 
+def begin(source: str, views: Mapping[str, Iterable[str]]) -> None:
+    """Show the counters of a worker from 0 on: one that appears with its first event hides that event from `rate()`.
+
+    Args:
+        source: the worker's.
+        views: raw topic → the minimized topics of its views.
+    """
+    REWINDS.labels(source)
+    REPLACEMENTS.labels(source, "slow_commit")
+    BATCH_SECONDS.labels(source)
+    COMMIT_SECONDS.labels(source)
+    for raw_topic, topics in views.items():
+        EVENTS_IN.labels(raw_topic)
+        GAP.labels(raw_topic)
+        for topic in topics:
+            for counter in (OUT, EXPIRED, SUSPENDED):
+                counter.labels(raw_topic, topic)
+
+
 def committed(batch: Batch, before: Books) -> None:
     """Count what a committed batch did. `before` are the books that it started from."""
     for (raw_topic, partition), book in batch.books.items():

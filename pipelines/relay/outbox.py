@@ -21,6 +21,7 @@ from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Exit, Trouble
 
 _WAIT_S = TRANSACTION_TIMEOUT_MS / 1000
+_PAUSE_S = 0.5  # between a producer that could not begin and the next
 _INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
 # Fenced so often within so many seconds: a second process runs the slot, and they would fence each other for ever.
 _FENCED_OFTEN, _FENCED_WITHIN_S = 5, 60.0
@@ -149,8 +150,11 @@ class Outbox:
             try:
                 self._initialize(producer)
             except KafkaException as failure:
+                if self._stopping():
+                    raise StoppedError from None
                 self._refused(failure.args[0])
                 self._doubt = failure.args[0].name()
+                time.sleep(_PAUSE_S)
         return self._producer
 
     def _initialize(self, producer: Producer) -> None:

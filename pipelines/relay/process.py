@@ -42,6 +42,8 @@ def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
         walk = "compiled" if compiled() else "pure"
         log.info("worker.started", contract=contract.policy_version, walk=walk, pid=os.getpid())
         metrics.COMPILED.set(compiled())
+        events = contract.events_of(settings.source)
+        metrics.begin(settings.source, {event.raw_topic: [view.topic for view in event.views] for event in events})
         worker = Worker(Station(settings, cluster, log, watch), contract, keyring, ids)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: worker.stop("signal"))

@@ -21,11 +21,14 @@ Headers = list[tuple[str, bytes]]
 class ViewWindow:
     """One view within one window: the record timestamp, the headers but for `ce_id`, and the keys.
 
+    `bare_headers` are those of a record without a handle, which has no epoch to speak of.
+
     Without `subkeys` the purpose's review has expired: the view is suspended, and needs nothing else.
     """
 
     timestamp_ms: int
     headers: Headers
+    bare_headers: Headers
     subkeys: Subkeys | None
     blocks: list[bytes] = field(default_factory=list)
     ids: list[bytes] = field(default_factory=list)
@@ -88,11 +91,12 @@ class ViewPlan:
         floored = self.envelope.floor(timestamp_ms)
         start, end, suspended_from = floored, floored + self.view.step_ms, self.suspended_from_ms
         if timestamp_ms >= suspended_from:
-            return max(start, suspended_from), end, ViewWindow(floored, [], None), None
+            return max(start, suspended_from), end, ViewWindow(floored, [], [], None), None
         subkeys = keys.subkeys_at(self.purpose, timestamp_ms)
         handler = subkeys.handle_maker(self.purpose.handle) if self.purpose.handle else _no_handle
         headers = self.envelope.headers(floored, subkeys.epoch_start_ms)
-        return start, min(end, suspended_from), ViewWindow(floored, headers, subkeys), handler
+        bare_headers = self.envelope.headers(floored, None)
+        return start, min(end, suspended_from), ViewWindow(floored, headers, bare_headers, subkeys), handler
 
 
 class Windows:

@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipelines.contract.actions import Handle
 from pipelines.contract.findings import Position
-from pipelines.contract.model import DAY_MS, HOUR_MS, Rule, View
-from pipelines.contract.path import Path
+from pipelines.contract.model import DAY_MS, HOUR_MS, View
 from pipelines.envelope import Envelope, Headers
 
 MakeEnvelope = Callable[[int], Envelope]
@@ -18,40 +16,32 @@ Published = tuple[int, Headers]
 ROTATE_MS = 7 * DAY_MS
 
 
-PLACE = Position("policies/vpn/session.yaml")
-HANDLE = Rule(Path.parse("device_id"), Handle(), "device_id", PLACE)
-
-
-def make_view(
-    step_ms: int = HOUR_MS, topic: str = "network-metadata.security-enforcement", *, has_handle: bool = False
-) -> View:
+def make_view(step_ms: int = HOUR_MS, topic: str = "network-metadata.security-enforcement") -> View:
     return View(
         event="vpn.session",
         topic=topic,
-        rules=(HANDLE,) if has_handle else (),
+        rules=(),
         output=(),
         schema="{}",
         fingerprint=bytes(8),
         step_ms=step_ms,
-        position=PLACE,
+        position=Position("policies/vpn/session.yaml"),
     )
 
 
-def make_envelope(
-    step_ms: int = HOUR_MS, *, kind: type[Envelope] = Envelope, ttl_ms: int = 2 * DAY_MS, has_handle: bool = True
-) -> Envelope:
+def make_envelope(step_ms: int = HOUR_MS, *, kind: type[Envelope] = Envelope, ttl_ms: int = 2 * DAY_MS) -> Envelope:
     return kind(
-        make_view(step_ms, has_handle=has_handle),
+        make_view(step_ms),
         event_source="vpn",
         ttl_ms=ttl_ms,
         policy_version="0123456789ab",
     )
 
 
-def publish(envelope: Envelope, raw_ms: int) -> Published:
+def publish(envelope: Envelope, raw_ms: int, *, has_handle: bool = True) -> Published:
     """What the relay does with a raw broker time, for a purpose whose rotation is a multiple of the step."""
     floored = envelope.floor(raw_ms)
-    return floored, list(envelope.headers(floored, raw_ms - raw_ms % ROTATE_MS))
+    return floored, list(envelope.headers(floored, raw_ms - raw_ms % ROTATE_MS if has_handle else None))
 
 
 def _check_noninterference(make: MakeEnvelope, step_ms: int, start_ms: int, one_ms: int, other_ms: int) -> None:
@@ -66,7 +56,7 @@ def _check_headers_are_exactly(envelope: Envelope, raw_ms: int, *, has_handle: b
     """Fails unless the headers are those of the wire format, each once, and no more."""
     names = ["ce_specversion", "ce_source", "ce_type", "content-type", "ce_purpose", "ce_policyversion"]
     names += ["ce_handleepoch"] * has_handle + ["ce_expirytime"]
-    assert [name for name, _ in publish(envelope, raw_ms)[1]] == names
+    assert [name for name, _ in publish(envelope, raw_ms, has_handle=has_handle)[1]] == names
 
 
 @pytest.fixture(scope="session")

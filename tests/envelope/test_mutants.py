@@ -28,7 +28,7 @@ class ExactTimeInAHeader(Envelope):
         self._exact = timestamp_ms
         return super().floor(timestamp_ms)
 
-    def headers(self, floored_ms: int, epoch_start_ms: int) -> Headers:
+    def headers(self, floored_ms: int, epoch_start_ms: int | None) -> Headers:
         *others, (name, expiry) = super().headers(floored_ms, epoch_start_ms)
         return [*others, (name, expiry + b"%d" % self._exact)]
 
@@ -38,7 +38,7 @@ class OneHeaderMore(Envelope):
 
     __slots__ = ()
 
-    def headers(self, floored_ms: int, epoch_start_ms: int) -> Headers:
+    def headers(self, floored_ms: int, epoch_start_ms: int | None) -> Headers:
         return [*super().headers(floored_ms, epoch_start_ms), ("ce_time", b"2026-10-26T12:00:00Z")]
 
 

@@ -16,7 +16,7 @@ from pipelines.keys import throwaway_keyring
 from pipelines.minimize import Fault
 from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.batch import Batch, Outgoing
-from pipelines.relay.lane import LARGEST_VALUE_BYTES, Lane, Raw
+from pipelines.relay.lane import LARGEST_RAW_BYTES, LARGEST_VALUE_BYTES, Lane, Raw
 from tests.relay.house import TODAY, encode_ping, write_contract
 
 NOON = 1_795_000_000_000 // DAY_MS * DAY_MS + 12 * HOUR_MS
@@ -95,6 +95,25 @@ def test_order_is_kept_where_there_is_a_handle_and_nowhere_else(contract: Contra
             else:
                 shuffled = shuffled or got != want
     assert shuffled
+
+
+def test_records_without_a_handle_keep_no_order_and_tell_no_epoch_even_where_others_have_one(
+    contract: Contract,
+) -> None:
+    lane = lane_of(contract)
+    raws = [ping(contract, n, offset=n, device=None if n % 2 else "synthetic-1") for n in range(80)]
+    batch, _ = take(lane, raws)
+    assert [len(batch.ordered), len(batch.loose)] == [40, 120]
+    for record in batch.records():
+        assert ("ce_handleepoch" in dict(record.headers)) == (record.key is not None)
+
+
+def test_a_raw_value_that_only_compression_made_small_is_quarantined_unread(contract: Contract) -> None:
+    value = ping(contract, 1).value
+    assert value is not None
+    batch, book = take(lane_of(contract), [Raw(0, 0, NOON, value + bytes(LARGEST_RAW_BYTES))])
+    assert [view.quarantined for view in book.views.values()] == [1, 1]
+    assert {json.loads(note)["code"] for note in batch.quarantine} == {"too_large"}
 
 
 def test_a_review_that_ends_at_midnight_suspends_its_view_from_the_first_millisecond(tmp_path: Path) -> None:
