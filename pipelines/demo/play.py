@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pipelines.contract.model import DAY_MS
+from pipelines.contract.model import DAY_MS, Contract
+from pipelines.demo.evidence import Sent
 from pipelines.demo.stage import Stage
 from pipelines.relay.accounting import Books
 from pipelines.relay.audit import behind, read_books
@@ -16,47 +17,63 @@ from pipelines.simulate import SimulatedEvent, Simulation
 from pipelines.simulate.publishing import publish
 from pipelines.trouble import Trouble
 
-_LOOK_EVERY_S = 0.4
-_PATIENCE_S = 90.0
+_LOOK_EVERY_S = 0.25
+_PATIENCE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What the producer was told."""
+@dataclass(slots=True)
+class Watcher:
+    """Notes, of the events on their way into Kafka, the faults by raw topic and which purposes a device reaches."""
 
-    acknowledged: int
-    unacknowledged: int
-    device: bytes
+    contract: Contract
+    faults: Counter[str] = field(default_factory=Counter)
+    _reached: dict[str, set[str]] = field(default_factory=dict)
+    _busy: Counter[str] = field(default_factory=Counter)
 
+    def watch(self, events: Iterator[SimulatedEvent]) -> Iterator[SimulatedEvent]:
+        """Hand the events on."""
+        purposes = {
+            event.name: {
+                view.purpose for view in event.views if self.contract.purposes[view.purpose].handle == "device"
+            }
+            for event in self.contract.events.values()
+        }
+        for event in events:
+            if event.fault is not None:
+                self.faults[self.contract.events[event.event].raw_topic] += 1
+            else:
+                self._reached.setdefault(event.device, set()).update(purposes[event.event])
+                self._busy[event.device] += 1
+            yield event
 
-Show = Callable[[Books, int], None]
+    @property
+    def device(self) -> bytes:
+        """The device whose events reach the most purposes, the busiest of those; empty when there was no event."""
+        best = max(self._reached, key=lambda one: (len(self._reached[one]), self._busy[one]), default="")
+        return best.encode()
 
 
 def send(stage: Stage, simulation: Simulation, count: int, now_ms: int, show: Callable[[int], None]) -> Sent:
-    """Publish `count` events of the last day, as fast as the broker takes them.
-
-    Returns:
-        How many were acknowledged, and the identifier of the busiest device.
-    """
-    seen: Counter[str] = Counter()
-
-    def watched() -> Iterator[SimulatedEvent]:
-        for event in simulation.events(count, start_ms=now_ms - DAY_MS):
-            seen[event.device] += 1
-            yield event
-
+    """Publish `count` events of the last day, as fast as the broker takes them."""
+    watcher = Watcher(stage.contract)
     with RawProducer(stage.cluster, stage.contract) as producer:
-        publish(watched(), producer, tell=show)
+        publish(watcher.watch(simulation.events(count, start_ms=now_ms - DAY_MS)), producer, tell=show)
         report = producer.flush(_PATIENCE_S)
     show(count)
-    return Sent(report.acknowledged, len(report.unacknowledged), seen.most_common(1)[0][0].encode())
+    return Sent(
+        report.acknowledged,
+        len(report.unacknowledged),
+        dict(watcher.faults),
+        simulation.canaries_issued,
+        watcher.device,
+    )
 
 
-def wait_until_through(stage: Stage, show: Show) -> Books:
+def wait_until_through(stage: Stage, show: Callable[[Books, int], None]) -> Books:
     """Wait until a commit covers every raw record; the books then.
 
     Raises:
-        Trouble: it does not get done (exit 3).
+        Trouble: nothing moves for a minute (exit 3).
     """
     admin = stage.cluster.admin()
     last, moved_at = -1, time.monotonic()
@@ -70,6 +87,7 @@ def wait_until_through(stage: Stage, show: Show) -> Books:
             last, moved_at = left, time.monotonic()
         if time.monotonic() - moved_at > _PATIENCE_S:
             raise Trouble(
-                f"the workers stand still, {left:,} events short of the end", hint=f"Their log is {stage.logs}."
+                f"the workers stand still, {left:,} events short of the end",
+                hint=f"Run it again with --keep, then look into {stage.worker_log}.",
             )
         time.sleep(_LOOK_EVERY_S)
