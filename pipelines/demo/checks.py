@@ -93,9 +93,7 @@ def _handles_differ(evidence: Evidence) -> Finding:
     own = {name: handles & by_purpose.get(name, set()) for name, handles in evidence.handles.items()}
     seen = sorted(name for name, handles in own.items() if handles)
     total = sum(map(len, by_purpose.values()))
-    looked = (
-        f"one device has other handles in each of {len(seen)} purposes; of {total:,} handles no two purposes share one"
-    )
+    looked = f"one device's in {len(seen)} purposes; of all {total:,} handles no two purposes share one"
     wrong = []
     if len(seen) < 2:  # noqa: PLR2004 - a comparison needs two
         wrong.append(f"the device's handle was found in {len(seen)} purposes: nothing to compare")
@@ -111,7 +109,7 @@ def _handles_differ(evidence: Evidence) -> Finding:
 
 def _retention_kept(evidence: Evidence) -> Finding:
     wanted = len(evidence.contract.topics) + len(evidence.contract.raw_topics) + 1
-    looked = f"the live settings of {evidence.judged} topics keep every TTL"
+    looked = f"the live settings of {evidence.judged} topics keep their TTLs"
     wrong = list(evidence.breaches)
     if evidence.judged != wanted:
         wrong.append(f"{evidence.judged} of {wanted} topics were there to look at")

@@ -111,13 +111,16 @@ def _dig(value: Any, fields: Sequence[str]) -> Any:
 
 
 def _said(view: View, record: Mapping[str, Any], leaf: Leaf, told: set[Path]) -> str:
-    """What a view's record says of a leaf; a count of a whole container is said once, at its first leaf."""
+    """What a view's record says of a leaf; a count of a container is said once, at the leaf that decides."""
     words = []
     for output, value in _outputs(view, record):
         path = output.rule.path
+        action = output.rule.action
         if path in told or not leaf.is_under(path):
             continue
-        if isinstance(output.rule.action, Count | CountWhere | Present):
+        if isinstance(action, CountWhere) and leaf.fields[-1] != action.field:
+            continue
+        if isinstance(action, Count | CountWhere | Present):
             told.add(path)
         words.append(_in_words(output, value))
     return " ".join(words)

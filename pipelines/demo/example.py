@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import fastavro
 
 from pipelines.broker import Message
-from pipelines.contract.avro import Record, not_null
+from pipelines.contract.avro import FieldClass
 from pipelines.contract.model import Contract, Event, View
 from pipelines.demo.evidence import Example
+from pipelines.explain.leaves import leaves_of
 from pipelines.keys import SubkeySource, event_block, topic_hash
 from pipelines.minimize import Fault, compile_event
 
@@ -68,17 +70,11 @@ def decode(schema: str, value: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _variety(event: Event) -> int:
+def _variety(event: Event) -> tuple[int, int]:
+    """How many different actions and classes there are; among equals, how many fields of content."""
     actions = {type(rule.action) for view in event.views for rule in view.rules}
-    return len(event.views) + len(actions) + len(_classes(event.versions[-1].record))
-
-
-def _classes(record: Record) -> set[str]:
-    found = set()
-    for field in record.fields:
-        inner = not_null(field.type)
-        found |= _classes(inner) if isinstance(inner, Record) else {field.class_ or ""}
-    return found
+    classes = Counter(leaf.class_ for leaf in leaves_of(event))
+    return len(actions) + len(classes), classes[FieldClass.CONTENT]
 
 
 def _said(value: object) -> int:

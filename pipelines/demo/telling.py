@@ -21,9 +21,9 @@ def example(shown: Example) -> RenderableType:
     """Each field as its producer sent it, and what becomes of it; views that say the same share a word."""
     topics = [view.topic for view in shown.event.views if any(after.topic == view.topic for after in shown.after)]
     letters = dict(zip(topics, _LETTERS, strict=False))
-    legend = Text("One event, as its product sent it, and as it arrives in ")
-    for number, (topic, letter) in enumerate(letters.items()):
-        legend.append(", " if number else "").append(letter, "bold cyan").append(f" {topic}")
+    legend = Text("One event, as its product sent it, and as it arrives in")
+    for topic, letter in letters.items():
+        legend.append("\n  ").append(letter, "bold cyan").append(f" {topic}")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=True)
     table.add_column(shown.event.name, no_wrap=True, overflow="ellipsis", ratio=5)
     table.add_column("before", no_wrap=True, overflow="ellipsis", ratio=6)
