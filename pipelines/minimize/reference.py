@@ -10,10 +10,8 @@ the same, bad text in a dropped field does no harm, and neither the order nor a 
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import fastavro
@@ -33,11 +31,12 @@ from pipelines.contract.actions import (
     Truncate,
     Within,
 )  # fmt: skip
-from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Nullable, Primitive, Record, not_null
+from pipelines.contract.avro import Array, AvroType, Fixed, Map, Primitive, Record, not_null
 from pipelines.contract.model import Event, OutputArray, OutputField, View
 from pipelines.contract.path import Path, Step
 from pipelines.minimize.faults import Fault
 from pipelines.minimize.program import Handler, Minimized
+from pipelines.minimize.reference_schema import reader_schema, writer_schema
 
 _UNITS_PER_DAY: Final = {
     "date": 1,
@@ -71,33 +70,34 @@ def minimize_event(event: Event, value: bytes, handlers: Sequence[Handler | None
     A view with several bound faults names any one of them; `bound_faults` names all.
     """
     results: list[Minimized | Fault | None] = []
+    root = _root(event, value)
     for view, handler in zip(event.views, handlers, strict=True):
         if handler is None:
             results.append(None)
             continue
-        reduced, key, faults = _reduce(event, view, value, handler)
+        reduced, key, faults = _reduce(root, view, handler)
         results.append(faults[0] if faults else Minimized(_encode(view, reduced), key))
     return results
 
 
 def bound_faults(event: Event, view: View, value: bytes) -> list[Fault]:
     """Everything for which a view would refuse an event."""
-    return _reduce(event, view, value, lambda identifier: identifier[:16])[2]
+    return _reduce(_root(event, value), view, lambda identifier: identifier[:16])[2]
 
 
 def decode(event: Event, value: bytes) -> dict[str, Any]:
     """A well-formed event's fields: strings as bytes, maps as lists of {key, value}, logical types as their numbers."""
-    version = next(version for version in event.versions if version.fingerprint == value[2:10])
-    datum = fastavro.schemaless_reader(io.BytesIO(value[10:]), _reader_schema(version.record), None)
-    assert isinstance(datum, dict)  # noqa: S101 - the schema is a record
+    datum: dict[str, Any] = _root(event, value).value
     return datum
 
 
-def _reduce(
-    event: Event, view: View, value: bytes, handler: Handler
-) -> tuple[dict[str, Any], bytes | None, list[Fault]]:
+def _root(event: Event, value: bytes) -> _Found:
     version = next(version for version in event.versions if version.fingerprint == value[2:10])
-    root = _Found(decode(event, value), version.record)
+    datum = fastavro.schemaless_reader(io.BytesIO(value[10:]), reader_schema(version.text), None)
+    return _Found(datum, version.record)
+
+
+def _reduce(root: _Found, view: View, handler: Handler) -> tuple[dict[str, Any], bytes | None, list[Fault]]:
     faults: list[Fault] = []
     keys: list[bytes] = []
 
@@ -116,7 +116,7 @@ def _reduce(
 
 def _encode(view: View, reduced: dict[str, Any]) -> bytes:
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, _writer_schema(view.schema), reduced)
+    fastavro.schemaless_writer(out, writer_schema(view.schema), reduced)
     return b"\xc3\x01" + view.fingerprint + out.getvalue()
 
 
@@ -257,47 +257,3 @@ def _coarse(count: int) -> int:
 def _spelled(path: Path) -> str:
     """A path as the schema spells it: a map's key is not told."""
     return ".".join(step.field + ("[]" if step.items else "" if step.key is None else "{}") for step in path.steps)
-
-
-@lru_cache(maxsize=512)
-def _writer_schema(schema: str) -> Any:
-    return fastavro.parse_schema(json.loads(schema))
-
-
-@lru_cache(maxsize=512)
-def _reader_schema(record: Record) -> Any:
-    count = 0
-
-    def name() -> str:
-        nonlocal count
-        count += 1
-        return f"t{count}"
-
-    return fastavro.parse_schema(_plain(record, name))
-
-
-def _plain(avro_type: AvroType, name: Callable[[], str]) -> Any:
-    """A type with the same wire form, of which fastavro gives everything away as it is."""
-    match avro_type:
-        case Primitive(name="string"):
-            return "bytes"
-        case Primitive(name=primitive):
-            return primitive
-        case Enum(symbols=symbols):
-            return {"type": "enum", "name": name(), "symbols": list(symbols)}
-        case Fixed(size=size):
-            return {"type": "fixed", "name": name(), "size": size}
-        case Array(items=items):
-            return {"type": "array", "items": _plain(items, name)}
-        case Map(values=values):
-            fields = [{"name": "key", "type": "bytes"}, {"name": "value", "type": _plain(values, name)}]
-            return {"type": "array", "items": {"type": "record", "name": name(), "fields": fields}}
-        case Nullable(inner=inner, null_index=null_index):
-            branches = [_plain(inner, name), "null"]
-            return branches[::-1] if null_index == 0 else branches
-        case Record(fields=fields_):
-            return {
-                "type": "record",
-                "name": name(),
-                "fields": [{"name": field.name, "type": _plain(field.type, name)} for field in fields_],
-            }

@@ -1,11 +1,11 @@
 """Reports how many of the random examples reached what their property is about."""
 
-from pytest import TerminalReporter
+import pytest
 
 from tests.minimize.properties import TALLIES
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if TALLIES:
         terminalreporter.section("minimize: random examples")
     for tally in TALLIES:

@@ -16,6 +16,10 @@ WORDS = ("", "a", "b", "ab", "eu-west", "v1.5", "v2.0", "é", "other", "Zürich"
 KEYS = ("a", "A", "user-agent", "User-Agent", "k", "K", "é", "É", "", "host")
 DEVICES = ("4f6c1ad2-0001", "4f6c1ad2-0002", "é", "d")
 EXTREMES = (-(2**63), 2**63 - 1, -(2**31), 2**31 - 1, 0, -1, 1, 63, 64, -64, -65, 8191, 8192)
+ODD_REALS = {  # a quiet and a signalling NaN, infinity
+    "f": ("0000c07f", "010080ff", "0000807f"),
+    "d": ("000000000000f87f", "010000000000f0ff", "000000000000f07f"),
+}
 DAY = 86_400_000
 UNIT = {"timestamp-millis": 1, "timestamp-micros": 1_000, "timestamp-nanos": 1_000_000}
 
@@ -26,7 +30,9 @@ def random_text(rng: Random) -> bytes:
 
 def random_number(rng: Random, bits: int, logical: str | None) -> int:
     if logical == "date":
-        return rng.choice((20_000 + rng.randrange(2_000), 0, -1, -719_162, 2_932_896, rng.choice((-719_163, 2_932_897))))
+        return rng.choice(
+            (20_000 + rng.randrange(2_000), 0, -1, -719_162, 2_932_896, *rng.sample((-719_163, 2_932_897), 1))
+        )
     if logical is not None:
         time = 1_790_000_000_000 + rng.randrange(-3 * DAY, 3 * DAY)
         return rng.choice((time, time, time, -1, 0)) * UNIT[logical] + rng.randrange(UNIT[logical])
@@ -39,8 +45,7 @@ def random_number(rng: Random, bits: int, logical: str | None) -> int:
 
 def random_real(rng: Random, code: str) -> bytes:
     if rng.randrange(12) == 0:
-        odd = {"f": ("0000c07f", "010080ff", "0000807f"), "d": ("000000000000f87f", "010000000000f0ff", "000000000000f07f")}
-        return bytes.fromhex(rng.choice(odd[code]))
+        return bytes.fromhex(rng.choice(ODD_REALS[code]))
     return struct.pack("<" + code, rng.choice((rng.randrange(-5, 70), rng.random() * 50, -0.0, 1e30)))
 
 
@@ -59,7 +64,8 @@ def random_datum(rng: Random, avro_type: AvroType) -> Any:
         case Enum(symbols=symbols):
             return rng.randrange(len(symbols))
         case Fixed(size=size):
-            return (b"\x00" * size)[: max(0, size - 1)] + bytes([rng.randrange(128)]) if rng.randrange(2) else rng.randbytes(size)
+            small = rng.randrange(128).to_bytes(size, "big")
+            return rng.choice((small, rng.randbytes(size)))
         case Array(items=items):
             return [random_datum(rng, items) for _ in range(rng.choice((0, 1, 1, 2, 3, 5)))]
         case Map(values=values):
@@ -82,7 +88,7 @@ def varint(number: int) -> bytes:
 
 
 class Speller:
-    """Writes a datum. `odd`: blocks cut and counted as Avro allows. `broken`: how often, in 1000, something is wrong."""
+    """Writes a datum. `odd`: blocks cut and counted as Avro allows. `broken`: how often in 1000 a thing is wrong."""
 
     def __init__(self, rng: Random, *, odd: bool = False, broken: int = 0) -> None:
         self.rng = rng
@@ -95,7 +101,8 @@ class Speller:
         if self._break():
             at = self.rng.randrange(len(body) + 1)
             odd_byte = bytes([self.rng.choice((0, 1, 2, 127, 128, 255, self.rng.randrange(256)))])
-            body = self.rng.choice((body[:at], body + odd_byte, body[:at] + odd_byte + body[at + 1 :], body[:at] + body[at + 1 :]))
+            cut, rest = body[:at], body[at + 1 :]
+            body = self.rng.choice((cut, body + odd_byte, cut + odd_byte + rest, cut + rest))
         return b"\xc3\x01" + fingerprint + body
 
     def value(self, avro_type: AvroType, datum: Any) -> bytes:
@@ -134,7 +141,9 @@ class Speller:
 
     def _number(self, number: int) -> bytes:
         form = varint(number)
-        return form[:-1] + bytes([form[-1] | 128]) + b"\x80" * self.rng.randrange(3) + b"\x00" if self._break() else form
+        if self._break():
+            form = form[:-1] + bytes([form[-1] | 128]) + b"\x80" * self.rng.randrange(3) + b"\x00"
+        return form
 
     def _text(self, text: bytes) -> bytes:
         if self._break():

@@ -12,7 +12,19 @@ from random import Random
 from typing import Any
 
 from pipelines.contract.actions import (
-    Action, Bucket, Count, CountWhere, Handle, Keep, MapTo, Matches, OneOf, Present, Scalar, Truncate, Within,
+    Action,
+    Bucket,
+    Count,
+    CountWhere,
+    Handle,
+    Keep,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    Scalar,
+    Truncate,
+    Within,
 )  # fmt: skip
 from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Nullable, Primitive, Record
 from pipelines.contract.model import View
@@ -43,7 +55,7 @@ def _changed(rng: Random, avro_type: AvroType, datum: Any, uses: Sequence[Use]) 
         case Nullable(inner=inner):
             return None if datum is None else _changed(rng, inner, datum, uses)
         case Record(fields=fields):
-            return {field.name: _changed(rng, field.type, datum[field.name], _after(below, field.name)) for field in fields}
+            return {f.name: _changed(rng, f.type, datum[f.name], _after(below, f.name)) for f in fields}
         case Array(items=items):
             return _changed_array(rng, items, datum, here, below)
         case Map(values=values):
@@ -122,7 +134,7 @@ def _said(action: Action, avro_type: AvroType, datum: Any) -> Any:
 def _word(avro_type: AvroType, datum: Any) -> Scalar:
     if isinstance(avro_type, Enum):
         return avro_type.symbols[datum]
-    word: Scalar = datum.decode("utf-8", "replace") if isinstance(datum, bytes) else datum
+    word: Scalar = bytes(datum).decode("utf-8", "replace") if isinstance(datum, bytes) else datum
     return word
 
 
@@ -138,4 +150,3 @@ def _number(avro_type: AvroType, datum: Any) -> float:
         whole = int.from_bytes(datum, "big", signed=True)
         return whole // scale
     return float("nan") if isinstance(datum, bool) else datum
-

@@ -9,7 +9,19 @@ from random import Random
 from typing import Any
 
 from pipelines.contract.actions import (
-    Action, Bucket, Count, CountWhere, Handle, Keep, MapTo, Matches, OneOf, Present, Scalar, Truncate, Within,
+    Action,
+    Bucket,
+    Count,
+    CountWhere,
+    Handle,
+    Keep,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    Scalar,
+    Truncate,
+    Within,
 )  # fmt: skip
 from pipelines.contract.avro import Array, AvroType, Enum, Field, Fixed, Map, Nullable, Primitive, Record, not_null
 from pipelines.contract.findings import Position
@@ -90,7 +102,9 @@ def next_version(rng: Random, avro_type: AvroType) -> AvroType:
             later = [replace(field, type=next_version(rng, field.type)) for field in fields if rng.randrange(6)]
             if rng.randrange(3) == 0:
                 rng.shuffle(later)
-            return Record(name, (*later, *([random_field(rng, name + "_new", 2)] if rng.randrange(3) == 0 or not later else ())))
+            if rng.randrange(3) == 0 or not later:
+                later.append(random_field(rng, name + "_new", 2))
+            return Record(name, tuple(later))
         case _:
             return avro_type
 
@@ -147,7 +161,8 @@ def random_action(rng: Random, reach: Reach, *, items: bool) -> Action | None:
             actions += [Keep(), Keep(), MapTo(((True, "yes"), (False, "no"))), MapTo(((True, "yes"),), otherwise)]
         case Primitive("int" | "long", None):
             low = rng.randrange(-3, 30)
-            pairs: tuple[tuple[Scalar, str], ...] = tuple((number, rng.choice(WORDS)) for number in rng.sample(range(-2, 50), 9))
+            numbers: list[Scalar] = [*rng.sample(range(-2, 50), 9)]
+            pairs = tuple((number, rng.choice(WORDS)) for number in numbers)
             actions += [Within(low, low + rng.choice((0, 60, 4095))), Bucket(edges), MapTo(pairs, otherwise)]
         case Primitive("int", "date"):
             actions += [Truncate(24 * HOUR), Truncate(24 * HOUR)]
@@ -189,15 +204,15 @@ def _count_where(rng: Random, reach: Reach) -> CountWhere | None:
     return None
 
 
-def output_type(action: Action, kinds: list[AvroType], optional: bool) -> AvroType:  # noqa: FBT001
+def output_type(action: Action, kinds: list[AvroType], optional: bool) -> AvroType:
     """What the derived schema gives a rule; `kinds` are the raw types in all versions that have the field."""
     out: AvroType
     match action:
         case Present():
             return Primitive("boolean")
         case Keep() if isinstance(kinds[-1], Enum):
-            symbols = dict.fromkeys(symbol for kind in reversed(kinds) if isinstance(kind, Enum) for symbol in kind.symbols)
-            out = Enum(kinds[-1].name, tuple(symbols))
+            enums = [kind for kind in reversed(kinds) if isinstance(kind, Enum)]
+            out = Enum(kinds[-1].name, tuple(dict.fromkeys(symbol for kind in enums for symbol in kind.symbols)))
         case Keep():
             out = Primitive("boolean")
         case Within():
@@ -250,7 +265,8 @@ def random_view(rng: Random, versions: list[Record], topic: str) -> View:
         kinds = [kind for kind, _, _ in found if kind is not None]
         if len({_alike(kind) for kind in kinds}) != 1:
             continue
-        most = None if any(kind is not None and most is None for kind, _, most in found) else max(m or 0 for _, _, m in found)
+        limits = [most for kind, _, most in found if kind is not None]
+        most = None if None in limits else max(limit or 0 for limit in limits)
         reach = Reach(path, kinds[-1], any(optional for _, optional, _ in found), most)
         items = any(step.items for step in path.steps)
         action = random_action(rng, reach, items=items)
@@ -278,7 +294,8 @@ def build_view(topic: str, versions: list[Record], chosen: list[tuple[Reach, Act
     json_fields: list[Any] = []
     arrays: dict[Path, list[OutputField]] = {}
     for number, (reach, action, kinds) in enumerate(chosen):
-        source = next((Path(reach.path.steps[: at + 1]) for at, step in enumerate(reach.path.steps) if step.items), None)
+        steps = reach.path.steps
+        source = next((Path(steps[: at + 1]) for at, step in enumerate(steps) if step.items), None)
         optional = reach.optional
         if source is not None:
             below = Path((Step("item"), *reach.path.steps[len(source.steps) :]))
@@ -297,7 +314,8 @@ def build_view(topic: str, versions: list[Record], chosen: list[tuple[Reach, Act
     for number, (source, fields) in enumerate(arrays.items()):
         found = [find(version, Path((*source.steps[:-1], Step(source.steps[-1].field)))) for version in versions]
         nullable = any(optional for _, optional, _ in found)
-        array = OutputArray(f"array{number}", source, nullable, max(most or 0 for _, _, most in found), f"Item{number}", tuple(fields))
+        most = max(limit or 0 for _, _, limit in found)
+        array = OutputArray(f"array{number}", source, nullable, most, f"Item{number}", tuple(fields))
         output.append(array)
         inner = [{"name": field.name, "type": schema_json(field.type, f"i{number}_{field.name}")} for field in fields]
         form = {"type": "array", "items": {"type": "record", "name": array.item_name, "fields": inner}}

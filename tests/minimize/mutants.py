@@ -30,6 +30,7 @@ def mutate(monkeypatch: pytest.MonkeyPatch, module: str, line: str, changed: str
     rooms = [pipelines.minimize, *(importlib.import_module(f"pipelines.minimize.{name}") for name in ROOM)]
     for name, value in vars(mutant).items():
         if getattr(value, "__module__", None) == original.__name__:
+            old = vars(original)[name]
             for holder in rooms:
-                if vars(holder).get(name) is vars(original)[name]:
+                if vars(holder).get(name) is old:
                     monkeypatch.setattr(holder, name, value)

