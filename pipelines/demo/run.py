@@ -25,8 +25,11 @@ from pipelines.demo.flow import FlowView, as_numbers
 from pipelines.demo.play import send, wait_until_through
 from pipelines.demo.stage import Stage, staged
 from pipelines.relay.accounting import Books
+from pipelines.relay.audit import read_books
 from pipelines.simulate import Simulation, Tally
 from pipelines.topics.live import breaches, look
+
+_LOOK_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +118,23 @@ def _what_comes(plan: Plan, contract: Contract) -> str:
 def _flow(
     stage: Stage, simulation: Simulation, plan: Plan, now_ms: int, console: Console, laps: _Laps
 ) -> tuple[Sent, Books]:
-    contract = stage.contract
+    contract, admin = stage.contract, stage.cluster.admin()
+    books: Books = {}
+    looked_at = time.monotonic()
     live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
 
-    def show(books: Books, status: str) -> None:
-        if live is not None:
-            live.update(FlowView(contract, books, status))
-
     def show_sent(number: int) -> None:
-        show({}, f"sending: {number:,} of {plan.events:,}")
+        nonlocal looked_at, books
+        if live is None:
+            return
+        if time.monotonic() - looked_at >= _LOOK_EVERY_S:
+            books = read_books(contract, admin)
+            looked_at = time.monotonic()
+        live.update(FlowView(contract, books, f"sending: {number:,} of {plan.events:,}"))
 
     def show_books(books: Books, left: int) -> None:
-        show(books, f"{plan.events:,} sent, {left:,} still on the way")
+        if live is not None:
+            live.update(FlowView(contract, books, f"{plan.events:,} sent, {left:,} still on the way"))
 
     with live or nullcontext():
         sent = send(stage, simulation, plan.events, now_ms, show_sent)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pipelines.contract.model import Contract, Event
 from pipelines.demo import gathering
+from pipelines.demo.evidence import Evidence, Sent
 from pipelines.demo.example import choose, most_telling
 from pipelines.demo.play import Watcher
 from pipelines.demo.search import search_line
-from pipelines.demo.evidence import Evidence, Sent
 from pipelines.keys import SubkeySource, throwaway_keyring, topic_hash
 from pipelines.relay.accounting import Books, PartitionBook
 from pipelines.relay.batch import Batch

@@ -1,0 +1,165 @@
+"""The command itself, on a real Kafka of its own: it ends well, ends badly, and leaves nothing behind."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from pipelines.contract import build, load
+from pipelines.demo.checks import CHECKS
+
+ROOT = Path(__file__).parents[2]
+PIPELINES = str(Path(sys.executable).with_name("pipelines"))
+TODAY = date(2026, 11, 23)
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(420)]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.stdout)
+        return document
+
+    def broken(self) -> set[str]:
+        return {check["check"] for check in self.document["checks"] if not check["held"]}
+
+
+def start(folder: Path, contract: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [PIPELINES, "demo", "--contract", str(contract), *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(folder: Path, contract: Path, *arguments: str) -> Run:
+    demo = start(folder, contract, *arguments)
+    stdout, stderr = demo.communicate(timeout=400)
+    return Run(demo.returncode, stdout, stderr)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Whoever works in the folder, or was told of it: workers (by where they are), the broker (by its arguments)."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and (
+                str(folder) in " ".join(process.cmdline()) or process.cwd().startswith(str(folder))
+            ):
+                found.append(process.name())
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    here = tmp_path / "here"
+    here.mkdir()
+    yield here
+    subprocess.run([PIPELINES, "demo", "--clear"], cwd=here, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_run_holds_every_check_says_so_as_one_document_and_leaves_nothing(folder: Path) -> None:
+    done = run(folder, ROOT, "--json", "--events", "2000", "--faults", "0.05")
+    assert done.exit_code == 0, done.stdout + done.stderr
+    assert done.document["held"] is True
+    assert [check["check"] for check in done.document["checks"]] == list(CHECKS)
+    assert done.broken() == set()
+    assert sum(max(view["in"] for view in views.values()) for views in done.document["flow"].values()) == 2000
+    assert done.document["example"]["after"]
+    assert done.stderr == ""
+    assert list(folder.iterdir()) == []
+    assert processes_in(folder) == []
+
+
+def test_a_contract_that_lets_canaries_through_is_caught(folder: Path, tmp_path: Path) -> None:
+    contract = tmp_path / "contract"
+    for part in ("schemas", "policies"):
+        shutil.copytree(ROOT / part, contract / part)
+    shutil.copy(ROOT / "topics.yaml", contract)
+    policy = contract / "policies/ota/install.yaml"
+    lines = [line for line in policy.read_text().splitlines() if not line.lstrip().startswith("from_build:")]
+    at = lines.index("  audit.ota-release-review:") + 1
+    policy.write_text(
+        "\n".join([*lines[:at], "    from_build: {one_of: [CNRY5EED00000001], else: other}", *lines[at:]])
+    )
+    loaded = load(contract, as_of=TODAY)
+    assert loaded.contract is not None, [str(finding) for finding in loaded.findings]
+    build(contract, loaded.contract)
+
+    done = run(folder, contract, "--json", "--events", "2000")
+    assert done.exit_code == 1, done.stdout + done.stderr
+    assert done.document["held"] is False
+    assert done.broken() == {"no canary, no identifier got through"}
+    (leak,) = [check["detail"] for check in done.document["checks"] if not check["held"]]
+    assert "canary in the value of audit.ota-release-review" in leak
+    assert "CNRY" not in leak
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "TERM"])
+def test_an_interrupted_run_ends_its_broker_and_workers_and_deletes_everything(
+    folder: Path, number: int, exit_code: int
+) -> None:
+    demo = start(folder, ROOT, "--events", "1000000", "--keep")
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if line.startswith("Made keys"):
+            break
+    assert (folder / ".pipelines/demo/keyring.json").exists()
+    os.killpg(demo.pid, number)  # as a terminal does: the workers get it too
+    _, stderr = demo.communicate(timeout=120)
+    assert demo.returncode == exit_code, stderr
+    assert list(folder.iterdir()) == []
+    assert processes_in(folder) == []
+
+
+def test_what_is_kept_can_be_looked_at_as_the_hint_says_and_cleared(folder: Path) -> None:
+    done = run(folder, ROOT, "--events", "500", "--keep")
+    assert done.exit_code == 0, done.stdout + done.stderr
+    hint = done.stdout[done.stdout.index("To look around") :].splitlines()[1:]
+    typed = [line.strip() for line in hint]
+    exports, commands = (
+        [line for line in typed if line.startswith("export")],
+        [line for line in typed if "less" not in line],
+    )
+    assert len(exports) == 4
+    for command in commands[len(exports) :]:
+        script = "; ".join([f"PATH={Path(sys.executable).parent}:$PATH", *exports, command])
+        looked = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+        assert looked.returncode == 0, looked.stdout + looked.stderr
+        assert looked.stdout
+    assert list(folder.iterdir()) == []
+    assert processes_in(folder) == []
+
+
+def test_two_demos_do_not_meet_in_one_folder(folder: Path) -> None:
+    first = start(folder, ROOT, "--events", "1000000")
+    assert first.stdout is not None
+    next(line for line in first.stdout if line.startswith("Made keys"))
+    second = run(folder, ROOT, "--events", "500")
+    assert second.exit_code == 4
+    assert "another demo runs in this folder" in second.stderr
+    assert first.poll() is None
+    os.killpg(first.pid, signal.SIGTERM)
+    first.communicate(timeout=120)
