@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ def alter(cluster: Cluster) -> Alter:
     """Changes a topic's settings behind the project's back."""
     from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-    client = AdminClient({"bootstrap.servers": cluster.bootstrap})
+    client, admin = AdminClient({"bootstrap.servers": cluster.bootstrap}), cluster.admin()
 
     def alter(topic: str, changed: Mapping[str, str]) -> None:
         entries = [
@@ -27,6 +28,11 @@ def alter(cluster: Cluster) -> Alter:
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
         for future in client.incremental_alter_configs([resource]).values():
             future.result(30)
+        # The controller has it; the broker that answers learns of it a moment later.
+        deadline = time.monotonic() + 30
+        while not changed.items() <= admin.topic_configs([topic])[topic].items():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     return alter
 
