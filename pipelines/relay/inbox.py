@@ -55,7 +55,7 @@ class Inbox:
         self._rebalanced = False
         self._lost_position = False
         self.books: Books = {}
-        self.unsaved: set[tuple[str, int]] = set()  # partitions whose gap is counted but not yet committed
+        self.unsaved: dict[tuple[str, int], int] = {}  # gaps that are in the books here but not yet in a commit
 
     def open(self) -> None:
         """Join the group. Replaces a consumer that is lost."""
@@ -68,7 +68,7 @@ class Inbox:
     def close(self) -> None:
         """Leave, without committing anything."""
         consumer, self._consumer = self._consumer, None
-        self.books, self.unsaved = {}, set()
+        self.books, self.unsaved = {}, {}
         self._rebalanced = self._lost_position = False
         if consumer is not None:
             consumer.close()
@@ -110,7 +110,8 @@ class Inbox:
     def advance(self, books: Books) -> None:
         """Take over the books of a committed batch."""
         self.books.update(books)
-        self.unsaved -= books.keys()
+        for partition in self.unsaved.keys() & books.keys():
+            GAP.labels(partition[0]).inc(self.unsaved.pop(partition))
 
     def rewind(self) -> None:
         """Go back to the committed offsets of every partition held.
@@ -157,6 +158,11 @@ class Inbox:
                 f"the cluster refuses the group {self._settings.group}: {error.name()}",
                 hint="Give the worker's principal READ on the raw topics and on the group.",
             )
+        if error.code() == KafkaError.INVALID_SESSION_TIMEOUT:
+            raise Trouble(
+                f"the brokers do not take a session timeout of {self._settings.session_timeout_ms} ms",
+                hint="Their group.min.session.timeout.ms and group.max.session.timeout.ms say what they take.",
+            )
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - librdkafka's local codes are spelled so
             self._lost_position = True  # reading it again finds and counts the gap
         else:
@@ -186,7 +192,7 @@ class Inbox:
     def _drop(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
             self.books.pop((partition.topic, partition.partition), None)
-            self.unsaved.discard((partition.topic, partition.partition))
+            self.unsaved.pop((partition.topic, partition.partition), None)
 
     def _read_positions(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         if not partitions:
@@ -225,11 +231,10 @@ class Inbox:
                 exit_code=Exit.REFUSED,
             )
         if offset < low:
-            GAP.labels(topic).inc(low - offset)
             self._log.error("position.gap", topic=topic, partition=partition, offset=low, count=low - offset)
             book.gap += low - offset
             book.next_offset = low
-            self.unsaved.add((topic, partition))
+            self.unsaved[topic, partition] = low - offset
         return book
 
     def _config(self) -> dict[str, Any]:
