@@ -1,0 +1,142 @@
+"""The `pipelines` command as a person runs it: processes of their own, watched by what they write."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+import psutil
+
+_SCRIPT = Path(sys.executable).with_name("pipelines")
+# The fallback is for an environment that has the project on its path and not installed.
+COMMAND = (
+    [str(_SCRIPT)]
+    if _SCRIPT.exists()
+    else [sys.executable, "-c", "import sys; from pipelines.cli import main; sys.argv[0] = 'pipelines'; main()"]
+)
+PATIENCE_S = 120.0
+_LOOK_S = 0.05
+_Found = TypeVar("_Found")
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    """This process's environment without settings of ours; what a killed process leaves lies in `folder`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELINES_", "PROMETHEUS_"))}
+    return {**kept, "TMPDIR": str(folder)}
+
+
+def run(*arguments: str, cwd: Path, seconds: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, whatever that is."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        env=surroundings(cwd),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def done(*arguments: str, cwd: Path, seconds: float = PATIENCE_S) -> str:
+    """Run a command that must end well; what it printed."""
+    ended = run(*arguments, cwd=cwd, seconds=seconds)
+    assert ended.returncode == 0, f"pipelines {' '.join(arguments)}: {ended.returncode}\n{ended.stdout}{ended.stderr}"
+    return ended.stdout
+
+
+def until(look: Callable[[], _Found], what: str, seconds: float = PATIENCE_S) -> _Found:
+    """Look until there is something to see, and return that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"in vain for {seconds:.0f} s: {what}"
+        time.sleep(_LOOK_S)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it runs no more; one that nobody has buried yet has ended, too."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A `pipelines run` with its workers, and the file that all of them log to."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What was logged so far. A line that is no JSON (none should be) fails the test that reads it."""
+        whole, _, _ = self.log.read_bytes().rpartition(b"\n")
+        return [orjson.loads(line) for line in whole.splitlines()]
+
+    def said(self, event: str, **fields: object) -> list[dict[str, Any]]:
+        """The lines of an event that carry these fields."""
+        wanted = {"event": event, **fields}
+        return [line for line in self.lines() if wanted.items() <= line.items()]
+
+    def wait_until_said(self, event: str, *, times: int = 1, **fields: object) -> list[dict[str, Any]]:
+        """Wait until an event was logged so often."""
+
+        def look() -> list[dict[str, Any]]:
+            said = self.said(event, **fields)
+            assert len(said) >= times or self.process.poll() is None, self.log.read_text()
+            return said if len(said) >= times else []
+
+        return until(look, f"{times} × {event} {fields} in the log")
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes of the workers that run."""
+        return psutil.Process(self.process.pid).children()
+
+    def end(self, number: int = signal.SIGTERM, seconds: float = PATIENCE_S) -> int:
+        """Send the supervisor a signal and wait for its end; its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+
+@contextmanager
+def running(*arguments: str, cwd: Path, name: str = "run") -> Iterator[Running]:
+    """Start `pipelines run`; whatever is left of it when the block ends is killed."""
+    log = cwd / f"{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, "run", *arguments],
+            cwd=cwd,
+            env=surroundings(cwd),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    crew = Running(process, log)
+    try:
+        yield crew
+    finally:
+        if process.poll() is None:
+            left = crew.workers()
+            process.kill()
+            process.wait()
+            for worker in left:
+                if not has_ended(worker):
+                    worker.kill()
+
+
+def options(options: Mapping[str, object]) -> list[str]:
+    """`{"--workers": 2}` as arguments."""
+    return [text for name, value in options.items() for text in (name, str(value))]

@@ -1,0 +1,282 @@
+"""The main job at size: traffic of all event types through two workers a source, one of them killed on the way."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+import pytest
+
+from pipelines.broker import EmbeddedKafka, Message, headers_of, records
+from pipelines.contract.model import Contract
+from pipelines.relay.accounting import Books
+from pipelines.relay.audit import behind, read_books
+from pipelines.simulate import Tally, find
+from tests.conftest import SHORT_TIMINGS
+from tests.end_to_end.commands import COMMAND, Running, done, has_ended, running, surroundings, until
+from tests.end_to_end.computing import Place, computing, joined
+from tests.oracle import Expectation, Record, committed, differences, reordered
+
+EVENTS = int(os.environ.get("PIPELINES_JOB_EVENTS", "200000"))
+ROOT = Path(__file__).parents[2]
+# Two workers share the busiest source; this one is killed.
+SOURCE = "proxy"
+SLOT = f"minimizer.{SOURCE}.test.0"
+LEAST_BACKLOG = EVENTS // 200
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(900)]
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """How one worker stood when it was killed: what it had committed of its partitions, and what was still to do."""
+
+    pid: int
+    committed: Mapping[tuple[str, int], int]
+    backlog: int
+
+
+@dataclass(slots=True)
+class Search:
+    """Looks for canaries and identifiers. `leaks` counts what was found, by kind, topic and part of the record."""
+
+    leaks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    searched: Counter[str] = field(default_factory=Counter)
+
+    def look(self, message: Message) -> None:
+        topic, key, headers = message.topic() or "", message.key(), headers_of(message)
+        self.searched[topic] += 1
+        assert key is None or isinstance(key, bytes)
+        parts = {
+            "value": value_of(message),
+            "key": key or b"",
+            "headers": b"\n".join(name.encode() + b"=" + value for name, value in headers),
+            "time": str(message.timestamp()[1]).encode(),
+        }
+        for part, data in parts.items():
+            kind = find(data)
+            if kind is not None:
+                self.leaks[kind, topic, part] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that the job left behind."""
+
+    contract: Contract
+    simulated: dict[str, Any]
+    killed: Killed
+    books: Books
+    expectation: Expectation
+    records: list[Record]
+    notes: list[bytes]
+    search: Search
+    tally: Tally
+    log: list[dict[str, Any]]
+    log_bytes: bytes
+    metrics: bytes
+    exit_code: int
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
+    folder = tmp_path_factory.mktemp("main-job")
+    for name in ("schemas", "policies"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "topics.yaml", folder)
+    kafka = EmbeddedKafka(folder / ".pipelines/broker", settings=SHORT_TIMINGS)
+    try:
+        kafka.start()
+        yield work(Place(folder, kafka.bootstrap))
+    finally:
+        kafka.stop()
+
+
+def work(place: Place) -> Job:
+    began = time.monotonic()
+
+    def lap(what: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {what}")
+
+    folder, contract, admin = place.folder, place.contract(), place.cluster.admin(timeout_s=60)
+    done("topics", "apply", cwd=folder)
+    done("keys", "init", cwd=folder)
+    lap("topics and keys")
+    port = free_port()
+    with ExitStack() as stack:
+        producing = stack.enter_context(simulating(folder))
+        raw = [(topic.name, number) for topic in contract.raw_topics.values() for number in range(topic.partitions)]
+        until(lambda: sum(end.offset for end in admin.offsets(raw, "latest").values()) > EVENTS / 4, "a first backlog")
+        lap("backlog")
+        crew = stack.enter_context(
+            running("--workers", "2", "--instance", "test", "--metrics-port", str(port), cwd=folder)
+        )
+        killed = kill_one_at_work(place, contract, crew)
+        lap("killed")
+        printed, _ = producing.communicate(timeout=600)
+        assert producing.returncode == 0
+        lap("simulated")
+        simulated = orjson.loads(printed)
+        busiest = [event for event, _ in Counter(simulated["sent"]).most_common()]
+        parts = stack.enter_context(computing(place, busiest))
+        until(lambda: behind(contract, admin, read_books(contract, admin)) == 0, "every raw event in a commit", 600)
+        lap("relayed")
+        metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read()
+        exit_code = crew.end()
+        books = read_books(contract, admin)
+        search = Search()
+        minimized, notes = committed(contract, place.cluster, search.look)
+        lap("output read")
+        tally = Tally(simulated["canaries"])
+        for topic in contract.raw_topics:
+            for message in records(place.cluster, topic):
+                tally.note(value_of(message))
+        lap("tally")
+        expectation = joined(parts)
+        lap("expectation")
+    return Job(
+        contract,
+        simulated,
+        killed,
+        books,
+        expectation,
+        minimized,
+        notes,
+        search,
+        tally,
+        crew.lines(),
+        crew.log.read_bytes(),
+        metrics,
+        exit_code,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def simulating(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`pipelines simulate` under way."""
+    arguments = ["simulate", "--count", str(EVENTS), "--faults", "0.01", "--seed", "23", "--json"]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=surroundings(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def kill_one_at_work(place: Place, contract: Contract, crew: Running) -> Killed:
+    """Kill a worker that has committed some of its partitions' events and has more to do; wait for its successor."""
+    [started] = crew.wait_until_said("worker.started", worker=SLOT)
+    admin = place.cluster.admin(timeout_s=60)
+
+    def at_work() -> Killed | None:
+        mine = held(crew.lines())
+        books = read_books(contract, admin)
+        done_ = {partition: books[partition].events_in for partition in mine if partition in books}
+        ends = admin.offsets(mine, "latest")
+        backlog = sum(end.offset for end in ends.values()) - sum(done_.values())
+        return Killed(started["pid"], done_, backlog) if sum(done_.values()) and backlog > LEAST_BACKLOG else None
+
+    killed = until(at_work, f"{SLOT} in the middle of its work")
+    os.kill(killed.pid, signal.SIGKILL)
+    crew.wait_until_said("supervisor.worker_ended", source=SOURCE, slot=0, exit_code=-signal.SIGKILL)
+    crew.wait_until_said("worker.ready", worker=SLOT, times=2)
+    return killed
+
+
+def held(lines: list[dict[str, Any]]) -> set[tuple[str, int]]:
+    """The raw partitions that the slot holds, by what it logged."""
+    mine: set[tuple[str, int]] = set()
+    for line in lines:
+        if line["worker"] == SLOT and line["event"].startswith("partitions."):
+            named = {(line["topic"], number) for number in line["partitions"]}
+            mine = mine | named if line["event"] == "partitions.assigned" else mine - named
+    return mine
+
+
+def value_of(message: Message) -> bytes:
+    value = message.value()
+    assert value is None or isinstance(value, bytes)
+    return value or b""
+
+
+def test_a_worker_was_killed_at_work_and_another_took_its_slot(job: Job) -> None:
+    in_the_end = sum(job.books[partition].events_in for partition in job.killed.committed)
+    assert 0 < sum(job.killed.committed.values()) < in_the_end
+    assert job.killed.backlog > LEAST_BACKLOG
+    pids = [line["pid"] for line in job.log if line["event"] == "worker.started" and line["worker"] == SLOT]
+    assert len(pids) == len(set(pids)) == 2
+    assert pids[0] == job.killed.pid
+    ended = [line for line in job.log if line["event"] == "supervisor.worker_ended"]
+    assert [(line["source"], line["slot"], line["exit_code"]) for line in ended] == [(SOURCE, 0, -signal.SIGKILL)]
+    assert job.exit_code == 0
+
+
+def test_every_event_is_in_raw_and_accounted_for_in_each_view(job: Job) -> None:
+    assert set(job.simulated["sent"]) == set(job.contract.events)
+    assert job.simulated["acknowledged"] == sum(job.simulated["sent"].values()) == EVENTS
+    assert job.expectation.events == {f"raw.{event}": count for event, count in job.simulated["sent"].items()}
+    assert {partition: book.imbalances() for partition, book in job.books.items() if book.imbalances()} == {}
+    assert sum(book.events_in for book in job.books.values()) == EVENTS
+    assert sum(book.gap for book in job.books.values()) == 0
+    events_in, out = Counter[str](), Counter[str]()
+    for (raw_topic, _), book in job.books.items():
+        events_in[raw_topic] += book.events_in
+        assert set(book.views) == {view.topic for view in job.contract.events[raw_topic[len("raw.") :]].views}
+        assert {view.since for view in book.views.values()} == {0}
+        for topic, view in book.views.items():
+            out[topic] += view.out
+    assert events_in == job.expectation.events
+    assert out == Counter(record.topic for record in job.records)
+
+
+def test_the_output_is_what_the_reference_computes_from_raw(job: Job) -> None:
+    assert len(job.records) > EVENTS
+    assert len(job.notes) > EVENTS // 200
+    assert differences(job.expectation, job.records, job.notes) == {}
+
+
+def test_order_is_kept_per_raw_partition_topic_handle_and_epoch(job: Job) -> None:
+    assert len({record.key for record in job.records}) > 200
+    assert reordered(job.expectation, job.records) == 0
+
+
+def test_every_canary_is_in_raw_and_none_is_in_any_byte_that_left(job: Job) -> None:
+    assert job.simulated["canaries"] > EVENTS
+    assert job.tally.missing == 0
+    assert job.search.searched.total() == len(job.records) + len(job.notes)
+    assert set(job.search.searched) == {*job.contract.topics, job.contract.quarantine.name}
+    assert job.search.leaks == {}
+
+
+def test_no_canary_and_no_identifier_is_in_a_log_line_or_a_metric(job: Job) -> None:
+    assert {line["worker"] for line in job.log} > {SLOT, "supervisor"}
+    assert "log.unknown" not in {line["event"] for line in job.log}
+    assert b"pipelines_records_out_total{" in job.metrics
+    assert find(job.log_bytes) is None
+    assert find(job.metrics) is None
