@@ -91,8 +91,7 @@ class House:
             bootstrap=self.cluster.bootstrap,
             keyring=self.folder / "keyring.json",
             kek_file=self.folder / "kek",
-            session_timeout_ms=2_000,
-            **changes,
+            **{"session_timeout_ms": 2_000, **changes},
         )
 
     def worker(

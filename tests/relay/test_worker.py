@@ -161,6 +161,12 @@ def test_a_missing_key_stops_the_worker_before_it_sends_anything(house: House) -
     assert read_books(house.contract, house.cluster.admin()) == {}
 
 
+def test_a_session_timeout_that_the_brokers_refuse_is_the_operators_trouble(house: House) -> None:
+    trouble = ends_in_trouble(house.worker(session_timeout_ms=100))
+    assert trouble.exit_code == Exit.UNAVAILABLE
+    assert "100 ms" in str(trouble)
+
+
 class EmptyKeyring:
     """A keyring that has run out."""
 
