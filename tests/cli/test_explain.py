@@ -16,7 +16,7 @@ def test_explain_says_where_an_event_goes_and_what_becomes_of_each_field() -> No
     shown = run("vpn.session").output
     assert "enters by raw.vpn.session" in shown
     assert "→ network-metadata.security-enforcement" in shown
-    assert "read by  enyra, policy-engine" in shown
+    assert "read by  enyra-enforcement, policy-engine-enforcement" in shown
     assert "never leaves  network identifier; no purpose needs it" in shown
 
 
