@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,21 @@ def start(folder: Path, contract: Path, *arguments: str) -> subprocess.Popen[str
         text=True,
         start_new_session=True,
     )
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo that has come as far as its keys, and is ended whatever happens."""
+    demo = start(folder, ROOT, "--events", "1000000", *arguments)
+    try:
+        assert demo.stdout is not None
+        told = list(takewhile(lambda line: not line.startswith("Made keys"), demo.stdout))
+        assert (folder / ".pipelines/demo/keyring.json").exists(), "".join(told)
+        yield demo
+    finally:
+        if demo.poll() is None:
+            os.killpg(demo.pid, signal.SIGTERM)
+        demo.communicate(timeout=120)
 
 
 def run(folder: Path, contract: Path, *arguments: str) -> Run:
@@ -121,15 +138,9 @@ def test_a_contract_that_lets_canaries_through_is_caught(folder: Path, tmp_path:
 def test_an_interrupted_run_ends_its_broker_and_workers_and_deletes_everything(
     folder: Path, number: int, exit_code: int
 ) -> None:
-    demo = start(folder, ROOT, "--events", "1000000", "--keep")
-    assert demo.stdout is not None
-    for line in demo.stdout:
-        if line.startswith("Made keys"):
-            break
-    assert (folder / ".pipelines/demo/keyring.json").exists()
-    os.killpg(demo.pid, number)  # as a terminal does: the workers get it too
-    _, stderr = demo.communicate(timeout=120)
-    assert demo.returncode == exit_code, stderr
+    with running(folder, "--keep") as demo:
+        os.killpg(demo.pid, number)  # as a terminal does: the workers get it too
+        assert demo.wait(timeout=120) == exit_code
     assert list(folder.iterdir()) == []
     assert processes_in(folder) == []
 
@@ -154,12 +165,9 @@ def test_what_is_kept_can_be_looked_at_as_the_hint_says_and_cleared(folder: Path
 
 
 def test_two_demos_do_not_meet_in_one_folder(folder: Path) -> None:
-    first = start(folder, ROOT, "--events", "1000000")
-    assert first.stdout is not None
-    next(line for line in first.stdout if line.startswith("Made keys"))
-    second = run(folder, ROOT, "--events", "500")
-    assert second.exit_code == 4
-    assert "another demo runs in this folder" in second.stderr
-    assert first.poll() is None
-    os.killpg(first.pid, signal.SIGTERM)
-    first.communicate(timeout=120)
+    with running(folder) as first:
+        second = run(folder, ROOT, "--events", "500")
+        assert second.exit_code == 4, second.stderr
+        assert "another demo runs in this folder" in second.stderr
+        assert first.poll() is None
+    assert list(folder.iterdir()) == []
