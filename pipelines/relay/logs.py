@@ -67,7 +67,8 @@ def configure(worker: str, output: TextIO | None = None) -> structlog.stdlib.Bou
             keep_to_vocabulary,
             structlog.processors.JSONRenderer(sort_keys=True),
         ],
-        logger_factory=structlog.PrintLoggerFactory(output or sys.stderr),
+        # One write a line, its end included: workers share a stream, which PYTHONUNBUFFERED may have unbuffered.
+        logger_factory=structlog.WriteLoggerFactory(output or sys.stderr),
         cache_logger_on_first_use=False,
     )
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(worker=worker)

@@ -55,3 +55,15 @@ def test_of_other_libraries_only_the_kafka_client_is_heard(*, known: bool) -> No
     ClientLogHandler(configure("test", output)).handle(record)
     lines = [json.loads(line) for line in output.getvalue().splitlines()]
     assert [line["text"] for line in lines] == (["broker synthetic:9092 is down"] if known else [])
+
+
+def test_a_line_and_its_end_are_one_write_so_that_workers_may_share_a_stream() -> None:
+    class Writes(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    written: list[str] = []
+    configure("test", Writes()).info("worker.stopped")
+    assert [text.count("\n") for text in written] == [1]
+    assert written[0].endswith("}\n")
