@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import orjson
 
@@ -52,13 +53,19 @@ class Expectation:
     events: Counter[str] = field(default_factory=Counter)
 
 
-def expect(contract: Contract, cluster: Cluster, keys: SubkeySource) -> Expectation:
-    """Read the raw topics and compute what must come out; nothing may have expired yet."""
+def expect(
+    contract: Contract, cluster: Cluster, keys: SubkeySource, see: Callable[[Message], None] = lambda _message: None
+) -> Expectation:
+    """Read the raw topics and compute what must come out; nothing may have expired yet.
+
+    `see` is shown every raw record on the way.
+    """
     expectation, topics = Expectation(), cluster.admin().topics(contract.raw_topics)
     for event in contract.events.values():
         guard = compile_event(event)
         topic_hash = hashlib.sha256(topics[event.raw_topic].topic_id).digest()[:4]
         for message in records(cluster, event.raw_topic):
+            see(message)
             expectation.events[event.raw_topic] += 1
             for view, outcome in _outcomes(contract, keys, guard, event, message):
                 if view is None or isinstance(outcome, Fault):
@@ -122,22 +129,27 @@ def reordered(expectation: Expectation, minimized: Iterable[Record]) -> int:
 def _outcomes(
     contract: Contract, keys: SubkeySource, guard: EventProgram, event: Event, message: Message
 ) -> Iterator[tuple[View | None, Fault | tuple[bytes, bytes | None]]]:
-    def handler(purpose: Purpose) -> Handler:
+    broker_ms = message.timestamp()[1]
+
+    def handler(purpose: Purpose) -> Handler | None:
+        if purpose.review is None or broker_ms >= purpose.review.expires_ms:
+            return None  # suspended: nothing is shown to the view
         if purpose.handle is None:
             return lambda _identifier: b""
-        return keys.subkeys_at(purpose, message.timestamp()[1]).handle_maker(purpose.handle)
+        return keys.subkeys_at(purpose, broker_ms).handle_maker(purpose.handle)
 
     handlers = [handler(contract.purposes[view.purpose]) for view in event.views]
     value = _value(message)
     malformed = guard.minimize(value, handlers)
     if isinstance(malformed, Fault):
-        yield None, malformed
+        if any(handlers):
+            yield None, malformed
         return
     assert value is not None
     result = minimize_event(event, value, handlers)
     for view, outcome in zip(event.views, result, strict=True):
-        assert outcome is not None
-        yield view, outcome if isinstance(outcome, Fault) else (outcome.value, outcome.key)
+        if outcome is not None:
+            yield view, outcome if isinstance(outcome, Fault) else (outcome.value, outcome.key)
 
 
 def _record(
@@ -188,5 +200,6 @@ def _value(message: Message) -> bytes | None:
     return value
 
 
+@lru_cache(maxsize=4096)
 def _iso(timestamp_ms: int) -> str:
     return datetime.fromtimestamp(timestamp_ms // 1000, UTC).isoformat().replace("+00:00", "Z")

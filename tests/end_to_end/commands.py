@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,13 @@ def has_ended(process: psutil.Process) -> bool:
         return True
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens at, for now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A `pipelines run` with its workers, and the file that all of them log to."""
@@ -99,7 +107,7 @@ class Running:
             assert len(said) >= times or self.process.poll() is None, self.log.read_text()
             return said if len(said) >= times else []
 
-        return until(look, f"{times} × {event} {fields} in the log")
+        return until(look, f"{times} times {event} {fields} in the log")
 
     def workers(self) -> list[psutil.Process]:
         """The processes of the workers that run."""
@@ -135,8 +143,3 @@ def running(*arguments: str, cwd: Path, name: str = "run") -> Iterator[Running]:
             for worker in left:
                 if not has_ended(worker):
                     worker.kill()
-
-
-def options(options: Mapping[str, object]) -> list[str]:
-    """`{"--workers": 2}` as arguments."""
-    return [text for name, value in options.items() for text in (name, str(value))]

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
+from operator import or_
 from pathlib import Path
 
-from pipelines.broker import Cluster
+from pipelines.broker import Cluster, Message
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, open_keyring
+from pipelines.simulate import Tally
 from tests.oracle import Expectation, expect
 
 _PROCESSES = 2
@@ -38,31 +40,38 @@ class Place:
         return open_keyring(self.folder / ".pipelines/keyring.json", self.folder / ".pipelines/kek")
 
 
-Parts = list[Future[Expectation]]
+Part = tuple[Expectation, Tally]
 
 
 @contextmanager
-def computing(place: Place, busiest_first: list[str]) -> Iterator[Parts]:
-    """Begin to compute what the raw topics oblige to, one event type after the other; `joined` waits for it."""
+def computing(place: Place, busiest_first: list[str], canaries: int) -> Iterator[list[Future[Part]]]:
+    """Begin to read the raw topics, one event type after the other, and to compute what they oblige to."""
     # Not forked: librdkafka's threads would be missing there.
     with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
-        yield [pool.submit(_expect, place, event) for event in busiest_first]
+        yield [pool.submit(_read, place, event, canaries) for event in busiest_first]
 
 
-def joined(parts: Parts) -> Expectation:
-    """The whole expectation."""
-    whole = Expectation()
+def joined(parts: list[Future[Part]], canaries: int) -> Part:
+    """Wait for all of them: the whole expectation, and which canaries were seen in raw."""
+    whole, seen = Expectation(), Tally(canaries)
     for part in parts:
-        expectation = part.result()
+        expectation, tally = part.result()
         whole.records.update(expectation.records)
         whole.notes.update(expectation.notes)
         whole.origin.update(expectation.origin)
         whole.events.update(expectation.events)
-    return whole
+        seen._seen = bytearray(map(or_, seen._seen, tally._seen))
+    return whole, seen
 
 
-def _expect(place: Place, event: str) -> Expectation:
-    gc.disable()  # nothing here is garbage but what counting frees, and looking for it takes a third of the time
-    contract = place.contract()
+def _read(place: Place, event: str, canaries: int) -> Part:
+    gc.disable()  # all of it is kept to the end, so looking for garbage is looking in vain
+    contract, tally = place.contract(), Tally(canaries)
     alone = replace(contract, events={event: contract.events[event]})
-    return expect(alone, place.cluster, place.keyring())
+
+    def note(message: Message) -> None:
+        value = message.value()
+        assert isinstance(value, bytes)
+        tally.note(value)
+
+    return expect(alone, place.cluster, place.keyring(), note), tally

@@ -1,4 +1,4 @@
-"""`pipelines run`: when it refuses to start, how it ends, and what its metrics say, with real processes on a real broker."""
+"""`pipelines run` as a process: when it refuses to start, how it ends, and what its metrics say."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipelines.relay.accounting import Books, PartitionBook
 from pipelines.relay.audit import behind, read_books
 from pipelines.trouble import Exit
 from tests.conftest import delete_topics
-from tests.end_to_end.commands import PATIENCE_S, has_ended, run, running, until
+from tests.end_to_end.commands import PATIENCE_S, free_port, has_ended, run, running, until
 from tests.oracle import committed, differences, expect, reordered
 from tests.relay.house import House, build
 from tests.relay.house import running as working
@@ -112,8 +112,8 @@ def test_without_a_key_for_now_it_is_refused_and_names_purpose_and_epoch(house: 
 @pytest.mark.parametrize(
     ("kind", "name", "value", "reason"),
     [
-        ("raw", "message.timestamp.type", "CreateTime", "message.timestamp.type is CreateTime, not LogAppendTime"),
-        ("minimized", "message.timestamp.type", "LogAppendTime", "message.timestamp.type is LogAppendTime, not CreateTime"),
+        ("raw", "message.timestamp.type", "CreateTime", "is CreateTime, not LogAppendTime"),
+        ("minimized", "message.timestamp.type", "LogAppendTime", "is LogAppendTime, not CreateTime"),
         ("minimized", "retention.ms", str(72 * 3_600_000), "a record may stay"),
         ("raw", "retention.ms", "-1", "a record may stay for ever, the promise is 1d"),
     ],
@@ -125,7 +125,8 @@ def test_a_topic_that_breaks_its_promise_is_refused(
     alter(house.cluster, topic, name, value)
     exit_code, said = refusal(house)
     assert exit_code == Exit.REFUSED
-    assert f"{topic}: {reason}" in said
+    assert f"{topic}: " in said
+    assert reason in said
     assert "pipelines topics apply" in said
 
 
@@ -248,7 +249,6 @@ def increases(before: Books, after: Books) -> Scrape:
 
 def agreed(house: House, port: int, before: Books) -> Scrape:
     """The metrics, once they say what the books say; a worker counts just after it has committed."""
-
     admin = house.cluster.admin()
 
     def both() -> tuple[Scrape, Scrape]:
@@ -308,7 +308,10 @@ def test_metrics_agree_with_the_books(tmp_path: Path, cluster: Cluster) -> None:
     assert {labelled(source=house.source, reason=line["reason"]) for line in replaced} <= replacements.keys()
     assert by_labels(caught_up, "pipelines_lag_seconds") == {raw(house): 0.0}
     source = labelled(source=house.source)
-    batches, commits = metrics["pipelines_batch_seconds_count", source], metrics["pipelines_commit_seconds_count", source]
+    batches, commits = (
+        metrics["pipelines_batch_seconds_count", source],
+        metrics["pipelines_commit_seconds_count", source],
+    )
     assert batches == commits >= 3
     assert metrics["pipelines_batch_seconds_sum", source] > metrics["pipelines_commit_seconds_sum", source] > 0
 
@@ -332,16 +335,12 @@ def test_metrics_tell_of_keys_and_reviews_and_of_what_a_review_that_ended_holds_
     assert metrics["pipelines_events_suspended_total", raw(house, house.handled)] == 50
     assert metrics["pipelines_records_out_total", raw(house, house.loose)] == 50
     purposes = {name: purpose for name, purpose in house.contract.purposes.items()}
-    expiries = {labelled(purpose=name): purpose.review.expires_ms / 1000 for name, purpose in purposes.items() if purpose.review}
+    expiries = {
+        labelled(purpose=name): purpose.review.expires_ms / 1000 for name, purpose in purposes.items() if purpose.review
+    }
     assert by_labels(metrics, "pipelines_review_expiry_timestamp_seconds") == expiries
     runways = by_labels(metrics, "pipelines_key_runway_seconds")
     assert runways.keys() == expiries.keys()
     for name, purpose in purposes.items():
         left_s = house.keyring.runway_ms(purpose, now_ms) / 1000
         assert left_s <= runways[labelled(purpose=name)] <= left_s + PATIENCE_S
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
