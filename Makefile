@@ -20,8 +20,8 @@ setup: $(DEV) ## Create .venv with everything (the other targets do it when need
 demo: $(RUNTIME) ## Run the whole thing on this machine, checked: broker, traffic, workers
 	@$(BIN)/pipelines demo $(ARGS)
 
-test: $(DEV) ## Run all tests, those on a real Kafka included
-	@$(BIN)/pytest $(ARGS)
+test: $(DEV) ## Run all tests, those on a real Kafka included, on two cores
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(DEV) ## Check style, formatting, types and the rooms; all findings, then a verdict
 	@failed=; \
