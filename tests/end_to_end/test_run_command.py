@@ -334,10 +334,9 @@ def test_metrics_tell_of_keys_and_reviews_and_of_what_a_review_that_ended_holds_
         assert len(crew.said("review.expired", purpose=f"probe-{house.source}")) == 1
     assert metrics["pipelines_events_suspended_total", raw(house, house.handled)] == 50
     assert metrics["pipelines_records_out_total", raw(house, house.loose)] == 50
-    purposes = {name: purpose for name, purpose in house.contract.purposes.items()}
-    expiries = {
-        labelled(purpose=name): purpose.review.expires_ms / 1000 for name, purpose in purposes.items() if purpose.review
-    }
+    purposes = house.contract.purposes
+    reviews = {name: purpose.review for name, purpose in purposes.items() if purpose.review}
+    expiries = {labelled(purpose=name): review.expires_ms / 1000 for name, review in reviews.items()}
     assert by_labels(metrics, "pipelines_review_expiry_timestamp_seconds") == expiries
     runways = by_labels(metrics, "pipelines_key_runway_seconds")
     assert runways.keys() == expiries.keys()
