@@ -19,7 +19,7 @@ from pathlib import Path
 
 import fastavro
 
-from pipelines.contract import load_valid
+from pipelines.contract import load
 from pipelines.minimize import Handler, Minimized, compile_event, compiled
 from pipelines.minimize.reference import minimize_event
 from pipelines.simulate import Simulation
@@ -41,11 +41,13 @@ def measure(name: str, call: Callable[[], object]) -> None:
 
 def main() -> None:
     """Measure a session event that all its views accept."""
-    event = load_valid(ROOT, as_of=date(2026, 11, 23)).events["vpn.session"]
+    contract = load(ROOT, as_of=date(2026, 11, 23)).contract
+    if contract is None:
+        raise SystemExit("the contract cannot be built: `pipelines validate` says why")
+    event = contract.events["vpn.session"]
     raw = event.versions[0]
     writer = fastavro.parse_schema(json.loads(raw.text))
     handlers: list[Handler | None] = [lambda _: bytes(16)] * len(event.views)
-    contract = load_valid(ROOT, as_of=date(2026, 11, 23))
     for made in Simulation(contract, only=[event.name]).events(500, start_ms=1_790_000_000_000):
         if made.version != raw.version:
             continue

@@ -17,7 +17,7 @@ from typing import Final
 
 from pipelines.minimize.faults import BOOLEAN, ENUM_INDEX, TRUNCATED, UNION_INDEX, Fault, Malformed
 from pipelines.minimize.sinks import MarkSink, Sink
-from pipelines.minimize.wire import INT, LONG, long_span, rest_of_varint
+from pipelines.minimize.wire import INT, LONG, long_span, past_varint, rest_of_varint
 
 NOT_NULLABLE: Final = -1
 
@@ -115,31 +115,26 @@ class Dropped(Step):
         try:
             for _ in range(times):
                 for drop in self.drops:
-                    first = buf[pos]
                     if drop.null >= 0:
+                        first = buf[pos]
                         pos += 1
                         if first == drop.null:
                             continue
                         if first != drop.value:
                             raise Malformed(UNION_INDEX)
-                        first = buf[pos]
                     kind = drop.kind
                     if kind == LENGTH:
-                        pos += 1
+                        first = buf[pos]
                         if first & 0x81:
-                            _, pos = long_span(buf, pos, first, end)
-                            continue
-                        pos += first >> 1
-                    elif kind == NUMBER:
-                        pos += 1
-                        if first > 127:
-                            _, pos = rest_of_varint(buf, pos, first, LONG)
-                        continue
+                            _, pos = long_span(buf, pos + 1, first, end)
+                        else:
+                            pos += 1 + (first >> 1)
                     elif kind == SIZE:
                         pos += drop.size
+                    elif kind == NUMBER:
+                        pos = past_varint(buf, pos, LONG)
                     else:
-                        pos = skip_rarer(drop, buf, pos + 1, first)
-                        continue
+                        pos = past_rarer(drop, buf, pos)
                     if pos > end:
                         raise Malformed(TRUNCATED)
         except IndexError:
@@ -150,16 +145,20 @@ class Dropped(Step):
         return pos
 
 
-def skip_rarer(drop: Drop, buf: bytes, pos: int, first: int) -> int:
-    """Guard and pass an int, enum or boolean, whose first byte was read."""
+def past_rarer(drop: Drop, buf: bytes, pos: int) -> int:
+    """Guard and pass an int, enum or boolean."""
     kind = drop.kind
+    if kind == NUMBER_32:
+        return past_varint(buf, pos, INT)
+    first = buf[pos]
+    pos += 1
     if kind == TRUTH:
         if first > 1:
             raise Malformed(BOOLEAN)
         return pos
     if first > 127:
         first, pos = rest_of_varint(buf, pos, first, INT)
-    if kind == CHOICE and (first & 1 or first >> 1 >= drop.size):
+    if first & 1 or first >> 1 >= drop.size:
         raise Malformed(ENUM_INDEX)
     return pos
 

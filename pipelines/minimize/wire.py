@@ -45,6 +45,24 @@ def rest_of_varint(buf: bytes, pos: int, first: int, bits: int) -> tuple[int, in
     return value, pos
 
 
+def past_varint(buf: bytes, pos: int, bits: int) -> int:
+    """Pass a number that nobody wants: the position after it.
+
+    Raises:
+        Malformed: as `rest_of_varint`.
+    """
+    if buf[pos] < 128:
+        return pos + 1
+    last = pos + 1
+    while buf[last] > 127:
+        last += 1
+    most = 4 if bits == INT else 9
+    length = last - pos
+    if buf[last] == 0 or length > most or (length == most and buf[last] > (15 if bits == INT else 1)):
+        raise Malformed(VARINT)
+    return last + 1
+
+
 def long_span(buf: bytes, pos: int, first: int, end: int) -> tuple[int, int]:
     """Read a length whose first byte was not an even one below 128.
 
