@@ -13,7 +13,7 @@ from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.model import Contract, Purpose, RawSchema
 from pipelines.contract.policy import Policy
 from pipelines.contract.topics import Topics
-from pipelines.contract.view import ViewDraft, strictest
+from pipelines.contract.view import Resolved, ViewDraft, strictest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class EventDraft:
         """The system that publishes it."""
         return self.name.partition(".")[0]
 
-    def leaves(self) -> Mapping[tuple[str, ...], Leaf]:
-        """The leaves of all versions by their fields' names, each with the strictest class; the newest's place."""
-        merged: dict[tuple[str, ...], Leaf] = {}
+    def leaves(self) -> tuple[Leaf, ...]:
+        """The leaves of all versions, each once, with the strictest class and the newest's place."""
+        merged: dict[tuple[tuple[str, ...], bool], Leaf] = {}
         for schema in reversed(self.versions):
             for leaf in leaves(schema.record):
-                known = merged.get(leaf.fields)
+                known = merged.get((leaf.fields, leaf.keys_only))
                 class_ = leaf.class_ if known is None else strictest((known.class_, leaf.class_)) or leaf.class_
-                merged[leaf.fields] = (known or leaf).classed(class_)
-        return merged
+                merged[leaf.fields, leaf.keys_only] = (known or leaf).classed(class_)
+        return tuple(merged.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,12 @@ class Draft:
         for _, event in sorted(self.events.items()):
             for view in event.views:
                 yield event, view
+
+    def lines(self) -> Iterator[tuple[EventDraft, ViewDraft, Resolved]]:
+        """Every line that means something, with its event type and view, in name order."""
+        for event, view in self.views():
+            for line in view.resolved:
+                yield event, view, line
 
     def purpose_of(self, topic: str) -> Purpose | None:
         """The purpose of a minimized topic, when it could be read."""

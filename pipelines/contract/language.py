@@ -119,10 +119,15 @@ class _Expansion:
 
     def _join(self, heads: set[str], tails: set[str], room: int) -> set[str]:
         accepted: set[str] = set()
+        by_length: dict[int, list[str]] = {}
+        for head in heads:
+            by_length.setdefault(len(head), []).append(head)
         for tail in tails:
-            space = room - len(tail)
-            accepted.update(head + tail for head in heads if len(head) <= space)
-            self._spend(len(heads), accepted)
+            for length, alike in by_length.items():
+                if length <= room - len(tail):  # what does not fit costs nothing
+                    accepted.update(head + tail for head in alike)
+                    self._spend(len(alike), accepted)
+            self._spend(1, accepted)
         return accepted
 
     def _spend(self, work: int, accepted: set[str]) -> None:

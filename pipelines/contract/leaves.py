@@ -23,6 +23,10 @@ class Leaf:
     field: Field
     keys_only: bool = False
 
+    def under(self, path: Path) -> bool:
+        """Whether a path names this leaf or something that holds it."""
+        return covers(path, self.fields, keys_only=self.keys_only)
+
     def classed(self, class_: FieldClass | None) -> Leaf:
         """The same leaf with another class."""
         return replace(self, class_=class_)
@@ -33,15 +37,41 @@ def leaves(record: Record) -> Iterator[Leaf]:
     yield from _below(record, (), "")
 
 
-def covers(path: Path, leaf: tuple[str, ...]) -> bool:
-    """Whether a path names a leaf or something that holds it."""
-    return tuple(step.field for step in path.steps) == leaf[: len(path.steps)]
+def held(avro_type: AvroType, field: Field) -> frozenset[FieldClass | None]:
+    """The classes of all that a value of this type holds, `field` being the one whose type it is or is part of.
+
+    A map brings the class of its keys; a leaf has its field's class.
+    """
+    inner, marks = _peeled(avro_type)
+    if not isinstance(inner, Record):
+        return frozenset({field.class_})
+    keys = {field.class_} if "{}" in marks else set()
+    return frozenset({*keys, *(leaf.class_ for leaf in leaves(inner))})
+
+
+def covers(path: Path, leaf: tuple[str, ...], *, keys_only: bool = False) -> bool:
+    """Whether a path names a leaf (by its fields' names) or something that holds it.
+
+    `keys_only`: the leaf is the keys of a map of records. Who names one entry has decided about the records of a map,
+    and has not decided about its keys; `FIELD{}` names the keys alone.
+    """
+    *_, last = path.steps
+    if tuple(step.field for step in path.steps) != leaf[: len(path.steps)]:
+        return False
+    at_its_end = keys_only and len(path.steps) == len(leaf)
+    return (at_its_end or not last.keys) and not (at_its_end and last.key is not None)
 
 
 def overlap(one: Path, other: Path) -> bool:
-    """Whether two paths can name one value: one leads to the other, and where both name a map key, it is the same."""
+    """Whether two paths can name one value: one leads to the other, and where both name a map key, it is the same.
+
+    A map's keys (`FIELD{}`) are none of its entries.
+    """
     return all(
-        a.field == b.field and (a.key is None or b.key is None or a.key == b.key)
+        a.field == b.field
+        and (a.key is None or b.key is None or a.key == b.key)
+        and not (a.keys and b.key is not None)
+        and not (b.keys and a.key is not None)
         for a, b in zip(one.steps, other.steps, strict=False)
     )
 

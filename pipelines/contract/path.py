@@ -1,8 +1,9 @@
 """Paths: how a policy names a raw field.
 
-    path := step ("." step)*        step := FIELD | FIELD[] | FIELD{"key"}
+    path := step ("." step)*        step := FIELD | FIELD[] | FIELD{"key"} | FIELD{}
 
-`FIELD[]` means each item of an array, `FIELD{"key"}` one entry of a map; keys match without regard to ASCII case.
+`FIELD[]` means each item of an array, `FIELD{"key"}` one entry of a map (keys match without regard to ASCII case), and
+`FIELD{}`, which only `never` may say and only at a path's end, the keys of a map and nothing under them.
 Standard library only.
 """
 
@@ -12,21 +13,28 @@ import re
 from dataclasses import dataclass
 
 _STEP = re.compile(
-    r"""(?P<field>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<items>\[\])|\{"(?P<key>[^"\\\x00-\x1f\x7f]{1,64})"\})?""", re.ASCII
+    r"""(?P<field>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<items>\[\])|\{"(?P<key>[^"\\\x00-\x1f\x7f]{1,64})"\}|(?P<keys>\{\}))?""",
+    re.ASCII,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: a field, each item of an array field (`items`), or one entry of a map field (`key`, lower case)."""
+    """One step: a field.
+
+    Or each item of an array field (`items`), one entry of a map field (`key`, lower case), a map field's keys (`keys`).
+    """
 
     field: str
     items: bool = False
     key: str | None = None
+    keys: bool = False
 
     def __str__(self) -> str:
         if self.items:
             return f"{self.field}[]"
+        if self.keys:
+            return f"{self.field}{{}}"
         return self.field if self.key is None else f'{self.field}{{"{self.key}"}}'
 
 
@@ -52,7 +60,8 @@ class Path:
             if match is None:
                 raise ValueError(f'expected FIELD, FIELD[] or FIELD{{"key"}} at character {at + 1}')
             key = match["key"]
-            steps.append(Step(match["field"], match["items"] is not None, None if key is None else ascii_lower(key)))
+            items, keys = match["items"] is not None, match["keys"] is not None
+            steps.append(Step(match["field"], items, None if key is None else ascii_lower(key), keys))
             at = match.end()
             if at == len(text):
                 return cls(tuple(steps))

@@ -30,7 +30,7 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {  # name -> the words that may sta
     "handle": (),
 }
 BARE: Final = ("keep", "count", "present", "handle")
-MAX_VIEWS: Final = 100
+MAX_VIEWS: Final = 1_000  # as many as topics; how many an event type may have is a check's matter
 MAX_RULES: Final = 500
 MAX_NEVER: Final = 2_000
 _TABLE: Final = "Use an action of the table in docs/contract.md."
@@ -106,7 +106,7 @@ def _view(key: Scalar, node: Node, report: Report) -> ViewLines | None:
     if not section.node.entries:
         report.add("view-empty", key.position, "The view has no rule.", "Add rules, or remove the view.")
     for path_node, rule in section.entries(MAX_RULES):
-        path = _path(path_node, report)
+        path = _value_path(path_node, report)
         if path is None:
             continue
         if path in seen:
@@ -130,11 +130,25 @@ def _path(node: Scalar, report: Report) -> Path | None:
             "path-syntax", node.position, f"{shown(node.text)} is no path: {error}.", 'Write a.b, a[].b or a{"key"}.'
         )
         return None
+    if any(step.keys for step in path.steps[:-1]):
+        what = f"{shown(node.text)} goes into the keys of a map: nothing is there."
+        report.add("path-syntax", node.position, what, 'End the path with {}, or name an entry: FIELD{"key"}.')
+        return None
     if sum(step.items for step in path.steps) > 1:
         what = f"{shown(node.text)} goes into an array within an array."
         report.add("path-nested-array", node.position, what, "Use count on the inner array, or nothing.")
         return None
     return path
+
+
+def _value_path(node: Scalar, report: Report) -> Path | None:
+    """A path that a rule may have: one to a value, as a map's keys are for `never` alone."""
+    path = _path(node, report)
+    if path is None or not path.steps[-1].keys:
+        return path
+    what = f"{shown(node.text)} names the keys of a map, of which no view says anything."
+    report.add("path-syntax", node.position, what, "Count the map, or put the line into `never`.")
+    return None
 
 
 def _line(path: Path, path_node: Scalar, rule: Node, report: Report) -> Line | None:

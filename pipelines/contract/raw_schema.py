@@ -22,10 +22,9 @@ from pipelines.contract.avro import (
     Record,
     not_null,
 )
-from pipelines.contract.extents import MAX_LEAVES, Extents
+from pipelines.contract.extents import MAX_LEAVES, MAX_NESTING, MAX_PATH, Extents
 from pipelines.contract.logical import LOGICAL_ATTRIBUTES, logical_of
 from pipelines.contract.node import Mapping, Node, Scalar, Sequence, kind
-from pipelines.contract.reading import MAX_DEPTH
 from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.section import Section, integer, items, text, word
 
@@ -159,7 +158,8 @@ class _Reader:
     def _bounded(self, record: Record | None, section: Section) -> Record | None:
         if record is None or (too_much := self._extents.too_much(record)) is None:
             return record
-        self._refuse(section.node, too_much, f"At most {MAX_LEAVES:,} leaves, {MAX_DEPTH} deep.", "schema-size")
+        remedy = f"At most {MAX_LEAVES:,} leaves, {MAX_NESTING} levels, {MAX_PATH} characters to a path."
+        self._refuse(section.node, too_much, remedy, "schema-size")
         return None
 
     def _field(self, node: Node, namespace: str) -> Field | None:

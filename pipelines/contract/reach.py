@@ -18,13 +18,17 @@ Order = tuple[tuple[int, str, bool], ...]
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Where a path ends in one version. `type` is without null; `outer`: null can come before `[]`, `inner`: after."""
+    """Where a path ends in one version. `type` is without null; `outer`: null can come before `[]`, `inner`: after.
+
+    `keyed` are the fields of the maps of which the path names an entry: it tells of their keys, too.
+    """
 
     type: AvroType
     field: Field
     outer: bool
     inner: bool
     order: Order
+    keyed: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ def follow(record: Record, path: Path) -> Reached | Missed:
     outer = inner = below = False
     field: Field | None = None
     order: list[tuple[int, str, bool]] = []
+    keyed: list[Field] = []
     for step in path.steps:
         if isinstance(at, Nullable):
             outer, inner, at = outer or not below, inner or below, at.inner
@@ -80,7 +85,8 @@ def follow(record: Record, path: Path) -> Reached | Missed:
                 outer, inner, at = outer or not below, inner or below, at.inner
             if step.items and isinstance(at, Array):
                 at, below = at.items, True
-            elif not step.items and isinstance(at, Map):
+            elif step.key is not None and isinstance(at, Map):
+                keyed.append(field)
                 at = at.values
                 outer, inner = outer or not below, inner or below  # an entry may be missing
             else:
@@ -90,7 +96,7 @@ def follow(record: Record, path: Path) -> Reached | Missed:
         outer, inner, at = outer or not below, inner or below, at.inner
     if field is None:
         raise ValueError("a path has at least one step")
-    return Reached(at, field, outer, inner, tuple(order))
+    return Reached(at, field, outer, inner, tuple(order), tuple(keyed))
 
 
 def reach(versions: tuple[RawSchema, ...], path: Path) -> Reach | Missed:

@@ -13,6 +13,7 @@ from pipelines.contract.actions import Truncate
 from pipelines.contract.applies import APPLIES, COUNT_WHERE_FIELD
 from pipelines.contract.avro import AvroType, FieldClass
 from pipelines.contract.derived import Naming, fingerprint_of_text, schema_text
+from pipelines.contract.leaves import held
 from pipelines.contract.model import HOUR_MS, MINUTE_MS, RawSchema, Rule, View
 from pipelines.contract.node import Scalar
 from pipelines.contract.operands import Lists, Operand, read_action
@@ -45,8 +46,25 @@ class Resolved:
 
     @property
     def class_(self) -> FieldClass | None:
-        """The strictest class that any version gives the field; None for a record or an array of records."""
-        return strictest(reached.field.class_ for reached in self.reach.found)
+        """The strictest class that any version gives the field, or a map of which the path names an entry.
+
+        None for a record or an array of records that is in no such map.
+        """
+        return strictest((*(reached.field.class_ for reached in self.reach.found), self.key_class))
+
+    @property
+    def key_class(self) -> FieldClass | None:
+        """The strictest class of the maps of which the path names an entry; None when there are none."""
+        return strictest(field.class_ for reached in self.reach.found for field in reached.keyed)
+
+    @property
+    def told_class(self) -> FieldClass | None:
+        """The class of what an action on the value as a whole tells of: its own, or that of all that it holds.
+
+        What consists of identifiers is one; what holds something else beside them is not.
+        """
+        whole = (loosest(held(reached.type, reached.field)) for reached in self.reach.found)
+        return strictest((self.class_, *whole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +85,12 @@ def strictest(classes: Iterable[FieldClass | None]) -> FieldClass | None:
     """The class that allows least, or None when there is none at all."""
     known = {class_ for class_ in classes if class_ is not None}
     return next((class_ for class_ in STRICTEST_FIRST if class_ in known), None)
+
+
+def loosest(classes: Iterable[FieldClass | None]) -> FieldClass | None:
+    """The class that allows most, or None when there is none at all."""
+    known = {class_ for class_ in classes if class_ is not None}
+    return next((class_ for class_ in reversed(STRICTEST_FIRST) if class_ in known), None)
 
 
 def read_view(event: str, lines: ViewLines, versions: tuple[RawSchema, ...], lists: Lists, report: Report) -> ViewDraft:
@@ -177,12 +201,9 @@ def _bounded(line: Line, found: Reach, versions: tuple[RawSchema, ...], report: 
 
 
 def _item_field(path: Path, field: str, versions: tuple[RawSchema, ...]) -> AvroType | None:
-    """The type, over all versions, of a field of an array's records, if its values can be compared."""
+    """The type, over all versions, of a field of an array's records, if it is a name and its values can be compared."""
     *before, last = path.steps
-    try:
-        inside = Path((*before, Step(last.field, items=True), *Path.parse(field).steps))
-    except ValueError:
-        return None
-    found = reach(versions, inside) if len(inside.steps) == len(path.steps) + 1 else None
+    inside = Path((*before, Step(last.field, items=True), Step(field)))
+    found = reach(versions, inside) if AVRO_NAME.fullmatch(field) else None
     avro_type = merged([one.type for one in found.found]) if isinstance(found, Reach) else None
     return avro_type if avro_type is not None and COUNT_WHERE_FIELD(avro_type) else None

@@ -21,6 +21,7 @@ class Leaf:
 
     `path` is spelled as a schema spells it (`checks[].id`, `headers{}`), `fields` are the names on the way. `versions`
     are those of the raw schemas that have it, ascending; `type` is the newest's, in words; `class_` the strictest.
+    `keys_only`: it is the keys of a map of records.
     """
 
     path: str
@@ -28,10 +29,11 @@ class Leaf:
     type: str
     class_: FieldClass | None
     versions: tuple[int, ...]
+    keys_only: bool = False
 
     def is_under(self, path: Path) -> bool:
         """Whether a policy's path names this leaf, an entry of it, or something that it is part of."""
-        return covers(path, self.fields)
+        return covers(path, self.fields, keys_only=self.keys_only)
 
 
 def leaves_of(event: Event) -> tuple[Leaf, ...]:
@@ -42,7 +44,9 @@ def leaves_of(event: Event) -> tuple[Leaf, ...]:
             newer = found.get(leaf.spelled)
             if newer is None:
                 words = "keys of a map" if leaf.keys_only else _words(leaf.field.type)
-                found[leaf.spelled] = Leaf(leaf.spelled, leaf.fields, words, leaf.class_, (schema.version,))
+                found[leaf.spelled] = Leaf(
+                    leaf.spelled, leaf.fields, words, leaf.class_, (schema.version,), leaf.keys_only
+                )
             else:
                 class_ = strictest((newer.class_, leaf.class_))
                 found[leaf.spelled] = replace(newer, class_=class_, versions=(schema.version, *newer.versions))

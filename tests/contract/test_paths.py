@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from pipelines.contract.leaves import covers, leaves, overlap
 from pipelines.contract.path import Path, Step
+from pipelines.contract.policy import read_policy
+from pipelines.contract.reading import read
+from pipelines.contract.report import Report
 from tests.contract.parts import raw
 
 FIELDS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True)
@@ -25,8 +28,10 @@ STEPS = st.one_of(
 )
 PATHS = st.lists(STEPS, min_size=1, max_size=4).map(lambda steps: Path(tuple(steps)))
 
+OF_KEYS = st.builds(lambda path, field: Path((*path.steps, Step(field, keys=True))), PATHS, FIELDS)
 
-@given(path=PATHS)
+
+@given(path=PATHS | OF_KEYS)
 def test_a_path_reads_back_as_it_is_written(path: Path) -> None:
     assert Path.parse(str(path)) == path
 
@@ -82,3 +87,23 @@ def test_leaves_are_spelled_as_the_schema_spells_them() -> None:
     ]
     spelled = [leaf.spelled for leaf in leaves(raw(fields).record)]
     assert spelled == ["plain", "list[][]", "items[].x", "map{}", "map{}.x"]
+
+
+def test_an_entry_of_a_map_does_not_decide_about_the_maps_keys() -> None:
+    entry, keys, whole = Path.parse('m{"a"}'), Path.parse("m{}"), Path.parse("m")
+    assert not covers(entry, ("m",), keys_only=True)
+    assert covers(keys, ("m",), keys_only=True)
+    assert covers(whole, ("m",), keys_only=True)
+    assert covers(entry, ("m", "x"))
+    assert not covers(keys, ("m", "x"))
+    assert not overlap(keys, entry)
+    assert overlap(keys, whole)
+
+
+@pytest.mark.parametrize("path", ["m{}", "m{}.x"])
+def test_no_rule_speaks_of_a_maps_keys(path: str) -> None:
+    report = Report()
+    node = read(f"event: a.b\nviews:\n  c.d:\n    '{path}': present\n".encode(), "b.yaml", report)
+    assert node is not None
+    read_policy(node, "a.b", report)
+    assert [check for check, _ in report.mistakes] == ["path-syntax"]

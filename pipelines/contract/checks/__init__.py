@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pipelines.contract.checks import access, coverage, freshness, on_reading, privacy, promises, reviews, schemas
+from pipelines.contract.checks import (
+    access,
+    classes,
+    coverage,
+    freshness,
+    names,
+    on_reading,
+    principals,
+    privacy,
+    promises,
+    reviews,
+    schemas,
+)
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
 from pipelines.contract.findings import Finding
@@ -14,9 +26,12 @@ from pipelines.contract.report import Mistake
 CHECKS: Final[tuple[Check, ...]] = (
     *on_reading.CHECKS,
     *schemas.CHECKS,
+    *names.CHECKS,
     *coverage.CHECKS,
+    *classes.CHECKS,
     *privacy.CHECKS,
     *access.CHECKS,
+    *principals.CHECKS,
     *reviews.CHECKS,
     *promises.CHECKS,
     *freshness.CHECKS,

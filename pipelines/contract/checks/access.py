@@ -1,4 +1,4 @@
-"""Checks of access: topics, purposes and principals fit together."""
+"""Checks of access: topics and purposes fit together, and with what the schemas and policies say."""
 
 from __future__ import annotations
 
@@ -45,20 +45,6 @@ def raw_topic_unknown(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(topic.position, what, "Add the schema or remove the topic.")
 
 
-def both_ends(draft: Draft) -> Iterator[Mistake]:
-    """A principal that can make events and read what becomes of them could look up anybody's handle."""
-    if draft.topics is None:
-        return
-    for topic in draft.topics.minimized.values():
-        purpose = topic.name.partition(".")[2]
-        feeding = {event.name for event, view in draft.views() if view.topic.partition(".")[2] == purpose}
-        for name in sorted(feeding):
-            raw = draft.topics.raw.get(f"raw.{name}")
-            for principal in sorted(set(raw.producers if raw else ()) & set(topic.consumers)):
-                what = f"'{principal}' may produce '{name}' and consume '{purpose}': it could look up anybody's handle."
-                yield Mistake(topic.position, what, "Take one of the two away, or use two principals.")
-
-
 def topic_without_view(draft: Draft) -> Iterator[Mistake]:
     """A topic that nothing is ever written to."""
     used = {view.topic for event in draft.events.values() if event.policy for view in event.policy.views}
@@ -83,7 +69,6 @@ CHECKS: Final = (
     Check("purpose-unknown", "Every topic's purpose is in policies/purposes.yaml.", purpose_unknown),
     Check("raw-topic-missing", "Every event type has a raw topic.", raw_topic_missing),
     Check("raw-topic-unknown", "Every raw topic has a raw schema.", raw_topic_unknown),
-    Check("principal-both", "No principal produces an event type and consumes a purpose of its views.", both_ends),
     warning("topic-without-view", "Every topic has a view.", topic_without_view),
     warning("purpose-without-topic", "Every purpose has a topic.", purpose_without_topic),
 )

@@ -11,7 +11,7 @@ from typing import Final
 from pipelines.contract.avro import FieldClass
 from pipelines.contract.checks.check import Check, warning
 from pipelines.contract.draft import Draft, EventDraft
-from pipelines.contract.leaves import covers, overlap
+from pipelines.contract.leaves import overlap
 from pipelines.contract.path import Path
 from pipelines.contract.report import Mistake, meant, shown
 
@@ -32,9 +32,10 @@ def undecided(draft: Draft) -> Iterator[Mistake]:
         if policy is None or not policy.whole:
             continue
         paths = (*_used(event), *(never.path for never in policy.never))
-        for fields, leaf in event.leaves().items():
-            if leaf.class_ is not FieldClass.EVENT_ID and not any(covers(path, fields) for path in paths):
-                what = f"Nothing is decided about '{leaf.spelled}' ({leaf.field.position})."
+        for leaf in event.leaves():
+            if leaf.class_ is not FieldClass.EVENT_ID and not any(leaf.under(path) for path in paths):
+                keys = ", the keys of a map: an entry does not decide about them" if leaf.keys_only else ""
+                what = f"Nothing is decided about '{leaf.spelled}'{keys} ({leaf.field.position})."
                 yield Mistake(policy.place, what, "Use it in a view, or add it to `never` with the reason.")
 
 
@@ -55,7 +56,7 @@ def never_unknown(draft: Draft) -> Iterator[Mistake]:
     for event in _readable(draft):
         for never in event.policy.never if event.policy else ():
             if not _leads_somewhere(event, never.path):
-                hint = meant(str(never.path), (".".join(fields) for fields in event.leaves()))
+                hint = meant(str(never.path), (".".join(leaf.fields) for leaf in event.leaves()))
                 what = f"{shown(str(never.path))} leads nowhere.{hint}"
                 yield Mistake(never.position, what, "Name a field of the raw schema, or remove the line.")
 
@@ -79,7 +80,7 @@ def _used(event: EventDraft) -> list[Path]:
 
 
 def _leads_somewhere(event: EventDraft, path: Path) -> bool:
-    return any(covers(path, fields) for fields in event.leaves())
+    return any(leaf.under(path) for leaf in event.leaves())
 
 
 CHECKS: Final = (

@@ -39,7 +39,9 @@ CHECKS: Final = (
     Check("schema-type", "A schema uses only types that a contract may use."),
     Check("schema-union", "A union is null and one other type."),
     Check("schema-recursion", "No type contains itself."),
-    Check("schema-size", "With its names resolved, a schema has at most 2,000 leaves and is at most 64 deep."),
+    Check(
+        "schema-size", "A schema has at most 2,000 leaves, 48 levels and 512 characters to a path, its names resolved."
+    ),
     Check("schema-class", "Every leaf has a class, and only leaves have one."),
     Check("schema-max-items", "Only an array field has max_items."),
     Check("schema-logical-type", "A logical type stands on the Avro type that it belongs to."),

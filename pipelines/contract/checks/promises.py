@@ -1,4 +1,4 @@
-"""Checks of TTLs: each is a promise that a broker's clockwork can keep."""
+"""Checks of promises: each TTL is one that a broker's clockwork can keep, and an account can be given of every view."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipelines import retention
+from pipelines.contract.books import LIMIT_BYTES, fitting
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
 from pipelines.contract.model import HOUR_MS, QuarantineTopic, RawTopic
@@ -54,6 +55,19 @@ def kept(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(other.position, what, "Lengthen the TTL.")
 
 
+def accounted(draft: Draft) -> Iterator[Mistake]:
+    """An event type with more views than its books have room for."""
+    for _, event in sorted(draft.events.items()):
+        views = event.policy.views if event.policy is not None else ()
+        fit = fitting(view.topic for view in views)
+        if fit < len(views):
+            what = (
+                f"'{event.name}' has {len(views)} views: the account of them would not fit into the {LIMIT_BYTES:,} "
+                f"bytes that go with an offset; {fit} fit."
+            )
+            yield Mistake(views[fit].position, what, "Merge views, or split the event type.")
+
+
 def _rounded(span_ms: int) -> str:
     """A span as a TTL can be written, rounded up to whole seconds."""
     return spelled(-(-span_ms // 1000) * 1000)
@@ -62,4 +76,5 @@ def _rounded(span_ms: int) -> str:
 CHECKS: Final = (
     Check("raw-ttl", "No raw topic keeps events longer than 72 hours.", raw_limit),
     Check("ttl-too-short", "Every TTL can be kept.", kept),
+    Check("too-many-views", "An event type has no more views than an offset's metadata can account for.", accounted),
 )

@@ -1,29 +1,17 @@
-"""Checks of raw schemas: told apart on the wire, identified, timed, and honest about names."""
+"""Checks of raw schemas: told apart on the wire, identified and timed."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from pipelines.contract.applies import TIMESTAMPS
-from pipelines.contract.avro import Enum, FieldClass, Nullable, Primitive, not_null
+from pipelines.contract.avro import FieldClass, Nullable, Primitive
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
-from pipelines.contract.leaves import Leaf, leaves
+from pipelines.contract.leaves import leaves
 from pipelines.contract.model import RawSchema
 from pipelines.contract.report import Mistake
-
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
-_TELLING: Final = frozenset(
-    {
-        *("url", "urls", "uri", "host", "hosts", "hostname", "domain", "fqdn", "dns", "sni", "referer", "referrer"),
-        *("ip", "ips", "ipv4", "ipv6", "cidr", "subnet", "address", "addresses", "mac", "ssid", "bssid"),
-        *("imei", "imsi", "iccid", "msisdn", "phone", "email", "mail", "username"),
-        *("token", "tokens", "secret", "password", "passwd", "apikey", "cookie", "cookies"),
-        *("latitude", "longitude", "lat", "lon", "lng", "gps"),
-    }
-)
 
 
 def one_fingerprint(draft: Draft) -> Iterator[Mistake]:
@@ -58,28 +46,6 @@ def occurred_at(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(place, what, f"Add or mend it; logical types: {', '.join(TIMESTAMPS)}.")
 
 
-def telling_name(draft: Draft) -> Iterator[Mistake]:
-    """A field classed `metadata` whose name says that it is not."""
-    for schema in _schemas(draft):
-        for leaf in leaves(schema.record):
-            told = sorted(_TELLING.intersection(word.lower() for word in _WORDS.findall(" ".join(leaf.fields))))
-            if leaf.class_ is FieldClass.METADATA and told and leaf.field.class_review is None and _could_tell(leaf):
-                what = f"'{leaf.spelled}' is classed metadata, but is called '{told[0]}'."
-                remedy = 'Class it as what it holds; or, if a reviewer agreed, add "class_review": the review\'s id.'
-                yield Mistake(leaf.field.position, what, remedy)
-
-
-def _could_tell(leaf: Leaf) -> bool:
-    """A boolean, an enum, a date or a time cannot hold what the name says."""
-    inner = not_null(leaf.field.type)
-    if isinstance(inner, Enum):
-        return False
-    return not (isinstance(inner, Primitive) and (inner.name == "boolean" or inner.logical in _TIMES))
-
-
-_TIMES: Final = (*TIMESTAMPS, *(f"local-{name}" for name in TIMESTAMPS), "date", "time-millis", "time-micros")
-
-
 def _schemas(draft: Draft) -> Iterator[RawSchema]:
     for _, event in sorted(draft.events.items()):
         yield from event.versions
@@ -89,5 +55,4 @@ CHECKS: Final = (
     Check("schema-fingerprint", "No two raw schemas have one fingerprint.", one_fingerprint),
     Check("schema-event-id", "Every raw event has one event_id.", event_id),
     Check("schema-occurred-at", "Every raw event says when it occurred.", occurred_at),
-    Check("class-name", "A field classed metadata whose name says otherwise has a class_review.", telling_name),
 )
