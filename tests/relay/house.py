@@ -197,8 +197,8 @@ never:
         f"""raw:
   raw.{source}.ping: {{ttl: 24h, partitions: 3, producers: [probes]}}
 minimized:
-  network-metadata.probe-{source}: {{ttl: 72h, late: {late}, partitions: 2, consumers: [readers], basis: {basis}}}
-  network-metadata.tally-{source}: {{ttl: 72h, late: 24h, partitions: 2, consumers: [readers], basis: {basis}}}
+  network-metadata.probe-{source}: {{ttl: 72h, late: {late}, partitions: 2, consumers: [probe-readers], basis: {basis}}}
+  network-metadata.tally-{source}: {{ttl: 72h, late: 24h, partitions: 2, consumers: [tally-readers], basis: {basis}}}
 quarantine: {{topic: quarantine-{source}, ttl: 7d, partitions: 1, consumers: [operators]}}
 """
     )

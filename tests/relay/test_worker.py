@@ -46,6 +46,26 @@ def test_every_event_reaches_each_view_or_quarantine_exactly_once(house: House) 
     assert len(notes) == 3
 
 
+def test_the_consumer_group_protocol_relays_as_exactly(house: House) -> None:
+    house.publish([house.ping(n) for n in range(500)])
+    with running(house.worker(protocol="consumer")) as raised:
+        house.wait_until_through()
+    assert raised == []
+    outputs_are_exact(house)
+
+
+def test_two_workers_share_a_source_and_take_over_from_each_other(house: House) -> None:
+    house.publish([house.ping(n) for n in range(900)])
+    with running(house.worker(slot=0, batch_events=50)) as first:
+        with running(house.worker(slot=1, batch_events=50)) as second:
+            house.publish([house.ping(n) for n in range(900)])
+            house.wait_until_through()
+        house.publish([house.ping(n) for n in range(300)])
+        house.wait_until_through()
+    assert first + second == []
+    outputs_are_exact(house)
+
+
 class CrashError(Exception):
     """Stands for SIGKILL: nothing after it runs."""
 
