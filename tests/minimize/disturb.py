@@ -133,9 +133,11 @@ def _said(action: Action, avro_type: AvroType, datum: Any) -> Any:
 
 def _word(avro_type: AvroType, datum: Any) -> Scalar:
     if isinstance(avro_type, Enum):
-        return avro_type.symbols[datum]
-    word: Scalar = bytes(datum).decode("utf-8", "replace") if isinstance(datum, bytes) else datum
-    return word
+        return avro_type.symbols[int(datum)]
+    if isinstance(datum, bytes):
+        return datum.decode("utf-8", "replace")
+    assert isinstance(datum, int)
+    return datum
 
 
 def _number(avro_type: AvroType, datum: Any) -> float:
