@@ -85,7 +85,8 @@ def staged(
             say(f"Made {len(made.created)} topics, each with the retention that keeps its promise.")
             yield _with_keys(Stage(folder, contract_dir, contract, kafka.cluster), now_ms, say)
         except (KeyboardInterrupt, SystemExit):
-            keep = False  # who breaks it off does not want what is left
+            say("Broken off: Kafka ends, and its data is deleted.")
+            keep = False  # whoever breaks it off does not want what is left
             raise
         finally:
             if not keep:
