@@ -13,14 +13,14 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from pipelines.broker import EmbeddedKafka, Message, headers_of
+from pipelines.broker import EmbeddedKafka
 from pipelines.contract.model import Contract
 from pipelines.relay.accounting import Books
 from pipelines.relay.audit import behind, read_books
@@ -28,6 +28,7 @@ from pipelines.simulate import Tally, find
 from tests.conftest import SHORT_TIMINGS
 from tests.end_to_end.commands import COMMAND, Running, done, free_port, running, surroundings, until
 from tests.end_to_end.computing import Place, computing, joined
+from tests.end_to_end.searching import Search
 from tests.oracle import Expectation, Record, committed, differences, reordered
 
 EVENTS = int(os.environ.get("PIPELINES_JOB_EVENTS", "200000"))
@@ -47,36 +48,6 @@ class Killed:
     pid: int
     committed: Mapping[tuple[str, int], int]
     backlog: int
-
-
-@dataclass(slots=True)
-class Search:
-    """Looks for canaries and identifiers. `leaks` counts what was found, by kind, topic and part of the record."""
-
-    leaks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    searched: Counter[str] = field(default_factory=Counter)
-    _clean: set[tuple[str, bytes]] = field(default_factory=set)
-
-    def look(self, message: Message) -> None:
-        """Search all bytes of a record."""
-        topic, key = message.topic() or "", message.key()
-        assert key is None or isinstance(key, bytes)
-        self.searched[topic] += 1
-        self._search(topic, "value", value_of(message))
-        self._search(topic, "key", key or b"")
-        for header in headers_of(message):
-            if header in self._clean:
-                continue
-            name, value = header
-            found = self._search(topic, "headers", name.encode() + b"=" + value)
-            if not found and name != "ce_id":
-                self._clean.add(header)  # it is that of very many records
-
-    def _search(self, topic: str, part: str, data: bytes) -> bool:
-        kind = find(data)
-        if kind is not None:
-            self.leaks[kind, topic, part] += 1
-        return kind is not None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -226,12 +197,6 @@ def held(lines: list[dict[str, Any]]) -> set[tuple[str, int]]:
             named = {(line["topic"], number) for number in line["partitions"]}
             mine = mine | named if line["event"] == "partitions.assigned" else mine - named
     return mine
-
-
-def value_of(message: Message) -> bytes:
-    value = message.value()
-    assert value is None or isinstance(value, bytes)
-    return value or b""
 
 
 def test_a_worker_was_killed_at_work_and_another_took_its_slot(job: Job) -> None:
