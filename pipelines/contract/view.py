@@ -34,6 +34,7 @@ STRICTEST_FIRST: Final = (
     FieldClass.EVENT_TIME,
     FieldClass.METADATA,
 )
+_IDENTIFYING: Final = frozenset({FieldClass.EVENT_ID, FieldClass.ACCOUNT_IDENTIFIER, FieldClass.DEVICE_IDENTIFIER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,14 @@ class Resolved:
         return strictest(field.class_ for reached in self.reach.found for field in reached.keyed)
 
     @property
-    def told_class(self) -> FieldClass | None:
-        """The class of what an action on the value as a whole tells of: its own, or that of all that it holds.
+    def told(self) -> frozenset[FieldClass]:
+        """The classes of what an action on the value tells of, each of which must allow it.
 
-        What consists of identifiers is one; what holds something else beside them is not.
+        They are the field's own, that of what it holds, and that of the maps of which the path names an entry.
         """
-        whole = (loosest(held(reached.type, reached.field)) for reached in self.reach.found)
-        return strictest((self.class_, *whole))
+        own = strictest(reached.field.class_ for reached in self.reach.found)
+        whole = strictest(_as_a_whole(held(reached.type, reached.field)) for reached in self.reach.found)
+        return frozenset(class_ for class_ in (own, whole, self.key_class) if class_ is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,13 @@ def strictest(classes: Iterable[FieldClass | None]) -> FieldClass | None:
     return next((class_ for class_ in STRICTEST_FIRST if class_ in known), None)
 
 
-def loosest(classes: Iterable[FieldClass | None]) -> FieldClass | None:
-    """The class that allows most, or None when there is none at all."""
-    known = {class_ for class_ in classes if class_ is not None}
-    return next((class_ for class_ in reversed(STRICTEST_FIRST) if class_ in known), None)
+def _as_a_whole(classes: frozenset[FieldClass | None]) -> FieldClass | None:
+    """The class of what holds values of these classes: that which allows most.
+
+    What consists of identifiers is one; what holds something else beside them is not.
+    """
+    others = classes - _IDENTIFYING or classes
+    return next((class_ for class_ in reversed(STRICTEST_FIRST) if class_ in others), None)
 
 
 def read_view(event: str, lines: ViewLines, versions: tuple[RawSchema, ...], lists: Lists, report: Report) -> ViewDraft:

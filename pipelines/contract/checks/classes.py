@@ -14,7 +14,7 @@ from pipelines.contract.reach import Reach, reach, to_array
 from pipelines.contract.report import Mistake
 from pipelines.contract.view import STRICTEST_FIRST, Resolved, strictest
 
-PROTECTED: Final = (FieldClass.CONTENT, FieldClass.CREDENTIAL, FieldClass.NETWORK_IDENTIFIER)
+PROTECTED: Final = frozenset({FieldClass.CONTENT, FieldClass.CREDENTIAL, FieldClass.NETWORK_IDENTIFIER})
 IDENTIFIERS: Final = {FieldClass.DEVICE_IDENTIFIER: "device", FieldClass.ACCOUNT_IDENTIFIER: "account"}
 _KEYS_OF_WORDS: Final = (FieldClass.CONTENT, FieldClass.CREDENTIAL)
 _KEYS_OF_IDS: Final = (FieldClass.NETWORK_IDENTIFIER, FieldClass.EVENT_ID, *IDENTIFIERS)
@@ -31,51 +31,54 @@ def map_keys(draft: Draft) -> Iterator[Mistake]:
 
 def item_by_item(draft: Draft) -> Iterator[Mistake]:
     """One word for each item is the exact length of the array, where only a coarse count is allowed."""
-    for event, line, class_ in _told(draft):
+    for line, classes in _told(draft):
+        class_ = strictest(classes & PROTECTED)
         counted = isinstance(line.rule.action, (Count, Present))
-        if class_ in PROTECTED and counted and to_array(line.rule.path) is not None:
-            what = f"'{line.rule.path}' is of class {class_}: a word for each item of '{event.name}' tells how many."
+        if class_ is not None and counted and to_array(line.rule.path) is not None:
+            what = f"'{line.rule.path}' is of class {class_}: a word for each item says exactly how many there are."
             yield Mistake(line.rule.position, what, "Count the array (`count` is coarse), or `never`.")
 
 
 def protected(draft: Draft) -> Iterator[Mistake]:
     """Content, credentials and network identifiers: how many there are and whether there is one, no more."""
-    for _, line, class_ in _told(draft):
-        if class_ in PROTECTED and not isinstance(line.rule.action, (Count, Present)):
+    for line, classes in _told(draft):
+        class_ = strictest(classes & PROTECTED)
+        if class_ is not None and not isinstance(line.rule.action, (Count, Present)):
             what = f"'{_spelled(line)}' is of class {class_}: only `count` of arrays and maps, `present`, or nothing."
             yield Mistake(line.rule.position, what, "Use one of these, or `never`.")
 
 
 def identifiers(draft: Draft) -> Iterator[Mistake]:
     """Identifiers, and what consists of nothing else: under a handle or not at all."""
-    for _, line, class_ in _told(draft):
-        if class_ in IDENTIFIERS and not isinstance(line.rule.action, Handle):
+    for line, classes in _told(draft):
+        class_ = strictest(classes & IDENTIFIERS.keys())
+        if class_ is not None and not isinstance(line.rule.action, Handle):
             what = f"'{_spelled(line)}' is of class {class_}: only `handle`, or nothing."
             yield Mistake(line.rule.position, what, "Use `handle` where the purpose names it, or `never`.")
 
 
 def event_ids(draft: Draft) -> Iterator[Mistake]:
     """The producer's event id would tie the views of one event together."""
-    for _, line, class_ in _told(draft):
-        if class_ is FieldClass.EVENT_ID:
+    for line, classes in _told(draft):
+        if FieldClass.EVENT_ID in classes:
             what = f"'{_spelled(line)}' is of class event_id, which no view may use."
             yield Mistake(line.rule.position, what, "Remove the line; every record gets an id of its own (ce_id).")
 
 
 def event_times(draft: Draft) -> Iterator[Mistake]:
     """When something happened: to the view's step, since any other action could tell it exactly."""
-    for _, line, class_ in _told(draft):
+    for line, classes in _told(draft):
         told = (Truncate, Present, Count, Handle)  # a handle of a time is another check's matter
-        if class_ is FieldClass.EVENT_TIME and not isinstance(line.rule.action, told):
+        if FieldClass.EVENT_TIME in classes and not isinstance(line.rule.action, told):
             what = f"'{_spelled(line)}' is of class event_time: only `truncate`, `present`, `count`, or nothing."
             yield Mistake(line.rule.position, what, "Make it a timestamp and truncate it, or `never`.")
 
 
-def _told(draft: Draft) -> Iterator[tuple[EventDraft, Resolved, FieldClass | None]]:
-    """Every line with the class of what it tells of; without those that a map's keys refuse already."""
+def _told(draft: Draft) -> Iterator[tuple[Resolved, frozenset[FieldClass]]]:
+    """Every line with the classes of what it tells of; without those that a map's keys refuse already."""
     for event, _, line in draft.lines():
         if not _tells_of_a_key(line):
-            yield event, line, _class_told(event, line)
+            yield line, line.told | _compared(event, line)
 
 
 def _tells_of_a_key(line: Resolved) -> bool:
@@ -84,16 +87,16 @@ def _tells_of_a_key(line: Resolved) -> bool:
     return line.key_class in _KEYS_OF_WORDS and not isinstance(line.rule.action, Present)
 
 
-def _class_told(event: EventDraft, line: Resolved) -> FieldClass | None:
-    """The class of what the action tells of; of `count_where`, the field that it compares."""
+def _compared(event: EventDraft, line: Resolved) -> frozenset[FieldClass]:
+    """The class of the field that `count_where` compares; nothing for every other action."""
     action = line.rule.action
     if not isinstance(action, CountWhere):
-        return line.told_class
+        return frozenset()
     *before, last = line.rule.path.steps
     found = reach(event.versions, Path((*before, Step(last.field, items=True), Step(action.field))))
-    if not isinstance(found, Reach):  # it was resolved once; should it not be now, nothing may be told
-        return STRICTEST_FIRST[0]
-    return strictest((line.class_, *(one.field.class_ for one in found.found)))
+    class_ = strictest(one.field.class_ for one in found.found) if isinstance(found, Reach) else None
+    # It was found once, and is a leaf; should it not be now, nothing may be told.
+    return frozenset({class_ or STRICTEST_FIRST[0]})
 
 
 def _spelled(line: Resolved) -> str:
