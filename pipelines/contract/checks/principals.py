@@ -6,7 +6,6 @@ Each alone was reviewed; side by side they say more than either.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
 from typing import Final
 
 from pipelines.contract.checks.check import Check
@@ -41,17 +40,21 @@ def links_purposes(draft: Draft) -> Iterator[Mistake]:
         fed.setdefault(view.topic, set()).add(event.name)
         if any(line.action == "handle" for line in view.lines.lines):
             handled.add(view.topic)
-    topics = sorted(draft.topics.minimized.values() if draft.topics else (), key=lambda topic: topic.name)
-    for one, other in combinations(topics, 2):
-        events = sorted(fed.get(one.name, set()) & fed.get(other.name, set()))
-        if _purpose(one) == _purpose(other) or not events or handled.isdisjoint((one.name, other.name)):
-            continue
-        for principal in sorted(set(one.consumers) & set(other.consumers)):
-            what = (
-                f"'{principal}' reads '{events[0]}' in '{one.name}' and in '{other.name}': "
-                "in the order of arrival it could line the two purposes up and join their handles."
-            )
-            yield Mistake(other.position, what, "Give each purpose a principal of its own, or take one grant away.")
+    read: dict[str, list[Topic]] = {}
+    for topic in sorted(draft.topics.minimized.values() if draft.topics else (), key=lambda topic: topic.name):
+        for principal in topic.consumers:
+            # The first topic that links is enough to refuse this one: every pair of many would be too much to read.
+            for other in read.setdefault(principal, []):
+                events = sorted(fed.get(other.name, set()) & fed.get(topic.name, set()))
+                if events and _purpose(other) != _purpose(topic) and not handled.isdisjoint((other.name, topic.name)):
+                    what = (
+                        f"'{principal}' reads '{events[0]}' in '{other.name}' and in '{topic.name}': "
+                        "in the order of arrival it could line the two purposes up and join their handles."
+                    )
+                    remedy = "Give each purpose a principal of its own, or take one grant away."
+                    yield Mistake(topic.position, what, remedy)
+                    break
+            read[principal].append(topic)
 
 
 def quarantine(draft: Draft) -> Iterator[Mistake]:
