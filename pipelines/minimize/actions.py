@@ -46,6 +46,7 @@ _PER_MS: Final = {
     "timestamp-nanos": (1_000_000, 1),
     "date": (1, DAY_MS),
 }
+_LEAST_LONG: Final = -(1 << 63)
 _FIRST_DAY: Final = -719_162  # 0001-01-01, in days since 1970
 _AFTER_LAST_DAY: Final = 2_932_897  # 10000-01-01
 
@@ -163,7 +164,8 @@ def _truncate(use: Use, path: str, logical: str | None, step_ms: int) -> NumberS
     sink = NumberSink(use.view, use.slot, Fault(OUT_OF_RANGE, path), TRUNCATE)
     sink.branch = use.branch
     sink.step = step_ms * numerator // denominator
-    sink.low = _FIRST_DAY * DAY_MS * numerator // denominator
+    # Nanoseconds since 1970 fill 64 bits within three centuries; flooring the first of them would leave a long.
+    sink.low = max(_FIRST_DAY * DAY_MS * numerator // denominator, _LEAST_LONG)
     sink.high = _AFTER_LAST_DAY * DAY_MS * numerator // denominator - 1
     if sink.step < 1:
         raise _refused(use, path)

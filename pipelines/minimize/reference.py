@@ -245,7 +245,7 @@ def _bounded(value: Any, code: str) -> Any:
 def _floored(value: int, step_ms: int, units_per_day: int) -> int:
     step = step_ms * units_per_day // _MS_PER_DAY
     floored = value - value % step
-    if floored < _YEAR_1 * units_per_day or value >= _YEAR_10000 * units_per_day:
+    if floored < max(_YEAR_1 * units_per_day, -(2**63)) or value >= _YEAR_10000 * units_per_day:
         raise _OutOfBound("out_of_range")
     return floored
 

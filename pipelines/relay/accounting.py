@@ -75,7 +75,7 @@ class PartitionBook:
         """The books as offset metadata (ASCII JSON, at most 4,096 bytes).
 
         Raises:
-            ValueError: more views than fit; an event type can have about sixty.
+            ValueError: more views than fit, which the contract's own check refuses.
         """
         views = {t: [b.since, b.out, b.quarantined, b.expired, b.suspended] for t, b in self.views.items()}
         text = orjson.dumps({"v": _FORMAT, "in": self.events_in, "gap": self.gap, "views": views}).decode("ascii")

@@ -33,7 +33,9 @@ def random_number(rng: Random, bits: int, logical: str | None) -> int:
         return rng.choice(
             (20_000 + rng.randrange(2_000), 0, -1, -719_162, 2_932_896, *rng.sample((-719_163, 2_932_897), 1))
         )
-    if logical is not None:
+    if logical in UNIT and rng.randrange(8) == 0:
+        return rng.choice(EXTREMES)
+    if logical in UNIT:
         time = 1_790_000_000_000 + rng.randrange(-3 * DAY, 3 * DAY)
         return rng.choice((time, time, time, -1, 0)) * UNIT[logical] + rng.randrange(UNIT[logical])
     pick = rng.randrange(8)

@@ -116,6 +116,7 @@ BOUND: list[tuple[str, str, AvroType, bytes, dict[str, Action]]] = [
     ("out_of_range", "f", TIME, varint(253_402_300_800_000), {"f": Truncate(60_000)}),
     ("out_of_range", "f", TIME, varint(-62_135_596_800_001), {"f": Truncate(60_000)}),
     ("out_of_range", "f", Primitive("int", "date"), varint(2_932_897), {"f": Truncate(86_400_000)}),
+    ("out_of_range", "f", Primitive("long", "timestamp-nanos"), varint(-(2**63)), {"f": Truncate(86_400_000)}),
     ("not_listed", "f", STRING, b"\x02b", {"f": OneOf(("a",))}),
     ("not_listed", "f", STRING, b"\x04aa", {"f": Matches("a", 1, ("a",))}),
     ("not_listed", "f", MOOD, b"\x02", {"f": MapTo((("UP", "u"),))}),
