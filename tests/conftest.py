@@ -45,6 +45,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.broker)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many random examples reached what their property is about; tests tell it as a property of theirs."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    told = {
+        text
+        for report in reports
+        for name, text in getattr(report, "user_properties", ())
+        if name == "random examples" and report.when == "call"
+    }
+    if told:
+        terminalreporter.section("random examples")
+    for text in sorted(told):
+        terminalreporter.line(text)
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """One broker for the whole session; a test that stops it starts it again."""

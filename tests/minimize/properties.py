@@ -50,8 +50,6 @@ class Tally:
         return self.accepted / max(1, self.tried)
 
 
-TALLIES: list[Tally] = []  # of this process, for the report at the end of a test run
-
 Handler = Callable[[bytes], bytes]
 
 
@@ -59,14 +57,12 @@ def handler(view: int) -> Handler:
     return lambda identifier: hashlib.sha256(bytes([view]) + identifier).digest()[:16]
 
 
-def run(name: str, examples: int, check: Callable[[Random, Tally], None], *, report: bool = True) -> Tally:
+def run(name: str, examples: int, check: Callable[[Random, Tally], None]) -> Tally:
     """Try a check on `examples` seeds; tells how many counted.
 
     Hypothesis' own source of chance would make smaller examples of a failure, but is a thousand times slower here.
     """
     tally = Tally(name)
-    if report:
-        TALLIES.append(tally)
 
     @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**48 - 1))

@@ -34,7 +34,7 @@ def truncations() -> None:
 
 
 def of(name: str) -> Callable[[], object]:
-    return lambda: run(name, EXAMPLES, PROPERTIES[name], report=False)
+    return lambda: run(name, EXAMPLES, PROPERTIES[name])
 
 
 REFERENCE, NONINTERFERENCE, _, BOUNDS = map(of, PROPERTIES)
