@@ -81,6 +81,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
         yield work(Place(folder, kafka.bootstrap))
     finally:
         kafka.stop()
+        shutil.rmtree(kafka.folder, ignore_errors=True)  # large, and pytest keeps what is here
 
 
 def work(place: Place) -> Job:
