@@ -25,7 +25,7 @@ test: $(DEV) ## Run all tests, those on a real Kafka included, on two cores
 
 lint: $(DEV) ## Check style, formatting, types and the rooms; all findings, then a verdict
 	@failed=; \
-	for step in 'ruff check' 'ruff format --check' 'mypy' 'lint-imports --no-logo'; do \
+	for step in 'ruff check' 'ruff format --check' 'mypy' 'lint-imports --no-logo --no-cache'; do \
 	  echo "--- $$step"; $(BIN)/$$step || failed="$$failed, $$step"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "lint failed: $${failed#, }" >&2; exit 1; fi
@@ -46,7 +46,7 @@ lock: $(VENV)/.lock ## Renew the hashed requirements from pyproject.toml (ARGS=-
 	compile lock.txt --group lock
 
 clean: ## Remove what was built, installed and cached here (not .pipelines: it holds keys and broker data)
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	find pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The newest fitting Python that is known to have wheels for everything; PYTHON=… chooses another.
