@@ -95,6 +95,8 @@ class Inbox:
         if not events and not self.unsaved and not self._lost_position:
             return None
         membership = self._membership()
+        if membership is None:
+            self._log.warning("batch.failed", reason="not_a_member", events=len(events))
         if membership is None or self._lost_position or (rebalanced and events):
             self.rewind()
             return None

@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 import pytest
 
-from pipelines.broker import EmbeddedKafka
+from pipelines.broker import Admin, EmbeddedKafka
 from pipelines.contract.model import Contract
 from pipelines.relay.accounting import Books
 from pipelines.relay.audit import behind, read_books
@@ -107,7 +107,7 @@ def work(place: Place) -> Job:
         simulated = orjson.loads(printed)
         busiest = [event for event, _ in Counter(simulated["sent"]).most_common()]
         parts = stack.enter_context(computing(place, busiest, simulated["canaries"]))
-        until(lambda: behind(contract, admin, read_books(contract, admin)) == 0, "every raw event in a commit", 600)
+        wait_until_through(contract, admin, crew)
         lap("relayed")
         metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read()
         exit_code = crew.end()
@@ -132,6 +132,19 @@ def work(place: Place) -> Job:
         metrics=metrics,
         exit_code=exit_code,
     )
+
+
+def wait_until_through(contract: Contract, admin: Admin, crew: Running) -> None:
+    """Wait until a commit covers every raw event; on failure say which partitions stand, and what was last logged."""
+    try:
+        until(lambda: behind(contract, admin, read_books(contract, admin)) == 0, "every raw event in a commit", 400)
+    except AssertionError as in_vain:
+        books = read_books(contract, admin)
+        raw = [(topic.name, number) for topic in contract.raw_topics.values() for number in range(topic.partitions)]
+        ends = admin.offsets(raw, "latest")
+        left = {place: end.offset - (books[place].next_offset if place in books else 0) for place, end in ends.items()}
+        standing = {place: count for place, count in left.items() if count}
+        raise AssertionError(f"{in_vain}\n{standing}\n{crew.lines()[-40:]}") from None
 
 
 class Laps:
