@@ -155,7 +155,7 @@ def test_a_second_demo_in_the_folder_is_refused_and_the_first_ends_in_order_when
 
 
 def test_what_is_kept_can_be_looked_at_as_the_hint_says_and_cleared(folder: Path) -> None:
-    done = run(folder, ROOT, "--events", "500", "--keep")
+    done = run(folder, ROOT, "--events", "500", "--faults", "0.1", "--keep")
     assert done.exit_code == 0, done.stdout + done.stderr
     hint = done.stdout[done.stdout.index("To look around") :].splitlines()[1:]
     typed = [line.strip() for line in hint]
