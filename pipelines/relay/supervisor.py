@@ -50,12 +50,14 @@ class Launch:
     """How a worker's process is started.
 
     `output` is where its log lines go (a file descriptor; None: this process's standard error). `environment` is added
-    to this process's own.
+    to this process's own. `grace_s` is how long a worker that is asked to end may take: a batch at hand is done within
+    its transaction's timeout.
     """
 
     command: Sequence[str] = (sys.executable, "-m", "pipelines.relay.process")
     environment: Mapping[str, str] = field(default_factory=dict)
     output: int | None = None
+    grace_s: float = 60.0
 
     def process(self) -> subprocess.Popen[bytes]:
         """A process that waits for its settings on standard input."""
@@ -83,6 +85,7 @@ class Supervisor:
         self._launch = launch or Launch()
         self._ended = ended
         self._stopping = threading.Event()
+        self._deadline = 0.0
 
     def run(self) -> int:
         """Keep every slot filled until `stop`, then end the workers; the worst exit code of the last ones."""
@@ -139,14 +142,23 @@ class Supervisor:
 
     def _end_all(self) -> int:
         running = [slot.process for slot in self.slots if slot.process is not None]
+        self._deadline = time.monotonic() + self._launch.grace_s
         for process in running:
             process.terminate()
         codes = [slot.last_exit for slot in self.slots if slot.process is None]
         for process in running:
-            codes.append(process.wait())
+            codes.append(self._end(process))
             _close(process)
             self._ended(process.pid)
         return max((128 - code if code < 0 else code for code in codes), default=0)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait for a worker that was asked to end; one that does not within the grace is killed, as a crash would."""
+        try:
+            return process.wait(max(0.0, self._deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:

@@ -21,9 +21,13 @@ import json, os, pathlib, signal, sys
 folder, order = pathlib.Path(sys.argv[1]), sys.argv[2]
 settings = json.loads(sys.stdin.readline())
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+if order == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 (folder / f"{settings['slot']}.{os.getpid()}").write_text(json.dumps(settings))
 if order == "fail":
     sys.exit(3)
+if order == "deaf":
+    signal.pause()
 sys.stdin.read()
 (folder / f"gone.{os.getpid()}").touch()
 """
@@ -48,7 +52,7 @@ def supervising(
 ) -> Iterator[tuple[Supervisor, list[int], list[int]]]:
     ended: list[int] = []
     codes: list[int] = []
-    launch = Launch((sys.executable, "-c", STAND_IN, str(tmp_path), order))
+    launch = Launch((sys.executable, "-c", STAND_IN, str(tmp_path), order), grace_s=1.0 if order == "deaf" else 30.0)
     workers = [settings(tmp_path, slot) for slot in range(slots)]
     supervisor = Supervisor(workers, structlog.stdlib.get_logger(), launch, ended.append)
     thread = threading.Thread(target=lambda: codes.append(supervisor.run()))
@@ -101,6 +105,13 @@ def test_stopping_ends_every_worker(tmp_path: Path) -> None:
     assert sorted(ended) == sorted(started(tmp_path, 0) + started(tmp_path, 1))
     for pid in ended:
         assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_worker_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
+    with supervising(tmp_path, "deaf", 1) as (_, ended, codes):
+        wait_for(lambda: bool(started(tmp_path, 0)))
+    assert codes == [128 + signal.SIGKILL]
+    assert not Path(f"/proc/{ended[0]}").exists()
 
 
 def test_settings_never_show_in_the_process_list(tmp_path: Path) -> None:
