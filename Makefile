@@ -21,7 +21,7 @@ demo: $(RUNTIME) ## Run the whole thing on this machine, checked: broker, traffi
 	@$(BIN)/pipelines demo $(ARGS)
 
 test: $(DEV) ## Run all tests, those on a real Kafka included, on two cores
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV) ## Check style, formatting, types and the rooms; all findings, then a verdict
 	@failed=; \
