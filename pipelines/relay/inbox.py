@@ -172,7 +172,11 @@ class Inbox:
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._rebalancing("partitions.assigned", partitions)
-        self._open_consumer().incremental_assign(self._read_positions(partitions))
+        positions = self._read_positions(partitions)
+        if self._settings.protocol == "classic":
+            self._open_consumer().assign(positions)
+        else:
+            self._open_consumer().incremental_assign(positions)
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._rebalancing("partitions.revoked", partitions)
@@ -241,7 +245,9 @@ class Inbox:
 
     def _config(self) -> dict[str, Any]:
         classic: dict[str, Any] = {
-            "partition.assignment.strategy": "cooperative-sticky",
+            # Not cooperative-sticky: a static member that dies between giving a partition up and joining again is handed
+            # its last assignment when it comes back, without a rebalance, and the partition is nobody's.
+            "partition.assignment.strategy": "roundrobin",
             "group.instance.id": self._settings.slot_id,
             "session.timeout.ms": self._settings.session_timeout_ms,
             "heartbeat.interval.ms": self._settings.session_timeout_ms // 4,

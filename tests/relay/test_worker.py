@@ -1,5 +1,7 @@
 """A worker on a real broker, in this process, so that time and failure can be moved by hand."""
 
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from pipelines.broker import AdminClient, Cluster, TopicPartition
 from pipelines.relay.audit import read_books
 from pipelines.relay.steps import Step, Watch
+from pipelines.relay.supervisor import Launch
 from pipelines.relay.worker import Worker
 from pipelines.trouble import Exit, Trouble
 from tests.oracle import committed, differences, expect, reordered
@@ -109,6 +112,39 @@ def breaks_off_and_is_followed(house: House, step: Step, cluster: Any = None) ->
             time.sleep(0.02)
     assert [type(error) for error in raised] == [CrashError]
     relay(house)
+
+
+# A worker's process that is killed in its second rebalance, before it has handed anything over.
+KILLED_HANDING_OVER = """
+import os, signal, sys
+from pipelines.relay.process import main
+from pipelines.relay.supervisor import Launch
+from pipelines.relay.steps import Step
+rebalances = []
+def watch(step):
+    if step is Step.REBALANCING:
+        rebalances.append(step)
+        if len(rebalances) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(main(sys.stdin.buffer, watch=watch))
+"""
+
+
+def test_a_worker_killed_while_it_hands_partitions_over_leaves_none_without_an_owner(house: House) -> None:
+    house.publish([house.ping(n) for n in range(300)])
+    patient = {"session_timeout_ms": 30_000}  # so that only the restarted worker can bring its partitions back
+    with Launch((sys.executable, "-c", KILLED_HANDING_OVER)).process() as first:
+        assert first.stdin is not None
+        first.stdin.write(house.settings(0, **patient).to_json() + b"\n")
+        first.stdin.flush()
+        house.wait_until_through()
+        with running(house.worker(slot=1, **patient)) as second:
+            assert first.wait(30) == -signal.SIGKILL
+            with running(house.worker(slot=0, **patient)) as again:
+                house.publish([house.ping(n) for n in range(300)])
+                house.wait_until_through(20)
+    assert second + again == []
+    outputs_are_exact(house)
 
 
 def test_an_event_that_is_too_late_for_a_view_is_counted_and_not_relayed(tmp_path: Path, cluster: Cluster) -> None:
