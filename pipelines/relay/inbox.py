@@ -245,8 +245,8 @@ class Inbox:
 
     def _config(self) -> dict[str, Any]:
         classic: dict[str, Any] = {
-            # Not cooperative-sticky: a static member that dies between giving a partition up and joining again is handed
-            # its last assignment when it comes back, without a rebalance, and the partition is nobody's.
+            # Not cooperative-sticky: a static member that dies between giving a partition up and joining again gets its
+            # last assignment when it comes back, without a rebalance, and the partition is nobody's (decision 0061).
             "partition.assignment.strategy": "roundrobin",
             "group.instance.id": self._settings.slot_id,
             "session.timeout.ms": self._settings.session_timeout_ms,
