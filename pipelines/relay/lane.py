@@ -22,14 +22,12 @@ LARGEST_RAW_BYTES = 1_048_576
 # A batch has overhead; what is larger than this could never be delivered.
 LARGEST_VALUE_BYTES = 900_000
 
+# The raw value, or a minimized one, is beyond the limits above.
 TOO_LARGE = Fault("too_large", "")
+# The record's time is its producer's: it was written before the topic had LogAppendTime.
 NO_BROKER_TIME = Fault("no_broker_time", "")
+# The minimizer itself failed on this event; worth a report with the event type.
 INTERNAL = Fault("internal", "")
-RELAY_FAULTS = {
-    TOO_LARGE.code: "the raw value or a minimized one is larger than a broker's default limit",
-    NO_BROKER_TIME.code: "the record's time is its producer's: it was written before the topic had LogAppendTime",
-    INTERNAL.code: "the minimizer itself failed on this event; please report it with the event type",
-}
 
 
 Outcome = Fault | list[Minimized | Fault | None]

@@ -94,10 +94,6 @@ class Outbox:
         self._station.at(Step.COMMITTED)
         return True
 
-    def replace(self, reason: str) -> None:
-        """Have the next batch sent by a new producer."""
-        self._doubt = self._doubt or reason
-
     def settle(self) -> None:
         """Make sure that no transaction of this slot is open: committed offsets read after this are final."""
         self._ready_producer()
