@@ -23,6 +23,7 @@ from pipelines.broker.admin import Admin
 from pipelines.broker.answers import At, Committed, NewTopic, Offset, Partition, TopicInfo
 from pipelines.broker.cluster import Cluster
 from pipelines.broker.embedded import EmbeddedKafka, find_running
+from pipelines.broker.node import Door
 from pipelines.broker.reading import headers_of, records
 from pipelines.broker.unreachable import error_of, unreachable
 
@@ -38,6 +39,7 @@ __all__ = [
     "Cluster",
     "Committed",
     "Consumer",
+    "Door",
     "EmbeddedKafka",
     "KafkaError",
     "KafkaException",

@@ -25,7 +25,7 @@ from filelock import FileLock
 
 from pipelines.broker import jars, java
 from pipelines.broker.cluster import Cluster
-from pipelines.broker.node import LOOPBACK, Node, free_nodes, settings
+from pipelines.broker.node import LOOPBACK, Door, Node, free_nodes, settings
 from pipelines.broker.process import Process
 from pipelines.trouble import Exit, Trouble
 
@@ -50,6 +50,7 @@ class EmbeddedKafka:
         folder: made if missing; one cluster to a folder.
         brokers: 1 or 3; a folder that holds a cluster of another size is refused.
         settings: server.properties that differ, for nodes that are started from here on.
+        doors: node id → a second way into that node, for clients behind a proxy.
         cache: where the jars are kept; by default the user's cache folder.
         progress: told in a sentence when there is something to wait for.
     """
@@ -60,6 +61,7 @@ class EmbeddedKafka:
         brokers: int = 1,
         settings: Mapping[str, str] | None = None,
         *,
+        doors: Mapping[int, Door] | None = None,
         cache: Path | None = None,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -68,6 +70,7 @@ class EmbeddedKafka:
         self.folder = folder.absolute()
         self.brokers = brokers
         self._settings = dict(settings or {})
+        self._doors = dict(doors or {})
         self._cache = cache
         self._progress = progress
         self._class_path: tuple[Path, ...] | None = None
@@ -155,9 +158,8 @@ class EmbeddedKafka:
         folder = self._node_folder(node_id)
         folder.mkdir(parents=True, exist_ok=True)
         data, config, output = folder / "data", folder / "server.properties", folder / "log"
-        config.write_text(
-            javaproperties.dumps(settings(node, plan.nodes, str(data), self._settings)), encoding="latin-1"
-        )
+        properties = settings(node, plan.nodes, str(data), self._settings, self._doors.get(node_id))
+        config.write_text(javaproperties.dumps(properties), encoding="latin-1")
         if not (data / "meta.properties").exists():
             self._format(plan, config)
         self._process(node_id).spawn(

@@ -29,13 +29,30 @@ class Node:
         return f"{self.id}@{LOOPBACK}:{self.controller_port}"
 
 
-def settings(node: Node, nodes: Sequence[Node], data: str, overrides: Mapping[str, str]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A second way into a node, for clients that are to go through a proxy.
+
+    The node listens at `port` and tells the clients that come in there to find it at `advertised_port`, the proxy's.
+    """
+
+    port: int
+    advertised_port: int
+
+
+def settings(
+    node: Node, nodes: Sequence[Node], data: str, overrides: Mapping[str, str], door: Door | None = None
+) -> dict[str, str]:
     """A node's server.properties.
 
     With three nodes every topic has three replicas, two of which must have a record before it counts as written; with
     one there is nothing to choose. `overrides` win, so that a test may have short timings; they cannot move a
     listener away from the loopback interface, since nobody is asked for a password here.
     """
+    listeners, advertised = f"PLAINTEXT://{node.address}", f"PLAINTEXT://{node.address}"
+    if door is not None:
+        listeners += f",DOOR://{LOOPBACK}:{door.port}"
+        advertised += f",DOOR://{LOOPBACK}:{door.advertised_port}"
     replicas, in_sync = (3, 2) if len(nodes) >= 3 else (1, 1)  # noqa: PLR2004
     return {
         "transaction.state.log.num.partitions": "4",
@@ -59,10 +76,10 @@ def settings(node: Node, nodes: Sequence[Node], data: str, overrides: Mapping[st
         "node.id": str(node.id),
         "controller.quorum.voters": ",".join(each.voter for each in nodes),
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,DOOR:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
-        "listeners": f"PLAINTEXT://{node.address},CONTROLLER://{LOOPBACK}:{node.controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{node.address}",
+        "listeners": f"{listeners},CONTROLLER://{LOOPBACK}:{node.controller_port}",
+        "advertised.listeners": advertised,
         "log.dirs": data,
     }
 

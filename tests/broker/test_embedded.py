@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.broker import Cluster, EmbeddedKafka, NewTopic, TopicPartition, embedded, find_running
+from pipelines.broker import AdminClient, Cluster, Door, EmbeddedKafka, NewTopic, TopicPartition, embedded, find_running
 from pipelines.broker.node import Node, free_nodes, settings
 from pipelines.trouble import Exit, Trouble
 
@@ -85,6 +85,20 @@ def test_settings_reach_the_broker(kafka: EmbeddedKafka) -> None:
     configs = kafka.cluster.admin().broker_configs()[1]
     assert configs["group.min.session.timeout.ms"] == "500"
     assert configs["auto.create.topics.enable"] == "false"
+
+
+def test_clients_that_come_in_by_a_door_are_told_to_stay_with_it(tmp_path: Path) -> None:
+    door, proxy = (node.port for node in free_nodes(2))
+    kafka = EmbeddedKafka(tmp_path / "kafka", doors={1: Door(port=door, advertised_port=proxy)})
+    try:
+        kafka.start()
+        main = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=10)
+        assert {broker.port for broker in main.brokers.values()} == {int(kafka.bootstrap.split(":")[1])}
+        # Nothing listens at the advertised port, so the answer is all that this client gets.
+        by_door = AdminClient({"bootstrap.servers": f"127.0.0.1:{door}", "log_level": 0}).list_topics(timeout=10)
+        assert {(broker.host, broker.port) for broker in by_door.brokers.values()} == {("127.0.0.1", proxy)}
+    finally:
+        kafka.stop()
 
 
 def test_ports_are_kept_while_they_are_free_and_changed_when_one_is_not() -> None:
