@@ -1,6 +1,6 @@
 """What several rooms' tests need: a real Kafka, topics that go away again, and Hypothesis' settings.
 
-Asking for `kafka`, `kafka3`, `cluster` or `make_topic` marks a test `broker`; `pytest -m "not broker"` needs no Java.
+Asking for a fixture that starts one marks a test `broker`; `pytest -m "not broker"` needs no Java.
 """
 
 import os
@@ -13,7 +13,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from pipelines.broker import AdminClient, Cluster, EmbeddedKafka, NewTopic
+from pipelines.broker import AdminClient, Cluster, Door, EmbeddedKafka, NewTopic
+from pipelines.broker.node import free_nodes
 
 MakeTopic = Callable[..., str]
 
@@ -28,7 +29,7 @@ SHORT_TIMINGS = {
     "group.consumer.heartbeat.interval.ms": "1000",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
 }
-_ON_A_BROKER = {"kafka", "kafka3", "cluster", "make_topic"}
+_ON_A_BROKER = {"kafka", "kafka3", "kafka_with_a_door", "cluster", "make_topic"}
 
 hypothesis.settings.register_profile(
     "pipelines",
@@ -82,6 +83,14 @@ def kafka3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     yield from _running(tmp_path_factory.mktemp("kafka3"), brokers=3)
 
 
+@pytest.fixture(scope="session")
+def kafka_with_a_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedKafka, Door]]:
+    """One broker whose door tells its clients to stay with a proxy, which a test has to start."""
+    door = Door(*(node.port for node in free_nodes(2)))
+    for kafka in _running(tmp_path_factory.mktemp("door"), brokers=1, doors={1: door}):
+        yield kafka, door
+
+
 @pytest.fixture
 def cluster(kafka: EmbeddedKafka) -> Cluster:
     return kafka.cluster
@@ -121,8 +130,8 @@ EmbeddedKafka(Path(sys.argv[1])).stop()
 """
 
 
-def _running(folder: Path, *, brokers: int) -> Iterator[EmbeddedKafka]:
-    kafka = EmbeddedKafka(folder, brokers, SHORT_TIMINGS)
+def _running(folder: Path, *, brokers: int, doors: dict[int, Door] | None = None) -> Iterator[EmbeddedKafka]:
+    kafka = EmbeddedKafka(folder, brokers, SHORT_TIMINGS, doors=doors)
     guarding = [sys.executable, "-c", _GUARD, str(folder)]
     with subprocess.Popen(guarding, stdin=subprocess.PIPE, start_new_session=True):
         try:
