@@ -137,10 +137,12 @@ def running(worker: Worker) -> Iterator[list[BaseException]]:
         assert not thread.is_alive()
 
 
-def build(folder: Path, cluster: Cluster, *, review_expires: str = "2099-01-01", late: str = "24h") -> House:
+def build(
+    folder: Path, cluster: Cluster, *, review_expires: str = "2099-01-01", late: str = "24h", partitions: int = 3
+) -> House:
     """Write the contract, create its topics and make its keys."""
     source = f"probe{next(_SOURCES)}"
-    write_contract(folder, source, review_expires, late)
+    write_contract(folder, source, review_expires, late, partitions)
     draft = load(folder, as_of=TODAY).contract
     assert draft is not None
     for name, text in derived_schemas(draft).items():
@@ -156,7 +158,7 @@ def build(folder: Path, cluster: Cluster, *, review_expires: str = "2099-01-01",
     return House(folder, source, contract, cluster, Keyring.open(folder / "keyring.json", kek))
 
 
-def write_contract(folder: Path, source: str, review_expires: str, late: str) -> None:
+def write_contract(folder: Path, source: str, review_expires: str, late: str, partitions: int = 3) -> None:
     schemas, policies = folder / "schemas/raw" / source, folder / "policies" / source
     schemas.mkdir(parents=True)
     policies.mkdir(parents=True)
@@ -195,7 +197,7 @@ never:
     basis = "{product: none, security: none, legal: none, reviewed: 2026-11-02, expires: 2099-01-01}"
     (folder / "topics.yaml").write_text(
         f"""raw:
-  raw.{source}.ping: {{ttl: 24h, partitions: 3, producers: [probes]}}
+  raw.{source}.ping: {{ttl: 24h, partitions: {partitions}, producers: [probes]}}
 minimized:
   network-metadata.probe-{source}: {{ttl: 72h, late: {late}, partitions: 2, consumers: [probe-readers], basis: {basis}}}
   network-metadata.tally-{source}: {{ttl: 72h, late: 24h, partitions: 2, consumers: [tally-readers], basis: {basis}}}
