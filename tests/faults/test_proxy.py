@@ -1,0 +1,216 @@
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pipelines.broker import AdminClient, Cluster, NewTopic, Producer, records
+from pipelines.broker.node import free_nodes
+from tests.conftest import delete_topics
+from tests.faults.proxy import Proxy
+from tests.faults.wire import END_TXN, INIT_PRODUCER_ID, PRODUCE
+
+CONCURRENT_TRANSACTIONS = 51
+
+
+@pytest.fixture
+def topic(direct: Cluster) -> Iterator[str]:
+    assert direct.admin().create([NewTopic("passed-on", 1, 1)]) == ("passed-on",)
+    yield "passed-on"
+    delete_topics(direct, ["passed-on"])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def values(cluster: Cluster, topic: str) -> list[bytes]:
+    return [message.value() or b"" for message in records(cluster, topic)]
+
+
+def transactional(cluster: Cluster, name: str) -> Producer:
+    producer = cluster.producer(**{"transactional.id": name, "retry.backoff.ms": 1000, "retry.backoff.max.ms": 1000})
+    producer.init_transactions(30)
+    return producer
+
+
+def begin(producer: Producer, topic: str, value: bytes) -> None:
+    producer.begin_transaction()
+    producer.produce(topic, value)
+    assert producer.flush(30) == 0
+
+
+def test_bytes_pass_unchanged_both_ways(proxy: Proxy, through: Cluster, direct: Cluster, topic: str) -> None:
+    sent = [os.urandom(size) for size in (1, 100, 10_000, 900_000) * 5]
+    producer = through.producer()
+    for value in sent:
+        producer.produce(topic, value)
+    assert producer.flush(30) == 0
+    assert values(through, topic) == values(direct, topic) == sent
+    assert proxy.passed[PRODUCE] > 0
+
+
+def test_any_bytes_pass_unchanged_and_in_order() -> None:
+    """Frames of every size, those that are no Kafka request apart from their length too."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    (port,) = (node.port for node in free_nodes(1))
+    frames = [b"\0\3" + os.urandom(8) + b"\0\0" + os.urandom(size) for size in range(0, 200_000, 7_001)]
+    sent = b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
+    with listening, Proxy({port: listening.getsockname()[1]}), socket.create_connection(("127.0.0.1", port)) as client:
+        broker, _ = listening.accept()
+        with broker:
+            for source, sink in ((client, broker), (broker, client)):
+                writing = threading.Thread(target=source.sendall, args=(sent,))
+                writing.start()
+                assert sink.makefile("rb").read(len(sent)) == sent
+                writing.join(30)
+            client.shutdown(socket.SHUT_WR)
+            assert broker.recv(1) == b""
+
+
+def test_a_held_commit_cuts_the_client_and_waits_for_its_delivery(
+    proxy: Proxy, through: Cluster, direct: Cluster, topic: str
+) -> None:
+    producer = transactional(through, "held-commit")
+    held = proxy.hold_end_txn(transactional_id="held-commit")
+    begin(producer, topic, b"first")
+    started = time.monotonic()
+    producer.commit_transaction(30)
+    assert time.monotonic() - started > 0.4  # sent anew, and that is all the client shows of it
+    assert held.taken.is_set()
+    assert not held.answered.is_set()
+    begin(producer, topic, b"second")
+    assert values(direct, topic) == [b"first"]
+    held.deliver()
+    assert held.answered.wait(30)
+    assert held.error == 0
+    assert values(direct, topic) == [b"first", b"second"]  # KAFKA-17754, as it is
+
+
+def test_a_hold_is_for_one_transactional_id_and_for_commit_or_abort(proxy: Proxy, through: Cluster, topic: str) -> None:
+    one, other = transactional(through, "one"), transactional(through, "other")
+    abort = proxy.hold_end_txn(transactional_id="one", commit=False)
+    commit = proxy.hold_end_txn(transactional_id="other")
+    begin(one, topic, b"value")
+    begin(other, topic, b"value")
+    one.commit_transaction(30)
+    assert not abort.taken.is_set()
+    assert not commit.taken.is_set()
+    other.commit_transaction(30)
+    assert commit.taken.is_set()
+    begin(one, topic, b"value")
+    one.abort_transaction(30)
+    assert abort.taken.is_set()
+    assert (abort.request is not None, commit.request is not None) == (True, True)
+
+
+def test_any_request_can_be_held(proxy: Proxy, through: Cluster, topic: str) -> None:
+    held = proxy.hold(lambda request: request.api_key == INIT_PRODUCER_ID)
+    producer = transactional(through, "held-init")
+    assert held.taken.is_set()
+    begin(producer, topic, b"value")
+    held.deliver()
+    assert held.answered.wait(30)
+    assert held.error == CONCURRENT_TRANSACTIONS  # it fenced its own producer, whose transaction is being aborted
+
+
+def test_a_delay_is_there_in_both_directions_and_ends(proxy: Proxy, through: Cluster) -> None:
+    admin = AdminClient({"bootstrap.servers": through.bootstrap})
+    admin.list_topics(timeout=30)
+    proxy.delay(0.5)
+    started = time.monotonic()
+    admin.list_topics(timeout=30)
+    assert time.monotonic() - started >= 1.0
+    proxy.delay(0)
+    until(lambda: _seconds(lambda: admin.list_topics(timeout=30)) < 0.5)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def test_while_stalled_nothing_passes_and_afterwards_everything_does(
+    proxy: Proxy, through: Cluster, direct: Cluster, topic: str
+) -> None:
+    producer = through.producer()
+    producer.produce(topic, b"before")
+    assert producer.flush(30) == 0
+    connections = proxy.connections
+    proxy.stall(True)
+    producer.produce(topic, b"meanwhile")
+    assert producer.flush(1) == 1
+    assert values(direct, topic) == [b"before"]
+    assert proxy.connections == connections
+    proxy.stall(False)
+    assert producer.flush(30) == 0
+    assert values(direct, topic) == [b"before", b"meanwhile"]
+
+
+def test_cut_connections_are_gone_on_both_sides_and_clients_may_connect_anew(
+    proxy: Proxy, through: Cluster, direct: Cluster, topic: str
+) -> None:
+    producer = through.producer()
+    for number in range(20):
+        producer.produce(topic, b"%d" % number)
+        proxy.cut()
+    assert producer.flush(60) == 0
+    assert values(direct, topic) == [b"%d" % number for number in range(20)]
+
+
+def test_a_stalled_connection_can_be_cut(proxy: Proxy, through: Cluster) -> None:
+    AdminClient({"bootstrap.servers": through.bootstrap}).list_topics(timeout=30)
+    proxy.stall(True)
+    (port,) = proxy.ports
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"\0\0\0\x0c" + b"\0\3\0\0" + b"\0" * 8)
+        client.settimeout(30)
+        until(lambda: proxy.connections > 0)
+        proxy.cut()
+        with contextlib.suppress(ConnectionError):
+            assert client.recv(1) == b""
+
+
+def test_a_broker_that_is_away_cuts_the_client() -> None:
+    port, nobody = (node.port for node in free_nodes(2))
+    with Proxy({port: nobody}), socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(30)
+        with contextlib.suppress(ConnectionError):
+            assert client.recv(1) == b""
+
+
+def test_nothing_is_left_open_after_the_stop(proxy: Proxy, through: Cluster, topic: str) -> None:
+    threads = threading.active_count()
+    (port,) = free_nodes(1)
+    with Proxy({port.port: next(iter(proxy.ports))}) as second:
+        producer = transactional(Cluster(through.bootstrap), "left-open")
+        held = second.hold_end_txn()
+        client = socket.create_connection(("127.0.0.1", port.port))
+        until(lambda: second.connections == 1)
+        begin(producer, topic, b"value")
+        second.stall(True)
+        second.delay(60)
+        client.sendall(b"\0\0\0\x0c" + b"\0\3\0\0" + b"\0" * 8)
+    client.close()
+    assert not held.taken.is_set()
+    assert not second.running
+    assert second.connections == 0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port.port))
+    assert threading.active_count() <= threads + 1
+    assert END_TXN not in second.passed
+
+
+def test_a_port_that_is_taken_is_said_and_leaves_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        proxy = Proxy({taken.getsockname()[1]: 1})
+        with pytest.raises(OSError, match="in use"):
+            proxy.start()
+        assert not proxy.running
