@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -60,24 +60,48 @@ def expect(
 
     `see` is shown every raw record on the way.
     """
-    expectation, topics = Expectation(), cluster.admin().topics(contract.raw_topics)
+    expectation = Expectation()
+
+    def count(message: Message) -> None:
+        expectation.events[message.topic() or ""] += 1
+        see(message)
+
+    for place, output in obligations(contract, cluster, keys, count):
+        if isinstance(output, bytes):
+            expectation.notes[output] += 1
+        else:
+            expectation.records[output.digest] += 1
+            expectation.origin[output.topic, output.id] = place
+    return expectation
+
+
+def obligations(
+    contract: Contract,
+    cluster: Cluster,
+    keys: SubkeySource,
+    see: Callable[[Message], None],
+    partitions: Container[int] | None = None,
+) -> Iterator[tuple[Coordinates, Record | bytes]]:
+    """What `expect` gathers, one by one: a raw event's place, and a record or a quarantine note that it obliges to.
+
+    With `partitions` only those of the raw topics are computed, so that several processes can share the work.
+    """
+    topics = cluster.admin().topics(contract.raw_topics)
     for event in contract.events.values():
         guard = compile_event(event)
         topic_hash = hashlib.sha256(topics[event.raw_topic].topic_id).digest()[:4]
         for message in records(cluster, event.raw_topic):
+            place = (event.raw_topic, message.partition() or 0, message.offset() or 0)
+            if partitions is not None and place[1] not in partitions:
+                continue
             see(message)
-            expectation.events[event.raw_topic] += 1
             for view, outcome in _outcomes(contract, keys, guard, event, message):
                 if view is None or isinstance(outcome, Fault):
                     assert isinstance(outcome, Fault)
-                    expectation.notes[_note(event, message, view, outcome)] += 1
+                    yield place, _note(event, message, view, outcome)
                 else:
                     value, key = outcome
-                    record = _record(contract, keys, view, message, topic_hash, value, key)
-                    expectation.records[record.digest] += 1
-                    place = (event.raw_topic, message.partition() or 0, message.offset() or 0)
-                    expectation.origin[view.topic, record.id] = place
-    return expectation
+                    yield place, _record(contract, keys, view, message, topic_hash, value, key)
 
 
 def committed(
@@ -91,14 +115,19 @@ def committed(
     for topic in sorted(contract.topics):
         for message in records(cluster, topic):
             see(message)
-            key = message.key()
-            assert key is None or isinstance(key, bytes)
-            headers = dict(headers_of(message))
-            minimized.append(Record.of(topic, key, _value(message) or b"", headers, message.timestamp()))
+            minimized.append(seen(message))
     for message in records(cluster, contract.quarantine.name):
         see(message)
         notes.append(_value(message) or b"")
     return minimized, notes
+
+
+def seen(message: Message) -> Record:
+    """A record of a minimized topic, as a consumer sees it."""
+    key = message.key()
+    assert key is None or isinstance(key, bytes)
+    headers = dict(headers_of(message))
+    return Record.of(message.topic() or "", key, _value(message) or b"", headers, message.timestamp())
 
 
 def differences(expectation: Expectation, minimized: Iterable[Record], notes: Iterable[bytes]) -> dict[str, int]:
