@@ -1,0 +1,261 @@
+"""One run from an empty folder to a report: a Kafka, a contract, workers, faults, and then the judgement."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from pipelines.broker import Door, EmbeddedKafka
+from pipelines.relay.settings import WorkerSettings
+from tests.conftest import SHORT_TIMINGS
+from tests.end_to_end.commands import free_port
+from tests.faults.computing import compute
+from tests.faults.controls import CONTROL, GUARD_OFF, GUARD_OFF_MS, READ_UNCOMMITTED
+from tests.faults.crew import Crew
+from tests.faults.deeds import Deeds
+from tests.faults.ledger import Ledger, log_of
+from tests.faults.plan import Fault, Plan, Wish, draw
+from tests.faults.proxy import Proxy
+from tests.faults.publishing import PARTITIONS, Publisher
+from tests.faults.reader import Site, read_all_along
+from tests.faults.report import Done, Outage, Report, recoveries, said
+from tests.faults.scaling import Scaler
+from tests.faults.verdict import judge
+from tests.relay.house import House, build
+
+SESSION_MS: Final = 2_000
+CONSUMER_SESSION_MS: Final = 3_000
+_TRIES: Final = 3
+_LONGEST_OUTAGE_PAUSE_S: Final = 1.0
+_BETWEEN_OUTAGES_S: Final = 3.0
+_FLUSH_S: Final = 120.0
+_READER_S: Final = 600.0
+_SETTINGS: Final = {
+    **SHORT_TIMINGS,
+    # The ledger reads every commit, so none may be compacted away.
+    "offsets.topic.segment.bytes": str(1 << 30),
+    "log.cleaner.enable": "false",
+    "group.consumer.min.session.timeout.ms": str(CONSUMER_SESSION_MS),
+    "group.consumer.session.timeout.ms": str(CONSUMER_SESSION_MS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is told; the same options and seed give the same plan."""
+
+    wish: Wish
+    brokers: int
+    protocol: Literal["classic", "consumer"]
+    workers: int
+    seed: int
+    control: str | None
+    limit_s: float
+    folder: Path
+
+
+Tell = Callable[[str, float], None]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the workers' faults are; shared by all actors."""
+
+    total: int
+    limit_s: float
+    began: float = field(default_factory=time.monotonic)
+    done: int = 0
+    undone: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tick(self, fault: Fault, *, well: bool) -> None:
+        """One fault more is over."""
+        with self._lock:
+            self.done += 1
+            if not well:
+                self.undone.append(fault)
+
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.done / self.total if self.total else 1.0
+
+    def remaining_s(self) -> float:
+        """How long the rest takes at the speed so far."""
+        elapsed = time.monotonic() - self.began
+        each = elapsed / self.done if self.done else 2.0
+        return (self.total - self.done) * each
+
+    @property
+    def expired(self) -> bool:
+        """Whether the run takes longer than it may."""
+        return time.monotonic() - self.began > self.limit_s
+
+
+def run(options: Options, tell: Tell) -> Report:
+    """Do it.
+
+    Args:
+        tell: told a sentence and the share of what is to be done, now and then.
+    """
+    started = time.monotonic()
+    plan = draw(options.wish, workers=options.workers, brokers=options.brokers, seed=options.seed)
+    with ExitStack() as stack:
+        proxy, doors = _proxy(options)
+        kafka = EmbeddedKafka(options.folder / "kafka", options.brokers, _SETTINGS, doors=doors)
+        stack.callback(kafka.stop)
+        tell("Kafka starts", 0.0)
+        kafka.start()
+        if proxy is not None:
+            stack.enter_context(proxy)
+        house = build(options.folder / "house", kafka.cluster, partitions=PARTITIONS)
+        site = Site(house.folder, kafka.bootstrap)
+        stop = stack.enter_context(_reading_along(site, options))
+        progress = Progress(plan.faults, options.limit_s)
+        publisher = Publisher(house, options.wish.events, progress.remaining_s, options.seed)
+        crew = Crew(options.folder, _settings(options, house, doors), options.workers, _environment(options))
+        done = _suffer(options, plan, kafka, crew, publisher, progress, proxy, tell, house)
+        tell("all faults are over; the reader ends", 1.0)
+        stop()
+        suffered_s = time.monotonic() - started
+        tell("the expected output is computed", 1.0)
+        counted = compute(site, options.folder, PARTITIONS)
+        ledger = Ledger(house.settings().group)
+        ledger.read(log_of(kafka.cluster))
+        verdict = judge(options.folder, ledger, counted, house.raw_topic, house.contract.topics)
+        verdict.not_in_raw += abs(counted.events.total() - publisher.acknowledged) + publisher.refused
+        done.rebalances = len(ledger.generations)
+        done.commits = ledger.commits
+        done.events = counted.events.total()
+    return Report(
+        dataclasses.asdict(options.wish),
+        done,
+        verdict,
+        said(options.folder / "workers.log"),
+        {name: getattr(options, name) for name in ("brokers", "protocol", "workers", "seed", "control")},
+        suffered_s,
+        time.monotonic() - started,
+    )
+
+
+def _suffer(
+    options: Options,
+    plan: Plan,
+    kafka: EmbeddedKafka,
+    crew: Crew,
+    publisher: Publisher,
+    progress: Progress,
+    proxy: Proxy | None,
+    tell: Tell,
+    house: House,
+) -> Done:
+    """Run the workers through all faults, and until everything is relayed."""
+    scaler = Scaler(crew, plan.scalings, progress.share)
+    session_s = (SESSION_MS if options.protocol == "classic" else CONSUMER_SESSION_MS) / 1000
+    deeds = [Deeds(crew, slot, session_s, proxy, scaler) for slot in range(options.workers)]
+    outages: list[Outage] = []
+    over = threading.Event()
+    crew.start()
+    try:
+        publisher.start()
+        progress.began = time.monotonic()
+        with ThreadPoolExecutor() as others, ThreadPoolExecutor(options.workers) as pool:
+            scaling = others.submit(scaler.run, over)
+            killing = others.submit(_kill_brokers, plan, kafka, progress, outages, options.seed)
+            working = [pool.submit(_work_off, deed, plan.slots[deed.slot], progress) for deed in deeds]
+            try:
+                while not all(future.done() for future in (*working, killing)):
+                    tell(f"{progress.done} of {progress.total} faults, {publisher.sent} events", progress.share())
+                    if scaling.done():
+                        break
+                    time.sleep(0.5)
+            finally:
+                over.set()
+            for future in (*working, killing, scaling):
+                future.result()
+        tell("the rest is published and relayed", 1.0)
+        publisher.finish(_FLUSH_S)
+        house.wait_until_through(_FLUSH_S + options.wish.events / 1_000)
+    finally:
+        over.set()
+        crew.stop()
+    lines = crew.witness.lines
+    return Done.of(deeds, outages, scaler, progress.undone, recoveries(deeds, outages, lines))
+
+
+def _work_off(deeds: Deeds, faults: tuple[Fault, ...], progress: Progress) -> None:
+    for fault in faults:
+        well = False
+        for _ in range(_TRIES):
+            well = not progress.expired and deeds.do(fault)
+            if well:
+                break
+        progress.tick(fault, well=well)
+    deeds.finish()
+
+
+def _kill_brokers(plan: Plan, kafka: EmbeddedKafka, progress: Progress, outages: list[Outage], seed: int) -> None:
+    chance = random.Random(seed + 2)
+    for share, broker in plan.brokers:
+        while progress.share() < share and not progress.expired:
+            time.sleep(0.1)
+        began = time.monotonic()
+        kafka.kill(broker)
+        time.sleep(chance.uniform(0.0, _LONGEST_OUTAGE_PAUSE_S))
+        kafka.restart(broker)
+        outages.append(Outage(began, time.monotonic()))
+        time.sleep(_BETWEEN_OUTAGES_S)
+
+
+def _proxy(options: Options) -> tuple[Proxy | None, dict[int, Door]]:
+    if not options.wish.delayed_commits:
+        return None, {}
+    doors = {node: Door(free_port(), free_port()) for node in range(1, options.brokers + 1)}
+    return Proxy({door.advertised_port: door.port for door in doors.values()}), doors
+
+
+def _settings(options: Options, house: House, doors: dict[int, Door]) -> Callable[[int], WorkerSettings]:
+    bootstrap = ",".join(f"127.0.0.1:{door.advertised_port}" for door in doors.values()) or house.cluster.bootstrap
+    slow = {"slow_commit_ms": GUARD_OFF_MS} if options.control == GUARD_OFF else {}
+
+    def settings(slot: int) -> WorkerSettings:
+        plain = house.settings(slot, protocol=options.protocol, session_timeout_ms=SESSION_MS, **slow)
+        return dataclasses.replace(plain, bootstrap=bootstrap)
+
+    return settings
+
+
+def _environment(options: Options) -> dict[str, str]:
+    return {CONTROL: options.control} if options.control else {}
+
+
+@contextmanager
+def _reading_along(site: Site, options: Options) -> Iterator[Callable[[], None]]:
+    """A second reader, from now on; call what is given to let it read to the end and to wait for it."""
+    isolation = "read_uncommitted" if options.control == READ_UNCOMMITTED else "read_committed"
+    stop = options.folder / "stop-reading"
+    reader = multiprocessing.get_context("spawn").Process(
+        target=read_all_along, args=(site, options.folder / "along", isolation, stop), daemon=True
+    )
+    reader.start()
+
+    def finish() -> None:
+        stop.touch()
+        reader.join(_READER_S)
+        if reader.exitcode != 0:
+            raise RuntimeError(f"the reader that reads all along ended with {reader.exitcode}")
+
+    try:
+        yield finish
+    finally:
+        if reader.is_alive():
+            reader.kill()
+            reader.join()
