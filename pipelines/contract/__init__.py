@@ -13,19 +13,31 @@ if TYPE_CHECKING:
     from pipelines.contract.building import build, derived_schemas
     from pipelines.contract.checks import CHECKS
     from pipelines.contract.loading import Loaded, load, load_for_building, load_valid, validate
+    from pipelines.contract.received import digest_of
 
 _HOMES: Final = {
     "CHECKS": "pipelines.contract.checks",
     "Loaded": "pipelines.contract.loading",
     "build": "pipelines.contract.building",
     "derived_schemas": "pipelines.contract.building",
+    "digest_of": "pipelines.contract.received",
     "load": "pipelines.contract.loading",
     "load_for_building": "pipelines.contract.loading",
     "load_valid": "pipelines.contract.loading",
     "validate": "pipelines.contract.loading",
 }
 
-__all__ = ["CHECKS", "Loaded", "build", "derived_schemas", "load", "load_for_building", "load_valid", "validate"]
+__all__ = [
+    "CHECKS",
+    "Loaded",
+    "build",
+    "derived_schemas",
+    "digest_of",
+    "load",
+    "load_for_building",
+    "load_valid",
+    "validate",
+]
 
 
 def __getattr__(name: str) -> Any:

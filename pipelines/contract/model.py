@@ -32,11 +32,28 @@ class Review:
     owner: str
     covers: str
     position: Position
+    covers_position: Position
 
     @property
     def expires_ms(self) -> int:
         """The first broker time at which the review no longer stands (00:00 UTC of the expiry day)."""
         return int(datetime(self.expires.year, self.expires.month, self.expires.day, tzinfo=UTC).timestamp()) * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a data review asks of a purpose.
+
+    Which `question` the data answers, why there is `need` of it, which `alternatives` were considered, `how_long` it is
+    kept and why, `who` may see it, and what the person whom it is about can do (`user_control`).
+    """
+
+    question: str
+    need: str
+    alternatives: str
+    how_long: str
+    who: str
+    user_control: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +65,7 @@ class Purpose:
     objective: str
     iri: str
     legal_basis: str
-    alternatives: str
+    answers: Answers
     handle: IdentifierKind | None
     rotate_ms: int
     max_bits: int
@@ -188,6 +205,11 @@ class Topic:
     consumers: tuple[str, ...]
     basis: Basis
     position: Position
+
+    @property
+    def purpose(self) -> str:
+        """The purpose: the topic's name after the first dot."""
+        return self.name.partition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Final
 
 from pipelines.contract.folder import NAME
-from pipelines.contract.model import DAY_MS, MINUTE_MS, Purpose, Review
+from pipelines.contract.model import DAY_MS, MINUTE_MS, Answers, Purpose, Review
 from pipelines.contract.node import Node, Scalar
 from pipelines.contract.report import Report, shown
 from pipelines.contract.section import Section, bad, day, duration, integer, items, text, word
@@ -17,9 +18,14 @@ MAX_BITS: Final = 4_096
 MAX_ENTRIES: Final = 1_000
 MAX_LIST: Final = 4_096
 MAX_TEXT: Final = 256
+QUESTIONS: Final = tuple(field.name for field in fields(Answers))
 _NAME: Final = re.compile(NAME, re.ASCII)
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_FEWEST_WORDS: Final = 2
+_PUT_OFF: Final = frozenset({"todo", "tbd", "tba", "tbc", "fixme", "xxx", "placeholder", "lorem"})
+_NOTHING: Final = frozenset({"n a", "not applicable", "to be decided", "to be done", "to be defined", "see above"})
 _IRI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+", re.ASCII)
-_COVERS: Final = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
+_COVERS: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def read_purposes(node: Node, report: Report) -> tuple[dict[str, Purpose], frozenset[str]]:
@@ -99,7 +105,7 @@ def _purpose(key: Scalar, node: Node, report: Report) -> Purpose | None:
     objective = word(section.need("objective"), OBJECTIVES, report)
     iri = _iri(section.need("iri"), report)
     legal_basis = _iri(section.need("legal_basis"), report)
-    alternatives = text(section.need("alternatives"), report)
+    answers = _answers(section, report)
     handle = word(section.need("handle"), ("device", "account", "none"), report)
     rotate = duration(section.need("rotate"), MINUTE_MS, MAX_ROTATE_MS, report)
     max_bits = integer(section.need("max_bits"), 0, MAX_BITS, report)
@@ -111,7 +117,7 @@ def _purpose(key: Scalar, node: Node, report: Report) -> Purpose | None:
         or objective is None
         or iri is None
         or legal_basis is None
-        or alternatives is None
+        or answers is None
         or rotate is None
         or max_bits is None
     ):
@@ -122,13 +128,34 @@ def _purpose(key: Scalar, node: Node, report: Report) -> Purpose | None:
         objective=objective,
         iri=iri,
         legal_basis=legal_basis,
-        alternatives=alternatives,
+        answers=answers,
         handle="device" if handle == "device" else "account" if handle == "account" else None,
         rotate_ms=rotate,
         max_bits=max_bits,
         review=review,
         position=key.position,
     )
+
+
+def _answers(section: Section, report: Report) -> Answers | None:
+    """The answers to a data review's questions, all of which are needed."""
+    said = {question: _answer(section.need(question), question, report) for question in QUESTIONS}
+    whole = {question: answer for question, answer in said.items() if answer is not None}
+    return Answers(**whole) if len(whole) == len(said) else None
+
+
+def _answer(node: Node | None, question: str, report: Report) -> str | None:
+    said = text(node, report)
+    if node is not None and said is not None and is_placeholder(said):
+        what = f"{shown(said)} does not answer '{question}'."
+        report.add("answer-placeholder", node.position, what, "Answer it in a sentence; the reviewer signs the answer.")
+    return said
+
+
+def is_placeholder(answer: str) -> bool:
+    """Whether an answer says nothing: less than two words, or words that put it off."""
+    words = _WORD.findall(answer.casefold())
+    return len(words) < _FEWEST_WORDS or words[0] in _PUT_OFF or " ".join(words) in _NOTHING
 
 
 def _review(node: Node | None, report: Report) -> Review | None:
@@ -143,10 +170,11 @@ def _review(node: Node | None, report: Report) -> Review | None:
     covers = "" if digest is None else text(digest, report)
     section.close()
     if covers and digest is not None and not _COVERS.fullmatch(covers):
-        bad(report, digest, f"{shown(covers)} is no digest.", "Write the 12 to 64 hexadecimal digits that were signed.")
+        bad(report, digest, f"{shown(covers)} is no digest.", "Write the 64 digits that `pipelines review` prints.")
     if len(report) > before or id_ is None or owner is None or approved is None or expires is None or covers is None:
         return None
-    return Review(id_, approved, expires, owner, covers, section.node.position)
+    place = section.node.position
+    return Review(id_, approved, expires, owner, covers, place, place if digest is None else digest.position)
 
 
 def _iri(node: Node | None, report: Report) -> str | None:

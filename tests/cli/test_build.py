@@ -12,6 +12,7 @@ from pipelines.cli.build import command
 from pipelines.contract import derived_schemas, load, load_valid
 from pipelines.trouble import Exit, Trouble
 from tests.contract.folders import BASE, TODAY, edited, overlaid
+from tests.signing import sign
 
 DERIVED = "schemas/minimized/network-metadata.support/vpn.session.v1.avsc"
 
@@ -36,10 +37,10 @@ def test_what_is_fresh_is_left_as_it_is(tmp_path: Path) -> None:
 
 def test_a_stale_schema_is_written_and_the_contract_is_valid_then(tmp_path: Path) -> None:
     folder = edited(tmp_path, {"policies/vpn/session.yaml": ("ok: keep", "ok: {do: keep, as: good}")})
-    assert {found.check for found in load(folder, as_of=TODAY).findings} == {"derived-stale"}
+    assert {found.check for found in load(folder, as_of=TODAY).findings} == {"derived-stale", "review-signed"}
     code, output = run("--contract", str(folder))
     assert (code, output.splitlines()[0]) == (0, f"wrote {DERIVED}")
-    contract = load_valid(folder, as_of=TODAY)
+    contract = load_valid(sign(folder, as_of=TODAY), as_of=TODAY)
     assert (folder / DERIVED).read_text() == derived_schemas(contract)[DERIVED]
 
 

@@ -13,7 +13,7 @@ import pytest
 from pipelines.cli import keys as keys_command
 from pipelines.cli import main
 from pipelines.contract.findings import Position
-from pipelines.contract.model import DAY_MS, HOUR_MS, Contract, Purpose, QuarantineTopic, RawTopic
+from pipelines.contract.model import DAY_MS, HOUR_MS, Answers, Contract, Purpose, QuarantineTopic, RawTopic
 from pipelines.keys import Keyring, LocalKeyEncryption
 
 NOW_MS = 1_793_016_000_000  # noon
@@ -30,7 +30,7 @@ Pipelines = Callable[..., Ended]
 
 
 def _purpose(name: str, rotate_ms: int) -> Purpose:
-    return Purpose(name, "", "security", "", "", "", "device", rotate_ms, 24, None, PLACE)
+    return Purpose(name, "", "security", "", "", Answers("", "", "", "", "", ""), "device", rotate_ms, 24, None, PLACE)
 
 
 def _contract(purposes: Sequence[Purpose]) -> Contract:

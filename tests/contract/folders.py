@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.contract import build, load
+from tests.signing import sign
 
 FIXTURES: Final = Path(__file__).parent / "fixtures"
 BASE: Final = FIXTURES / "base"
@@ -65,8 +66,8 @@ def overlaid(to: Path, overlay: Path | None = None) -> Path:
 
 
 def freshened(folder: Path) -> Path:
-    """The folder with its derived schemas written anew, when there is a contract to derive them from."""
-    contract = load(folder, as_of=TODAY).contract
+    """The folder with its derived schemas written and its reviews signed anew, when there is a contract in it."""
+    contract = load(sign(folder, as_of=TODAY), as_of=TODAY).contract
     if contract is not None:
         build(folder, contract)
     return folder

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -23,6 +24,7 @@ from tests.end_to_end.commands import done, run, running, until
 from tests.end_to_end.computing import Place
 from tests.end_to_end.searching import Search, value_of
 from tests.oracle import Expectation, Record, committed, differences, expect, reordered
+from tests.signing import sign
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
@@ -112,7 +114,12 @@ PURPOSE = """
       objective: security
       iri: dpv:EnforceSecurity
       legal_basis: dpv:LegitimateInterest
+      question: Is any kind of lock tampered with more than it was
+      need: Tampering shows in how a lock was opened, and in which bolts stick
       alternatives: None needed - there is no handle and no finer time than an hour
+      how_long: 96 h, so that a weekend is in reach
+      who: Enyra
+      user_control: None needed, as nothing here belongs to anybody
       handle: none
       rotate: 1d
       max_bits: 48
@@ -186,6 +193,7 @@ def play(folder: Path) -> Outcome:
     stale = run("validate", cwd=folder)
     assert stale.returncode == 1, stale.stdout + stale.stderr
     built = done("build", cwd=folder)
+    sign(folder, as_of=datetime.now(UTC).date())
     valid = done("validate", cwd=folder)
     started = done("broker", "start", cwd=folder)
     place = Place(folder, started.split()[-1])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.contract.findings import Position
-from pipelines.contract.model import DAY_MS, Purpose
+from pipelines.contract.model import DAY_MS, Answers, Purpose
 from pipelines.keys import Keyring, LocalKeyEncryption, SubkeySource, event_block, extend
 
 NOW_MS = 1_793_000_000_000
@@ -23,7 +23,7 @@ def _purpose(name: str = "security-enforcement", rotate_ms: int = DAY_MS) -> Pur
         objective="security",
         iri="dpv:EnforceSecurity",
         legal_basis="dpv:LegitimateInterest",
-        alternatives="",
+        answers=Answers("", "", "", "", "", ""),
         handle="device",
         rotate_ms=rotate_ms,
         max_bits=24,

@@ -28,6 +28,7 @@ from pipelines.relay.station import Station
 from pipelines.relay.steps import Watch
 from pipelines.relay.worker import Worker
 from pipelines.topics.apply import apply
+from tests.signing import sign
 
 _SOURCES = count(1)
 TODAY = date(2026, 11, 23)
@@ -143,7 +144,7 @@ def build(
     """Write the contract, create its topics and make its keys."""
     source = f"probe{next(_SOURCES)}"
     write_contract(folder, source, review_expires, late, partitions)
-    draft = load(folder, as_of=TODAY).contract
+    draft = load(sign(folder, as_of=TODAY), as_of=TODAY).contract
     assert draft is not None
     for name, text in derived_schemas(draft).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +172,12 @@ def write_contract(folder: Path, source: str, review_expires: str, late: str, pa
   objective: operational
   iri: dpv:ServiceProvision
   legal_basis: dpv:LegitimateInterest
+  question: Does the relay keep its promises
+  need: A promise is proven by records that went through
   alternatives: None that runs
+  how_long: Three days, as tests are over by then
+  who: The readers of the probes
+  user_control: Nobody is behind a synthetic event
   handle: {handle}
   rotate: 1d
   max_bits: 64

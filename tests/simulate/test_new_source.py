@@ -11,6 +11,7 @@ import pytest
 from pipelines.contract import derived_schemas, load, load_valid
 from pipelines.contract.model import Contract
 from pipelines.simulate import Simulation, find
+from tests.signing import sign
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 23)
@@ -87,7 +88,7 @@ def test_it_comes_along_with_the_products(extended: Contract) -> None:
 
 def _load(folder: Path, as_of: date) -> Contract:
     """The contract, with its derived schemas written: they are part of it."""
-    loaded = load(folder, as_of=as_of)
+    loaded = load(sign(folder, as_of=as_of), as_of=as_of)
     assert loaded.contract is not None, loaded.findings
     for path, text in derived_schemas(loaded.contract).items():
         file = folder / path

@@ -8,7 +8,10 @@ from typing import Final
 from pipelines.contract.checks.check import Check, warning
 from pipelines.contract.draft import Draft
 from pipelines.contract.model import Purpose, Review
+from pipelines.contract.received import digest_of
 from pipelines.contract.report import Mistake
+
+SIGNED: Final = "review-signed"
 
 
 def missing(draft: Draft) -> Iterator[Mistake]:
@@ -25,6 +28,17 @@ def covers(draft: Draft) -> Iterator[Mistake]:
         if not review.covers:
             what = f"The review of '{purpose.name}' does not say what it covers."
             yield Mistake(review.position, what, "Add `covers:`, the digest that the reviewer signed.")
+
+
+def signed(draft: Draft) -> Iterator[Mistake]:
+    """A purpose that receives something else than what was agreed to."""
+    for purpose, review in _reviewed(draft):
+        if draft.contract is None or not review.covers:
+            continue
+        if review.covers != digest_of(draft.contract, purpose.name):
+            what = f"'{purpose.name}' receives something else than what its review covers."
+            remedy = f"`pipelines review {purpose.name}` shows what changed, and what to sign if it is agreed to."
+            yield Mistake(review.covers_position, what, remedy)
 
 
 def order(draft: Draft) -> Iterator[Mistake]:
@@ -74,6 +88,7 @@ def _reviewed(draft: Draft) -> Iterator[tuple[Purpose, Review]]:
 CHECKS: Final = (
     Check("review-missing", "Every purpose has a review.", missing),
     Check("review-covers", "Every review says what it covers.", covers),
+    Check(SIGNED, "What a purpose receives is what its review covers.", signed),
     Check("review-dates", "A review is approved before it expires.", order),
     warning("review-expired", "Every review still stands.", expired),
     warning("review-early", "No review is of the future.", early),

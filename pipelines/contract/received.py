@@ -1,0 +1,149 @@
+"""What a purpose receives, as one plain value, and its digest: what a review signs as `covers`.
+
+The value has the answers and terms of the purpose, the promises of its topics and its views field by field, with lists
+and patterns expanded to the texts that they let through. Places, comments, order, spellings of one meaning, the review
+itself and what no consumer meets (partitions, producers, `never`) are not in it. docs/contract.md tells a reader the
+same. Whoever changes what is in here makes every signed review void: raise `FORMAT` then, and say so in the CHANGELOG.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any, Final, assert_never
+
+from pipelines.contract.actions import (
+    Action,
+    Bucket,
+    Count,
+    CountWhere,
+    Handle,
+    Keep,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    Truncate,
+    Within,
+)
+from pipelines.contract.avro import AvroType, Enum, Fixed, Nullable, Primitive
+from pipelines.contract.leaves import leaves
+from pipelines.contract.model import Contract, Event, OutputField, Purpose, Topic, View
+from pipelines.contract.path import Path
+
+FORMAT: Final = "review-1"
+
+
+def digest_of(contract: Contract, purpose: str) -> str:
+    """What a review of this purpose must say as `covers`: 64 hexadecimal digits, the SHA-256 of what it receives.
+
+    Raises:
+        KeyError: the contract has no such purpose.
+    """
+    plain = json.dumps(received(contract, purpose), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(plain.encode("ascii")).hexdigest()
+
+
+def received(contract: Contract, purpose: str) -> dict[str, Any]:
+    """What a purpose receives, as JSON would say it, in one canonical form."""
+    topics = [topic for topic in contract.topics.values() if topic.purpose == purpose]
+    views = [(event, view) for event in contract.events.values() for view in event.views if view.purpose == purpose]
+    return {
+        "format": FORMAT,
+        "purpose": _terms(contract.purposes[purpose]),
+        "topics": {topic.name: _promise(topic) for topic in topics},
+        "views": {f"{event.name} > {view.topic}": _view(event, view) for event, view in views},
+    }
+
+
+def _terms(purpose: Purpose) -> dict[str, Any]:
+    return {
+        "name": purpose.name,
+        "description": purpose.description,
+        "objective": purpose.objective,
+        "iri": purpose.iri,
+        "legal_basis": purpose.legal_basis,
+        "answers": asdict(purpose.answers),
+        "handle": purpose.handle,
+        "rotate_ms": purpose.rotate_ms,
+        "max_bits": purpose.max_bits,
+    }
+
+
+def _promise(topic: Topic) -> dict[str, Any]:
+    return {"ttl_ms": topic.ttl_ms, "late_ms": topic.late_ms, "consumers": sorted(topic.consumers)}
+
+
+def _view(event: Event, view: View) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
+    for output in view.output:
+        if isinstance(output, OutputField):
+            fields[str(output.rule.path)] = _field(event, output)
+        else:
+            bounds = {"name": output.name, "max_items": output.max_items, "nullable": output.nullable}
+            arrays[str(output.source)] = bounds
+            fields |= {str(field.rule.path): _field(event, field) for field in output.fields}
+    return {"time_step_ms": view.step_ms, "fields": fields, "arrays": arrays}
+
+
+def _field(event: Event, field: OutputField) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "type": _type(field.type),
+        "action": _action(field.rule.action),
+        "classes": classes(event, field.rule.path),
+    }
+
+
+def classes(event: Event, path: Path) -> list[str]:
+    """The classes, over all versions, of what a path names and of the keys of the maps that it takes an entry of."""
+    names = tuple(step.field for step in path.steps)
+    told = (
+        leaf.class_
+        for schema in event.versions
+        for leaf in leaves(schema.record)
+        if leaf.under(path) or (leaf.keys_only and leaf.fields == names[: len(leaf.fields)])
+    )
+    return sorted({class_.value for class_ in told if class_ is not None})
+
+
+def _type(avro_type: AvroType) -> Any:
+    match avro_type:
+        case Nullable(inner=inner):
+            return {"null_or": _type(inner)}
+        case Enum(_, symbols):
+            return {"enum": sorted(symbols)}
+        case Fixed(_, size):
+            return {"fixed": size}
+        case Primitive(name, logical):
+            return name if logical is None else f"{name}.{logical}"
+        case _:
+            raise TypeError("a view gives scalars and arrays of records, nothing else")
+
+
+def _action(action: Action) -> dict[str, Any]:
+    match action:
+        case Keep() | Count() | Present() | Handle():
+            return {"do": type(action).__name__.lower()}
+        case Within(low, high):
+            return {"do": "within", "low": low, "high": high}
+        case Bucket(edges):
+            return {"do": "bucket", "edges": edges}
+        case Truncate(step_ms):
+            return {"do": "truncate", "step_ms": step_ms}
+        case OneOf(values, otherwise):
+            return {"do": "one_of", "values": sorted(set(values)), "else": otherwise}
+        case Matches(strings=strings):
+            return {"do": "matches", "language": _language(strings), "texts": len(set(strings))}
+        case MapTo(pairs, otherwise):
+            return {"do": "map", "pairs": sorted(pairs, key=json.dumps), "else": otherwise}
+        case CountWhere(field, values):
+            return {"do": "count_where", "field": field, "values": sorted(values, key=json.dumps)}
+    assert_never(action)
+
+
+def _language(strings: tuple[str, ...]) -> str:
+    """A digest of the texts that a pattern accepts: two patterns that accept the same are the same."""
+    return hashlib.sha256(json.dumps(sorted(set(strings))).encode("ascii")).hexdigest()
