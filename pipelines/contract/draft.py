@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from pipelines.contract.leaves import Leaf, leaves
-from pipelines.contract.model import Contract, Purpose, RawSchema
+from pipelines.contract.model import Contract, Linkage, Purpose, RawSchema
 from pipelines.contract.policy import Policy
 from pipelines.contract.topics import Topics
 from pipelines.contract.view import Resolved, ViewDraft, strictest
@@ -56,6 +56,7 @@ class Draft:
     purposes: Mapping[str, Purpose]
     purpose_names: frozenset[str] | None
     topics: Topics | None
+    linkage: Linkage = field(default_factory=Linkage)
     contract: Contract | None = None
     derived: Mapping[str, bytes] = field(default_factory=dict)
 

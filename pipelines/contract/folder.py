@@ -1,7 +1,8 @@
 """The folder: which files make a contract, and nothing that pretends to be one.
 
     topics.yaml
-    policies/purposes.yaml   policies/lists.yaml (may be absent)   policies/<source>/<event>.yaml
+    policies/purposes.yaml   policies/<source>/<event>.yaml
+    policies/lists.yaml   policies/linkage.yaml   (may be absent)
     schemas/raw/<source>/<event>.v<N>.avsc
     schemas/minimized/<category.purpose>/<source.event>.v<N>.avsc   (derived; see `pipelines build`)
 
@@ -33,6 +34,7 @@ MINIMIZED: Final = EVENT  # a minimized topic is spelled alike: <category>.<purp
 TOPICS: Final = "topics.yaml"
 PURPOSES: Final = "policies/purposes.yaml"
 LISTS: Final = "policies/lists.yaml"
+LINKAGE: Final = "policies/linkage.yaml"
 RAW: Final = "schemas/raw"
 DERIVED: Final = "schemas/minimized"
 
@@ -106,7 +108,7 @@ def survey(root: Path, report: Report) -> Folder:
             policies.append(PolicyFile(path, f"{found['source']}.{found['event']}"))
         elif _DERIVED.fullmatch(path):
             derived.append(path)
-        elif path not in (PURPOSES, LISTS) and not path.endswith(".md"):
+        elif path not in (PURPOSES, LISTS, LINKAGE) and not path.endswith(".md"):
             report.add("file-name", Position(ascii_path(path)), f"{shown(path)} is no contract file's name.", _REMEDY)
     schemas.sort(key=lambda file: (file.event, file.version))
     return Folder(root, tuple(schemas), tuple(policies), tuple(derived))

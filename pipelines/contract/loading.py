@@ -18,7 +18,8 @@ from pipelines.contract.derived import fingerprint
 from pipelines.contract.digest import digest
 from pipelines.contract.draft import Draft, EventDraft
 from pipelines.contract.findings import Finding, Position, Severity
-from pipelines.contract.model import Contract, Event, RawSchema, Topic
+from pipelines.contract.linkage.accepting import read_linkage
+from pipelines.contract.model import Contract, Event, Linkage, RawSchema, Topic
 from pipelines.contract.node import Node
 from pipelines.contract.operands import Lists
 from pipelines.contract.policy import read_policy
@@ -123,7 +124,9 @@ def _draft(folder: files.Folder, as_of: date, report: Report) -> Draft:
     purposes, purpose_names = ({}, None) if purposes_node is None else read_purposes(purposes_node, report)
     topics_node = _node(folder, files.TOPICS, report)
     topics = None if topics_node is None else read_topics(topics_node, report)
-    return Draft(as_of, _events(folder, lists, report), purposes, purpose_names, topics)
+    linkage_node = _node(folder, files.LINKAGE, report, required=False)
+    linkage = Linkage() if linkage_node is None else read_linkage(linkage_node, report)
+    return Draft(as_of, _events(folder, lists, report), purposes, purpose_names, topics, linkage)
 
 
 def _events(folder: files.Folder, lists: Lists, report: Report) -> dict[str, EventDraft]:
@@ -193,7 +196,7 @@ def _contract(draft: Draft) -> Contract | None:
         events[name] = Event(name, event.versions, whole, event.policy.never)
     topics = _topics(draft.topics, events)
     parts = (events, dict(draft.purposes), topics, dict(draft.topics.raw), draft.topics.quarantine)
-    return Contract(*parts, digest=digest(*parts))
+    return Contract(*parts, digest=digest(*parts), linkage=draft.linkage)
 
 
 def _topics(topics: Topics, events: Mapping[str, Event]) -> dict[str, Topic]:

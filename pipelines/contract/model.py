@@ -236,8 +236,30 @@ class QuarantineTopic:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedLinkage:
+    """What somebody took upon them: two purposes (in name order) share up to `up_to` bits of an event, for a reason."""
+
+    event: str
+    purposes: tuple[str, str]
+    up_to: int
+    reason: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Linkage:
+    """From how many shared bits on two purposes are warned of, and where that was accepted."""
+
+    warn_above: int = 20
+    accepted: tuple[AcceptedLinkage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
-    """All the files people edit, as one value. `digest` (32 bytes) changes when anything that matters does."""
+    """All the files people edit, as one value. `digest` (32 bytes) changes when anything that matters does.
+
+    `linkage` does not enter the digest: it changes no record, only what `validate` says.
+    """
 
     events: Mapping[str, Event]
     purposes: Mapping[str, Purpose]
@@ -245,6 +267,7 @@ class Contract:
     raw_topics: Mapping[str, RawTopic]
     quarantine: QuarantineTopic
     digest: bytes
+    linkage: Linkage = Linkage()
 
     @property
     def policy_version(self) -> str:

@@ -1,0 +1,90 @@
+"""Checks of linkage: what two purposes can both tell of one event is little, or somebody said why it may be more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from pipelines.contract.checks.check import Check, warning
+from pipelines.contract.draft import Draft
+from pipelines.contract.linkage import Shared, shared
+from pipelines.contract.model import AcceptedLinkage
+from pipelines.contract.report import Mistake, meant, shown
+
+_SHOWN: Final = 4
+_Key = tuple[str, tuple[str, str]]
+
+
+def linked(draft: Draft) -> Iterator[Mistake]:
+    """Two views of one event type whose records are easily matched."""
+    accepted = _accepted(draft)
+    for one in _shared(draft):
+        agreed = accepted.get((one.event, one.purposes))
+        limit = draft.linkage.warn_above if agreed is None else agreed.up_to
+        if one.count <= 1 << limit:
+            continue
+        fields = [f"{field.path} ({field.bits:.1f})" for field in one.fields[:_SHOWN]]
+        more = f" and {len(one.fields) - len(fields)} more" if len(one.fields) > len(fields) else ""
+        what = (
+            f"'{one.purposes[0]}' and '{one.purposes[1]}' share {one.bits:.1f} bits of one event: "
+            f"{', '.join([f'its time ({one.time_bits:.1f})', *fields])}{more}. {_said(limit, agreed)}"
+        )
+        remedy = "Coarsen one of them, or accept it with a reason in policies/linkage.yaml."
+        yield Mistake(max(one.one.position, one.other.position), what, remedy)
+
+
+def unknown(draft: Draft) -> Iterator[Mistake]:
+    """An acceptance of what is not there: a name that was mistyped accepts nothing."""
+    if draft.topics is None or draft.purpose_names is None or not _whole(draft):
+        return
+    there = {(one.event, one.purposes) for one in _shared(draft)}
+    for key, one in _accepted(draft).items():
+        if key not in there:
+            names = [*draft.events, *draft.purpose_names]
+            wrong = next((name for name in (one.event, *one.purposes) if name not in names), None)
+            what = f"'{one.event}' has no views for both {shown(one.purposes[0])} and {shown(one.purposes[1])}."
+            hint = meant(wrong, names) if wrong is not None else ""
+            yield Mistake(one.position, f"{what}{hint}", "Mend the names, or remove the entry.")
+
+
+def needless(draft: Draft) -> Iterator[Mistake]:
+    """An acceptance that nothing needs any more."""
+    most: dict[_Key, Shared] = {}
+    for one in _shared(draft):
+        key = one.event, one.purposes
+        most[key] = max(most.get(key, one), one, key=lambda shared_: shared_.count)
+    for key, accepted in _accepted(draft).items():
+        if key in most and most[key].count <= 1 << draft.linkage.warn_above:
+            bits = most[key].bits
+            what = f"Only {bits:.1f} bits are shared, and a warning comes above {draft.linkage.warn_above}."
+            yield Mistake(accepted.position, what, "Remove the entry.")
+
+
+def _said(limit: int, agreed: AcceptedLinkage | None) -> str:
+    if agreed is None:
+        return f"A warning comes above {limit}."
+    return f"Only {limit} were accepted ({agreed.position})."
+
+
+def _accepted(draft: Draft) -> Mapping[_Key, AcceptedLinkage]:
+    return {(one.event, one.purposes): one for one in draft.linkage.accepted}
+
+
+def _whole(draft: Draft) -> bool:
+    return all(view.view is not None for _, view in draft.views()) and all(
+        event.policy is not None and event.policy.whole for event in draft.events.values()
+    )
+
+
+def _shared(draft: Draft) -> Iterator[Shared]:
+    ttls = {} if draft.topics is None else {name: topic.ttl_ms for name, topic in draft.topics.minimized.items()}
+    for _, event in sorted(draft.events.items()):
+        views = sorted((view.view for view in event.views if view.view is not None), key=lambda view: view.topic)
+        yield from shared(event.versions, views, ttls)
+
+
+CHECKS: Final = (
+    warning("linkage", "No two purposes share more of one event than the limit, or than was accepted.", linked),
+    Check("linkage-unknown", "Every acceptance of linkage names an event type and two purposes of its views.", unknown),
+    warning("linkage-needless", "Every acceptance of linkage is needed.", needless),
+)

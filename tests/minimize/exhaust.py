@@ -1,0 +1,242 @@
+"""Tiny event types of which every event can be tried: the bodies that come out can be counted, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from random import Random
+from typing import Any
+
+from pipelines.contract.actions import (
+    Action,
+    Bucket,
+    Count,
+    CountWhere,
+    Keep,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    Within,
+)  # fmt: skip
+from pipelines.contract.avro import Array, AvroType, Enum, Field, Map, Nullable, Primitive, Record, not_null
+from pipelines.contract.model import Event, Rule, View
+from pipelines.contract.path import Path, Step
+from pipelines.minimize import Fault, Minimized, compile_event
+from tests.minimize.data import Speller
+from tests.minimize.events import HERE, Reach, build_view, find, next_version, raw_schema
+
+KEYS = ("k", "l")
+FILLING = (0, 1, 2, 4, 8, 16, 32, 64)
+MOST = 2
+Hops = tuple[str, ...]
+
+
+def tiny_event(rng: Random) -> Event:
+    """One or two versions of a small raw schema, and one view of it."""
+    first = _record(rng, "T", 0)
+    records = [first]
+    if rng.randrange(2):
+        later = next_version(rng, first)
+        assert isinstance(later, Record)
+        if raw_schema(1, later).fingerprint != raw_schema(1, first).fingerprint:
+            records.append(Record("T", tuple(_tiny(field, first.field(field.name)) for field in later.fields)))
+    versions = tuple(raw_schema(number + 1, record) for number, record in enumerate(records))
+    return Event("made.up", versions, (_view(rng, records),), ())
+
+
+def every_body(event: Event, most: int) -> set[bytes] | None:
+    """Every body that the view gives; None when there are more than `most` events to try."""
+    program = compile_event(event)
+    hops = [_hops(rule) for rule in event.views[0].rules]
+    seen: set[bytes] = set()
+    tried = 0
+    for version in event.versions:
+        for datum in every(version.record, hops):
+            tried += 1
+            if tried > most:
+                return None
+            value = Speller(Random(0)).event(version.record, datum, version.fingerprint)
+            outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)])
+            assert not isinstance(outcome, Fault)
+            if isinstance(outcome[0], Minimized):
+                seen.add(outcome[0].value)
+    return seen
+
+
+def every(avro_type: AvroType, wanted: Sequence[Hops]) -> Iterator[Any]:
+    """Every value of a type; one where no rule looks."""
+    below = [hops for hops in wanted if hops]
+    match avro_type:
+        case Nullable(inner=inner):
+            yield from every(inner, wanted)
+            if wanted:
+                yield None
+        case Record(fields=fields):
+            inside = [every(field.type, _after(wanted, field.name)) for field in fields]
+            yield from ({f.name: v for f, v in zip(fields, some, strict=True)} for some in product(*map(list, inside)))
+        case Array(items=inner):
+            each = list(every(inner, _after(wanted, "[]") or ([()] if wanted else [])))
+            for length in range(MOST + 2 if wanted else 1):
+                yield from (list(items) for items in product(each, repeat=length))
+        case Map(values=inner):
+            counted = len(below) < len(wanted)
+            keys = [key for key in KEYS if _after(wanted, f"{{{key}}}")]
+            entries = [[*every(inner, _after(wanted, f"{{{key}}}")), ...] for key in keys]
+            blank = next(every(inner, []))
+            for chosen in product(*entries):
+                there = [(key.encode(), v) for key, v in zip(keys, chosen, strict=True) if v is not ...]
+                for filling in FILLING if counted else (0,):
+                    yield there + [(b"z%d" % at, blank) for at in range(filling)]
+        case _ if not wanted:
+            yield _leaf(avro_type)[0]
+        case _:
+            yield from _leaf(avro_type)
+
+
+def _leaf(avro_type: AvroType) -> list[Any]:
+    match avro_type:
+        case Primitive("boolean"):
+            return [False, True]
+        case Enum(_, symbols):
+            return list(range(len(symbols)))
+        case Primitive("int" | "long"):
+            return [-1, 0, 1, 2, 3, 4]
+        case _:
+            return [b"a", b"b", b"c"]
+
+
+def _after(wanted: Iterable[Hops], hop: str) -> list[Hops]:
+    return [hops[1:] for hops in wanted if hops[:1] == (hop,)]
+
+
+def _hops(rule: Rule) -> Hops:
+    hops: list[str] = []
+    for step in rule.path.steps:
+        hops.append(step.field)
+        if step.items:
+            hops.append("[]")
+        elif step.key is not None:
+            hops.append(f"{{{step.key}}}")
+    if isinstance(rule.action, CountWhere):
+        hops += ["[]", rule.action.field]
+    return tuple(hops)
+
+
+def _record(rng: Random, name: str, depth: int) -> Record:
+    names = [f"{name}{at}" for at in range(rng.choice((2, 2, 3)))]
+    return Record(name, tuple(_tiny(Field(field, _type(rng, field, depth), HERE)) for field in names))
+
+
+def _tiny(field: Field, before: Field | None = None) -> Field:
+    """The field, if all its values can be tried; else what it was before."""
+    kind = field.type
+    if not _small(kind):
+        kind = Primitive("boolean") if before is None else before.type
+    return Field(field.name, _bounded(kind), HERE, None, MOST if isinstance(not_null(kind), Array) else None)
+
+
+def _bounded(avro_type: AvroType) -> AvroType:
+    """The type with every array in it bounded alike."""
+    match avro_type:
+        case Nullable(inner, null_index):
+            return Nullable(_bounded(inner), null_index)
+        case Array(items=inner):
+            return Array(_bounded(inner))
+        case Map(values=inner):
+            return Map(_bounded(inner))
+        case Record(name, fields):
+            return Record(name, tuple(_tiny(field) for field in fields))
+        case _:
+            return avro_type
+
+
+def _small(avro_type: AvroType) -> bool:
+    match avro_type:
+        case Nullable(inner=inner) | Array(items=inner) | Map(values=inner):
+            return _small(inner)
+        case Record(fields=fields):
+            return all(_small(field.type) for field in fields)
+        case Primitive(name=name, logical=logical):
+            return name in ("boolean", "int", "long", "string") and logical is None
+        case _:
+            return isinstance(avro_type, Enum)
+
+
+def _type(rng: Random, name: str, depth: int) -> AvroType:
+    leaves: list[AvroType] = [
+        Primitive("boolean"), Primitive("int"), Primitive("string"), Enum(f"{name}_e", ("UP", "DOWN", "LEFT")),
+    ]  # fmt: skip
+    pick = rng.randrange(8) if depth < 2 else 0
+    inner: AvroType = rng.choice(leaves)
+    if pick in (4, 5):
+        inner = _record(rng, name, depth + 1)
+    elif pick == 6:
+        inner = Array(rng.choice((inner, _record(rng, name, 2), Nullable(_record(rng, name, 2)))))
+    elif pick == 7:
+        inner = Map(rng.choice((inner, Nullable(inner), _record(rng, name, 2))))
+    return Nullable(inner, rng.randrange(2)) if rng.randrange(2) else inner
+
+
+def _view(rng: Random, records: list[Record]) -> View:
+    chosen: list[tuple[Reach, Action, list[AvroType]]] = []
+    paths = dict.fromkeys(path for record in records for path in _paths(record, ()))
+    for path in rng.sample(list(paths), min(len(paths), rng.choice((2, 3, 3, 4)))):
+        found = [find(record, path) for record in records]
+        kinds = [kind for kind, _, _ in found if kind is not None]
+        if len({type(kind) if not isinstance(kind, Primitive) else kind.name[:3] for kind in kinds}) != 1:
+            continue
+        bounds = {most for kind, _, most in found if kind is not None}
+        reach = Reach(path, kinds[-1], any(optional for _, optional, _ in found), bounds.pop())
+        action = _action(rng, kinds)
+        if action is not None:
+            chosen.append((reach, action, kinds))
+    if not chosen:
+        return _view(rng, records)
+    return build_view("network-metadata.support", records, chosen)
+
+
+def _paths(record: Record, steps: tuple[Step, ...], *, items: bool = False) -> Iterator[Path]:
+    for field in record.fields:
+        kind = not_null(field.type)
+        ways = [(Step(field.name), kind)]
+        if isinstance(kind, Map):
+            ways += [(Step(field.name, key=key), not_null(kind.values)) for key in KEYS]
+        elif isinstance(kind, Array) and not items:
+            ways.append((Step(field.name, items=True), not_null(kind.items)))
+        for step, inner in ways:
+            yield Path((*steps, step))
+            if isinstance(inner, Record):
+                yield from _paths(inner, (*steps, step), items=items or step.items)
+
+
+def _action(rng: Random, kinds: list[AvroType]) -> Action | None:
+    actions: list[Action] = [Present()]
+    otherwise = rng.choice((None, "o", "x"))
+    match kinds[-1]:
+        case Primitive("boolean"):
+            actions = [Keep(), Keep(), MapTo(((True, "x"),), otherwise), Present()]
+        case Primitive("int" | "long"):
+            actions = [Within(0, 2), Bucket((0, 2)), Bucket((1,)), MapTo(((0, "x"), (1, "y")), otherwise)]
+        case Primitive("string"):
+            actions = [OneOf(("a", "b"), otherwise), Matches("[ab]", 1, ("a", "b")), MapTo((("a", "x"),), "x")]
+        case Enum(_, symbols):
+            actions = [Keep(), Keep(), MapTo(tuple({symbols[0]: "x", symbols[-1]: "y"}.items()), otherwise)]
+        case Array(items=inner):
+            actions = [Count(), Present(), *_where(rng, inner)]
+        case Map():
+            actions = [Count(), Present()]
+    return rng.choice(actions)
+
+
+def _where(rng: Random, inner: AvroType) -> list[Action]:
+    record = not_null(inner)
+    for field in record.fields if isinstance(record, Record) else ():
+        match not_null(field.type):
+            case Primitive("boolean"):
+                return [CountWhere(field.name, (rng.choice((False, True)),))] * 2
+            case Enum(_, symbols):
+                return [CountWhere(field.name, (rng.choice((*symbols, "NONE")),))] * 2
+            case Primitive("string"):
+                return [CountWhere(field.name, ("a",))] * 2
+    return []

@@ -1,0 +1,74 @@
+"""The information budget against the real minimizer: no body that is not counted, and none counted that cannot be."""
+
+from __future__ import annotations
+
+from random import Random
+
+from pipelines.contract.actions import CountWhere
+from pipelines.contract.bits import view_bits
+from pipelines.contract.model import Event, View
+from pipelines.minimize import Fault, Minimized, compile_event
+from tests.minimize.data import Speller, random_datum
+from tests.minimize.events import random_event
+from tests.minimize.exhaust import every_body, tiny_event
+
+CONSTANT = b"\x00" * 16
+
+
+def test_random_events_never_give_more_bodies_than_were_counted() -> None:
+    full = 0
+    for seed in range(250):
+        rng = Random(seed)
+        event = random_event(rng)
+        seen = _sampled(rng, event, 400)
+        for view, bodies in zip(event.views, seen, strict=True):
+            counted = view_bits(event.versions, view).count
+            assert len(bodies) <= counted, f"seed {seed}: {len(bodies)} bodies, {counted} counted"
+            full += len(bodies) == counted > 1
+    assert full > 50, "the samples come nowhere near the bound, so they show little"
+
+
+def test_the_bodies_of_tiny_event_types_are_exactly_as_many_as_were_counted() -> None:
+    compared, over = 0, 0
+    for seed in range(600):
+        event = tiny_event(Random(seed))
+        bodies = every_body(event, 3_000)
+        if bodies is None:
+            continue
+        view = event.views[0]
+        counted = view_bits(event.versions, view).count
+        if _items_tell_what_is_compared(view):
+            assert len(bodies) <= counted, f"seed {seed}"
+            over += 1
+            continue
+        assert len(bodies) == counted, f"seed {seed}: {len(bodies)} bodies, {counted} counted"
+        compared += len(bodies) > 1
+    assert compared > 200
+    assert over
+
+
+def _items_tell_what_is_compared(view: View) -> bool:
+    """The one case in which the count is a bound: a `count_where` beside items that show what it compares."""
+    return any(
+        isinstance(rule.action, CountWhere) and any(_goes_into(other.path, rule.path) for other in view.rules)
+        for rule in view.rules
+    )
+
+
+def _goes_into(path: object, array: object) -> bool:
+    return str(path).startswith(f"{array}[]")
+
+
+def _sampled(rng: Random, event: Event, count: int) -> list[set[bytes]]:
+    program = compile_event(event)
+    handlers = [lambda _: CONSTANT for _ in event.views]
+    seen: list[set[bytes]] = [set() for _ in event.views]
+    for _ in range(count):
+        version = rng.choice(event.versions)
+        value = Speller(rng).event(version.record, random_datum(rng, version.record), version.fingerprint)
+        outcome = program.minimize(value, handlers)
+        assert not isinstance(outcome, Fault)
+        for bodies, made in zip(seen, outcome, strict=True):
+            if isinstance(made, Minimized):
+                bodies.add(made.value)
+    return seen
