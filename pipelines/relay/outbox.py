@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition
 from pipelines.relay.batch import Batch, Outgoing
+from pipelines.relay.deadline import OverdueError, within
 from pipelines.relay.metrics import COMMIT_SECONDS, REPLACEMENTS
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
@@ -21,6 +22,9 @@ from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Exit, Trouble
 
 _WAIT_S = TRANSACTION_TIMEOUT_MS / 1000
+# Sending offsets waits for ever, whatever its timeout, when the group's coordinator has left the cluster (librdkafka
+# #5456, #5511). A new producer looks for the coordinator anew, so giving up early costs no more than the batch.
+_OFFSETS_WAIT_S = 5.0
 _PAUSE_S = 0.5  # between a producer that could not begin and the next
 _INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
 # Fenced so often within so many seconds: a second process runs the slot, and they would fence each other for ever.
@@ -85,9 +89,13 @@ class Outbox:
                 self._doubt = "flush_timeout"
                 return False
             self._station.at(Step.SENDING_OFFSETS)
-            producer.send_offsets_to_transaction(offsets, membership, _WAIT_S)
+            within(_OFFSETS_WAIT_S, lambda: producer.send_offsets_to_transaction(offsets, membership, _OFFSETS_WAIT_S))
             self._station.at(Step.OFFSETS_SENT)
             self._commit(producer)
+        except OverdueError:
+            self._doubt = "offsets_timeout"
+            self._log.warning("batch.failed", reason=self._doubt, events=batch.events)
+            return False
         except KafkaException as failure:
             self._failed(producer, failure.args[0], batch, flushed=flushed)
             return False
