@@ -153,7 +153,8 @@ class Inbox:
 
     def _heed(self, error: KafkaError, topic: str | None, partition: int | None) -> None:
         """Deal with an error that came in place of an event."""
-        if error.fatal():
+        # A consumer that met a fatal error says so in an event whose own flag is not set.
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - librdkafka's local codes are spelled so
             raise ConsumerLostError(error.name())
         if error.code() in _DENIED:
             raise Trouble(
