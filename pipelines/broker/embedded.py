@@ -51,6 +51,7 @@ class EmbeddedKafka:
         brokers: 1 or 3; a folder that holds a cluster of another size is refused.
         settings: server.properties that differ, for nodes that are started from here on.
         doors: node id → a second way into that node, for clients behind a proxy.
+        environments: node id → variables for that node's process, for tests that move its clock, say.
         cache: where the jars are kept; by default the user's cache folder.
         progress: told in a sentence when there is something to wait for.
     """
@@ -62,6 +63,7 @@ class EmbeddedKafka:
         settings: Mapping[str, str] | None = None,
         *,
         doors: Mapping[int, Door] | None = None,
+        environments: Mapping[int, Mapping[str, str]] | None = None,
         cache: Path | None = None,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -71,6 +73,7 @@ class EmbeddedKafka:
         self.brokers = brokers
         self._settings = dict(settings or {})
         self._doors = dict(doors or {})
+        self._environments = dict(environments or {})
         self._cache = cache
         self._progress = progress
         self._class_path: tuple[Path, ...] | None = None
@@ -162,9 +165,8 @@ class EmbeddedKafka:
         config.write_text(javaproperties.dumps(properties), encoding="latin-1")
         if not (data / "meta.properties").exists():
             self._format(plan, config)
-        self._process(node_id).spawn(
-            [*self._java(), _SERVER, str(config)], output=output, environment={"LANG": "C.UTF-8"}
-        )
+        environment = {"LANG": "C.UTF-8", **self._environments.get(node_id, {})}
+        self._process(node_id).spawn([*self._java(), _SERVER, str(config)], output=output, environment=environment)
 
     def _format(self, plan: _Plan, config: Path) -> None:
         done = subprocess.run(  # noqa: S603 - our own Java and jars

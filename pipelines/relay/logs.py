@@ -32,6 +32,7 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "consumer.replaced": frozenset({"reason"}),
     "input.unreadable": frozenset({"topic", "partition", "reason"}),
     "kafka.client": frozenset({"facility", "text"}),
+    "clock.behind": frozenset({"seconds"}),
     "keys.runway_short": frozenset({"purpose", "hours"}),
     "review.expired": frozenset({"purpose"}),
     "supervisor.started": frozenset({"workers"}),

@@ -38,6 +38,10 @@ REVIEW_EXPIRY = Gauge(
     "pipelines_review_expiry_timestamp_seconds", "When the purpose's review ends.", ["purpose"],
     multiprocess_mode="livemin",
 )  # fmt: skip
+CLOCK_BEHIND = Gauge(
+    "pipelines_clock_behind_seconds", "By how much the brokers' newest time is ahead of the worker's clock.", ["source"],
+    multiprocess_mode="livemax",
+)  # fmt: skip
 COMPILED = Gauge("pipelines_walk_compiled", "1 when the walk runs compiled.", multiprocess_mode="livemin")
 
 

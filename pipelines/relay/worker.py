@@ -21,6 +21,7 @@ from pipelines.relay.lane import NO_BROKER_TIME, Lane, Raw
 from pipelines.relay.outbox import Outbox, StoppedError
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
+from pipelines.retention import SLACK_MS
 
 _GAUGES_EVERY_S = 1.0
 _SHORT_RUNWAY_MS = 72 * 3_600_000
@@ -57,6 +58,7 @@ class Worker:
         self._inbox = Inbox(station, {raw_topic: lane.topics for raw_topic, lane in self._lanes.items()})
         self._outbox = Outbox(station, contract.quarantine.name, self._stopping.is_set)
         self._newest_s: dict[str, float] = {}
+        self._broker_ms = 0  # the newest broker time that was ever ahead of this worker's clock
         self._gauges_due = 0.0
         self._warned: set[str] = set()
 
@@ -95,7 +97,7 @@ class Worker:
         self._show_gauges()
         if polled is None:
             return
-        batch = Batch(now_ms=int(self._clock() * 1000), events=len(polled.events))
+        batch = Batch(now_ms=max(int(self._clock() * 1000), self._broker_ms), events=len(polled.events))
         for raw_topic, partition in self._inbox.unsaved:
             batch.book(self._inbox.books, raw_topic, partition)
         for message in polled.events:
@@ -114,10 +116,24 @@ class Worker:
         lane, book = self._lanes[raw_topic], batch.book(self._inbox.books, raw_topic, partition)
         raw = Raw(partition, offset, timestamp_ms, message.value())
         if kind == TIMESTAMP_LOG_APPEND_TIME:
+            if timestamp_ms > batch.now_ms:
+                self._believe(batch, timestamp_ms)
             lane.take(batch, book, raw)
             self._newest_s[raw_topic] = timestamp_ms / 1000
         else:
             lane.refuse(batch, book, raw, NO_BROKER_TIME)
+
+    def _believe(self, batch: Batch, broker_ms: int) -> None:
+        """It is later than this worker's clock says: what is too late is then decided by the brokers' time.
+
+        Else a worker whose clock is behind would relay what is past its time, and that would outlive its TTL.
+        """
+        batch.now_ms = self._broker_ms = broker_ms
+        behind_ms = broker_ms - int(self._clock() * 1000)
+        metrics.CLOCK_BEHIND.labels(self._source).set(behind_ms / 1000)
+        if behind_ms > SLACK_MS and "clock" not in self._warned:
+            self._warned.add("clock")
+            self._log.error("clock.behind", seconds=behind_ms // 1000)
 
     def _recover(self) -> None:
         self._station.at(Step.RECOVERING)

@@ -32,6 +32,7 @@ from tests.signing import sign
 
 _SOURCES = count(1)
 TODAY = date(2026, 11, 23)
+OCCURRED_AT = datetime(2026, 11, 2, tzinfo=UTC)
 SCHEMA: dict[str, Any] = {
     "type": "record",
     "name": "Ping",
@@ -71,10 +72,10 @@ class House:
     def loose(self) -> str:
         return f"network-metadata.tally-{self.source}"
 
-    def ping(self, number: int, device: str | None = None) -> bytes:
+    def ping(self, number: int, device: str | None = None, occurred_at: datetime = OCCURRED_AT) -> bytes:
         """A raw value; the device is one of seven, the one named, or none at all when that is empty."""
         named = f"synthetic-device-{number % 7}" if device is None else device or None
-        return encode_ping(self.contract.events[f"{self.source}.ping"], number, named)
+        return encode_ping(self.contract.events[f"{self.source}.ping"], number, named, occurred_at)
 
     def publish(self, values: list[bytes], *, partition: int | None = None) -> None:
         producer = self.cluster.producer()
@@ -212,11 +213,11 @@ quarantine: {{topic: quarantine-{source}, ttl: 7d, partitions: 1, consumers: [op
     )
 
 
-def encode_ping(event: Event, number: int, device: str | None) -> bytes:
+def encode_ping(event: Event, number: int, device: str | None, occurred_at: datetime = OCCURRED_AT) -> bytes:
     raw, out = event.versions[0], io.BytesIO()
     fields = {
         "event_id": f"synthetic-event-{number}",
-        "occurred_at": datetime(2026, 11, 2, tzinfo=UTC),
+        "occurred_at": occurred_at,
         "device_id": device,
         "number": number,
         "note": f"SYNTHETIC-SECRET-{number}",
