@@ -24,6 +24,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "validate": ("pipelines.cli.validate", "Check the contract; every mistake at once, with its place and mend."),
     "build": ("pipelines.cli.build", "Write the derived schemas of the minimized topics."),
     "explain": ("pipelines.cli.explain", "Say what happens to an event type or to one field, and why."),
+    "linkage": ("pipelines.cli.linkage", "Say how much two purposes share of one event, in bits."),
+    "singling-out": ("pipelines.cli.singling", "Say which fields together few devices of a sample share."),
     "try": ("pipelines.cli.try_", "Minimize events from a file, with a throwaway key and no broker."),
     "topics": ("pipelines.cli.topics", "Create the contract's topics with the retention that keeps their promise."),
     "keys": ("pipelines.cli.keys", "Make the keys of the coming epochs; show how far they reach."),

@@ -10,7 +10,7 @@ nothing of what a whole history under one handle tells; `pipelines linkage --mea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm, log2, prod
 
@@ -97,6 +97,14 @@ def shared_in(contract: Contract) -> Iterator[Shared]:
     ttls = {name: topic.ttl_ms for name, topic in contract.topics.items()}
     for _, event in sorted(contract.events.items()):
         yield from shared(event.versions, event.views, ttls)
+
+
+def matrix(everything: Iterable[Shared]) -> dict[tuple[str, str], Shared]:
+    """For every two purposes, in name order, the event type of which they share most."""
+    most: dict[tuple[str, str], Shared] = {}
+    for one in everything:
+        most[one.purposes] = max(most.get(one.purposes, one), one, key=lambda shared_: shared_.count)
+    return most
 
 
 def _rules(view: View) -> Iterator[Rule]:

@@ -1,0 +1,186 @@
+"""`pipelines linkage`: what two purposes can both tell of one event. Needs the contract alone, and no broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.cli.options import contract_option, json_option
+from pipelines.contract import load_valid
+from pipelines.contract.linkage import Shared, matrix, shared_in
+from pipelines.contract.model import AcceptedLinkage, Contract
+from pipelines.explain.heatmap import heatmap
+from pipelines.explain.matching import Matched
+from pipelines.trouble import Exit, Trouble
+
+_SHOWN: Final = 4
+
+
+@click.command("linkage")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a heat map.")
+@click.option(
+    "--measure",
+    type=click.IntRange(20, 100_000),
+    metavar="N",
+    help="Beside it, match the records of N simulated events of each type, and say how often that succeeds.",
+)
+@click.option("--devices", default=200, show_default=True, type=click.IntRange(2, 1_000_000), help="Simulated devices.")
+@contract_option
+@json_option
+def command(svg: Path | None, measure: int | None, devices: int, contract_dir: Path, as_json: bool) -> None:
+    """Say how much two purposes share of one event, in bits.
+
+    Every purpose has handles of its own, so nothing in a record says that two purposes' records are of one event or
+    device; but what both say alike can. For every two views of one event type it counts the parts into which both can
+    sort events: by the time, and by each raw field that both keep, at the coarser of the two. So many bits are shared
+    in one record; a whole history tells more.
+
+    \b
+    Examples:
+      pipelines linkage                        the matrix, and the event types behind it
+      pipelines linkage --svg linkage.svg      as a heat map
+      pipelines linkage --measure 2000         and what a matcher makes of 2,000 simulated events of each type
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date())
+    everything = sorted(shared_in(contract), key=lambda one: -one.count)
+    measured = dict(_measured(contract, everything, measure, devices)) if measure else {}
+    if svg is not None:
+        _write(svg, _picture(contract, everything))
+    if as_json:
+        click.echo(orjson.dumps(_plain(contract, everything, measured), option=orjson.OPT_INDENT_2))
+        return
+    console = Console(highlight=False, markup=False)
+    _print_matrix(console, contract, everything)
+    _print_pairs(console, contract, everything, measured)
+
+
+def _key(one: Shared) -> tuple[str, str, str]:
+    return one.event, one.one.topic, one.other.topic
+
+
+def _measured(
+    contract: Contract, everything: Sequence[Shared], count: int, devices: int
+) -> Iterator[tuple[tuple[str, str, str], Matched | None]]:
+    from pipelines.explain.matching import match
+    from pipelines.simulate.sample import simulated
+
+    for event in sorted({one.event for one in everything}):
+        tables = {table.view.topic: table for table in simulated(contract, event, count, devices).tables}
+        for one in everything:
+            if one.event == event:
+                yield _key(one), match(tables[one.one.topic], tables[one.other.topic])
+
+
+def _picture(contract: Contract, everything: Sequence[Shared]) -> str:
+    cells = {purposes: one.bits for purposes, one in matrix(everything).items()}
+    title = "Bits that two purposes share of one event"
+    return heatmap(_names(everything), cells, title=title, marked_above=contract.linkage.warn_above)
+
+
+def _names(everything: Sequence[Shared]) -> list[str]:
+    return sorted({name for one in everything for name in one.purposes})
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Trouble(
+            f"{path} cannot be written: {error.strerror}", hint="Name another file.", exit_code=Exit.USAGE
+        ) from None
+
+
+def _agreed(contract: Contract, one: Shared) -> AcceptedLinkage | None:
+    found = (entry for entry in contract.linkage.accepted if (entry.event, entry.purposes) == (one.event, one.purposes))
+    return next(found, None)
+
+
+def _warned(contract: Contract, one: Shared) -> bool:
+    agreed = _agreed(contract, one)
+    return one.count > 1 << (contract.linkage.warn_above if agreed is None else agreed.up_to)
+
+
+def _print_matrix(console: Console, contract: Contract, everything: Sequence[Shared]) -> None:
+    names, cells = _names(everything), matrix(everything)
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("most bits shared of one event")
+    for number in range(1, len(names) + 1):
+        table.add_column(str(number), justify="right")
+    for number, name in enumerate(names, 1):
+        row = [Text(f"{number:2} {name}")]
+        for other in names:
+            one = cells.get((min(name, other), max(name, other)))
+            bits = "" if one is None else f"{one.bits:.0f}"
+            warned = one is not None and one.count > 1 << contract.linkage.warn_above
+            row.append(Text("·" if name == other else bits, "bold yellow" if warned else ""))
+        table.add_row(*row)
+    console.print(table)
+    console.print(Text(f"bold: above {contract.linkage.warn_above}; empty: no event type goes to both\n", "dim"))
+
+
+def _print_pairs(
+    console: Console, contract: Contract, everything: Sequence[Shared], measured: Mapping[Any, Matched | None]
+) -> None:
+    for one in everything:
+        agreed, warned = _agreed(contract, one), _warned(contract, one)
+        fields = ", ".join(f"{field.path} {field.bits:.1f}" for field in one.fields[:_SHOWN])
+        more = f" and {len(one.fields) - _SHOWN} more" if len(one.fields) > _SHOWN else ""
+        console.print(
+            Text.assemble(
+                (f"{one.bits:6.1f}  ", "bold yellow" if warned else "bold"),
+                (one.event, "cyan"),
+                f"  {one.purposes[0]} + {one.purposes[1]}",
+                (f"  time {one.time_bits:.1f}{', ' if fields else ''}{fields}{more}", "dim"),
+            ),
+            soft_wrap=True,
+        )
+        if agreed is not None:
+            console.print(Text(f"        accepted up to {agreed.up_to}: {agreed.reason}", "green"), soft_wrap=True)
+        if measured:
+            found = measured.get(_key(one))
+            said = "measured: too few simulated events are in both" if found is None else _said(found)
+            console.print(Text(f"        {said}", "magenta"), soft_wrap=True)
+
+
+def _said(found: Matched) -> str:
+    """What the matcher did with simulated events, in words."""
+    said = (
+        f"measured: the right record of {found.tried} in {found.by_all:.1%} of all cases "
+        f"(by time alone {found.by_time:.1%}, by chance {found.chance:.1%}): {found.bits:.1f} bits"
+    )
+    if found.handle_found is None or found.handle_chance is None:
+        return said
+    return f"{said}; the right handle in {found.handle_found:.1%} (by chance {found.handle_chance:.1%})"
+
+
+def _plain(contract: Contract, everything: Sequence[Shared], measured: Mapping[Any, Matched | None]) -> dict[str, Any]:
+    return {
+        "warn_above": contract.linkage.warn_above,
+        "matrix": [
+            {"purposes": purposes, "bits": one.bits, "event": one.event} for purposes, one in matrix(everything).items()
+        ],
+        "pairs": [
+            {
+                "event": one.event,
+                "purposes": one.purposes,
+                "topics": [one.one.topic, one.other.topic],
+                "bits": one.bits,
+                "time_bits": one.time_bits,
+                "fields": [{"path": field.path, "bits": field.bits} for field in one.fields],
+                "warned": _warned(contract, one),
+                "accepted": None
+                if (agreed := _agreed(contract, one)) is None
+                else {"up_to": agreed.up_to, "reason": agreed.reason},
+                "measured": measured.get(_key(one)),
+            }
+            for one in everything
+        ],
+    }
