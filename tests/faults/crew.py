@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import Final, TextIO
 
 import structlog
 
@@ -96,7 +96,7 @@ class Crew:
     environment: dict[str, str]
     witness: Witness = field(init=False)
     desk: Desk = field(init=False)
-    _log: IO[str] = field(init=False)
+    _log: TextIO = field(init=False)
     _base: _Team = field(init=False)
     _extra: list[_Team] = field(default_factory=list)
 

@@ -13,9 +13,10 @@ from typing import Final
 
 from pipelines.relay.steps import Step
 from tests.faults.crew import Crew, send
+from tests.faults.link import Held
 from tests.faults.orders import Line, Order
 from tests.faults.plan import ANYWHERE, IN_FLIGHT, Fault
-from tests.faults.proxy import Held, Proxy
+from tests.faults.proxy import Proxy
 from tests.faults.scaling import Scaler
 
 # A little more than the age from which the supervisor restarts a worker without a pause.

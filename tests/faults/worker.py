@@ -6,6 +6,7 @@ PIPELINES_CONTROL for a run with a deliberate fault in the relay.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -82,9 +83,10 @@ class Obedience:
 
 def main(stdin: IO[bytes]) -> int:
     """Run one worker, as `pipelines.relay.process` does."""
+    faulthandler.register(signal.SIGUSR1)  # where it stands, for whoever finds it standing
     first = stdin.readline()
     if os.environ.get(CONTROL) == OFFSETS_OUTSIDE:
-        process.Cluster = OffsetsOutside  # type: ignore[misc, assignment]  # this process alone
+        setattr(process, "Cluster", OffsetsOutside)  # noqa: B010 - in this process alone, and mypy need not agree
     return process.main(_Again(first, stdin), watch=Obedience(Path(os.environ[FOLDER]), orjson.loads(first)["slot"]))  # type: ignore[arg-type]
 
 
