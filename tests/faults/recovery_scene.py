@@ -1,0 +1,162 @@
+"""Where recovery is measured: one source of a contract on a broker, a trickle of its events, and workers to be killed.
+
+The trickle reaches every raw partition all the time, so that a partition that nobody serves can be told from one with
+nothing to do. Workers obey orders (`tests/faults/worker.py`) and are the relay's own otherwise.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import cycle
+from pathlib import Path
+from typing import Any, Final
+
+from pipelines.broker import AdminClient, Cluster, TopicPartition
+from pipelines.contract import load
+from pipelines.contract.model import DAY_MS, Contract
+from pipelines.keys import Keyring, LocalKeyEncryption, extend
+from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.supervisor import Launch
+from pipelines.sdk.encoding import encoders
+from pipelines.simulate import Simulation
+from pipelines.topics.apply import apply
+from tests.faults.orders import Desk, TrailReader
+from tests.faults.worker import FOLDER
+
+SHIPPED: Final = Path(__file__).parents[2]
+PATIENCE_S: Final = 120.0
+LOOK_S: Final = 0.01
+_KINDS: Final = 40  # different values for each event type
+_PAUSE_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A source on a cluster, and the folder where its workers get their orders and leave their trail."""
+
+    folder: Path
+    contract: Contract
+    cluster: Cluster
+    keyring: Keyring
+    settings: WorkerSettings
+    output: int
+
+    @property
+    def partitions(self) -> list[tuple[str, int]]:
+        """The raw partitions of the source."""
+        events = self.contract.events_of(self.settings.source)
+        return [
+            (event.raw_topic, number)
+            for event in events
+            for number in range(self.contract.raw_topics[event.raw_topic].partitions)
+        ]
+
+    @property
+    def desk(self) -> Desk:
+        """Where orders are left."""
+        return Desk(self.folder / "orders")
+
+    def trail(self) -> TrailReader:
+        """What the workers do from the beginning on."""
+        (self.folder / "trail").touch()
+        return TrailReader(self.folder / "trail")
+
+    def launch(self) -> Launch:
+        """How a worker that obeys is started."""
+        command = (sys.executable, "-m", "tests.faults.worker")
+        return Launch(command, {FOLDER: str(self.folder), "PYTHONPATH": str(SHIPPED)}, self.output)
+
+    def slot(self, number: int, **changes: Any) -> WorkerSettings:
+        """One worker's settings."""
+        return replace(self.settings, slot=number, **changes)
+
+
+def shipped(folder: Path, cluster: Cluster, source: str) -> tuple[Contract, Keyring, WorkerSettings]:
+    """The contract that the project ships, with its topics and keys."""
+    contract = load(SHIPPED, as_of=datetime.now(UTC).date()).contract
+    assert contract is not None
+    now_ms = int(time.time() * 1000)
+    apply(contract, cluster.admin(timeout_s=PATIENCE_S))
+    kek = LocalKeyEncryption.create(folder / "kek")
+    purposes = contract.purposes.values()
+    extend(folder / "keyring.json", kek, purposes, first_ms=now_ms - 4 * DAY_MS, last_ms=now_ms + DAY_MS)
+    settings = WorkerSettings(
+        source=source,
+        instance="test",
+        slot=0,
+        contract_dir=SHIPPED,
+        bootstrap=cluster.bootstrap,
+        keyring=folder / "keyring.json",
+        kek_file=folder / "kek",
+    )
+    return contract, Keyring.open(folder / "keyring.json", kek), settings
+
+
+@contextmanager
+def trickling(scene: Scene) -> Iterator[None]:
+    """Publish to every raw partition while the block runs."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_trickle, args=(scene, _values(scene), stop))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+class Progress:
+    """How far each raw partition is committed, without waiting for a transaction that is open."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._client = AdminClient({"bootstrap.servers": scene.cluster.bootstrap})
+        self._group = scene.settings.group
+        self._partitions = scene.partitions
+
+    def now(self) -> Mapping[tuple[str, int], int]:
+        """The committed offset of each partition; -1 where there is none yet."""
+        from confluent_kafka import ConsumerGroupTopicPartitions
+
+        asked = [ConsumerGroupTopicPartitions(self._group, [TopicPartition(*key) for key in self._partitions])]
+        answer = self._client.list_consumer_group_offsets(asked)[self._group].result(PATIENCE_S)
+        return {(each.topic, each.partition): each.offset for each in answer.topic_partitions}
+
+    def wait_until_past(self, before: Mapping[tuple[str, int], int]) -> float:
+        """Wait until every partition is committed beyond that; the moment (`time.monotonic`)."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not all(offset > before[key] for key, offset in self.now().items()):
+            assert time.monotonic() < deadline, "a partition stands still"
+            time.sleep(LOOK_S)
+        return time.monotonic()
+
+
+def _values(scene: Scene) -> list[tuple[str, int, bytes]]:
+    events = {event.name: event for event in scene.contract.events_of(scene.settings.source)}
+    encoding = {name: encoders(event) for name, event in events.items()}
+    made: dict[str, list[bytes]] = {name: [] for name in events}
+    start_ms = int(time.time() * 1000)
+    for event in Simulation(scene.contract, only=events).events(_KINDS * len(events), start_ms=start_ms):
+        made[event.event].append(encoding[event.event][event.version].encode(event.fields))
+    return [
+        (event.raw_topic, number, value)
+        for name, event in events.items()
+        for number in range(scene.contract.raw_topics[event.raw_topic].partitions)
+        for value in made[name][:_KINDS]
+    ]
+
+
+def _trickle(scene: Scene, values: list[tuple[str, int, bytes]], stop: threading.Event) -> None:
+    producer = scene.cluster.producer(**{"linger.ms": 5})
+    by_partition = {key: cycle([value for *place, value in values if tuple(place) == key]) for key in scene.partitions}
+    while not stop.wait(_PAUSE_S):
+        for (topic, partition), turn in by_partition.items():
+            producer.produce(topic, next(turn), partition=partition)
+        producer.poll(0)
+    assert producer.flush(PATIENCE_S) == 0
