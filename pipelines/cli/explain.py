@@ -14,6 +14,7 @@ from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option
 from pipelines.contract import load_valid
+from pipelines.contract.bits import spelled_bits
 from pipelines.explain import EventStory, FieldStory, ViewStory, tell
 
 
@@ -57,6 +58,7 @@ def _print_views(console: Console, views: tuple[ViewStory, ...]) -> None:
             ("    kept", view.ttl),
             ("    read by", ", ".join(view.consumers) or "nobody yet"),
             ("    carries", f"{view.handle}; times {view.time}"),
+            ("    can say", f"{spelled_bits(view.bits)} bits a record besides the handle; at most {view.max_bits}"),
             ("    review", view.review),
         ):
             table.add_row(Text(name, "dim"), Text(text))
@@ -68,7 +70,8 @@ def _print_field(console: Console, field: FieldStory) -> None:
     console.print(Text.assemble((field.path, "bold"), (f"  {field.class_} · {field.type}", "dim")))
     table = Table.grid("", Column(overflow="fold"), "", padding=(0, 2))
     for use in field.uses:
-        table.add_row(Text("  →", "green"), Text(use.topic, "cyan"), Text(f"{use.name}: {use.gives}"))
+        bits = "" if use.bits is None else f" ({spelled_bits(use.bits)} bits{' an item' if '[]' in use.rule else ''})"
+        table.add_row(Text("  →", "green"), Text(use.topic, "cyan"), Text(f"{use.name}: {use.gives}{bits}"))
     if field.unused is not None:
         table.add_row(Text("  ✗", "red"), Text("never leaves"), Text(field.unused))
     console.print(table)

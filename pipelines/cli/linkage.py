@@ -15,6 +15,7 @@ from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option
 from pipelines.contract import load_valid
+from pipelines.contract.bits import spelled_bits
 from pipelines.contract.linkage import Shared, matrix, shared_in
 from pipelines.contract.model import AcceptedLinkage, Contract
 from pipelines.explain.heatmap import heatmap
@@ -131,14 +132,14 @@ def _print_pairs(
 ) -> None:
     for one in everything:
         agreed, warned = _agreed(contract, one), _warned(contract, one)
-        fields = ", ".join(f"{field.path} {field.bits:.1f}" for field in one.fields[:_SHOWN])
+        fields = ", ".join(f"{field.path} {spelled_bits(field.bits)}" for field in one.fields[:_SHOWN])
         more = f" and {len(one.fields) - _SHOWN} more" if len(one.fields) > _SHOWN else ""
         console.print(
             Text.assemble(
-                (f"{one.bits:6.1f}  ", "bold yellow" if warned else "bold"),
+                (f"{spelled_bits(one.bits):>6}  ", "bold yellow" if warned else "bold"),
                 (one.event, "cyan"),
                 f"  {one.purposes[0]} + {one.purposes[1]}",
-                (f"  time {one.time_bits:.1f}{', ' if fields else ''}{fields}{more}", "dim"),
+                (f"  time {spelled_bits(one.time_bits)}{', ' if fields else ''}{fields}{more}", "dim"),
             ),
             soft_wrap=True,
         )

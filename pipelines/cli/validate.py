@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from pipelines.cli.budget import plain_bits, print_bits
 from pipelines.cli.options import contract_option, json_option
 from pipelines.contract import Loaded, load
 from pipelines.contract.findings import Finding, Severity
@@ -33,8 +34,9 @@ def _today() -> date:
     help="The day on which reviews and the bases of TTLs must stand: see today what will have expired by then.",
     show_default="today in UTC",
 )
+@click.option("--bits", is_flag=True, help="Also say how many bits a record of each view can say, and by which fields.")
 @json_option
-def command(contract_dir: Path, as_of: datetime | None, as_json: bool) -> None:
+def command(contract_dir: Path, as_of: datetime | None, bits: bool, as_json: bool) -> None:
     """Check the contract; every mistake at once, with its place and mend.
 
     Reads topics.yaml, policies/ and schemas/, and needs no Kafka. It holds that every raw field is decided about, that
@@ -46,6 +48,7 @@ def command(contract_dir: Path, as_of: datetime | None, as_json: bool) -> None:
     Examples:
       pipelines validate                       the contract in this folder
       pipelines validate --as-of 2027-11-02    what will have expired by then
+      pipelines validate --bits                what a record can say, against each purpose's max_bits
       pipelines validate --json | jq -r '.findings[].check'
 
     Exit codes: 0 no errors (there may be warnings), 1 errors.
@@ -53,9 +56,9 @@ def command(contract_dir: Path, as_of: datetime | None, as_json: bool) -> None:
     day = _today() if as_of is None else as_of.date()
     loaded = load(contract_dir, as_of=day)
     if as_json:
-        click.echo(orjson.dumps(_plain(loaded, day), option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(_plain(loaded, day, bits=bits), option=orjson.OPT_INDENT_2))
     else:
-        _show(loaded, day)
+        _show(loaded, day, bits=bits)
     if not loaded.valid:
         raise click.exceptions.Exit(Exit.FINDINGS)
 
@@ -64,7 +67,8 @@ def _count(findings: tuple[Finding, ...], severity: Severity) -> int:
     return sum(found.severity is severity for found in findings)
 
 
-def _plain(loaded: Loaded, day: date) -> dict[str, object]:
+def _plain(loaded: Loaded, day: date, *, bits: bool) -> dict[str, object]:
+    said = {"bits": None if loaded.contract is None else plain_bits(loaded.contract)} if bits else {}
     return {
         "valid": loaded.valid,
         "as_of": day,
@@ -83,11 +87,14 @@ def _plain(loaded: Loaded, day: date) -> dict[str, object]:
             }
             for found in loaded.findings
         ],
+        **said,
     }
 
 
-def _show(loaded: Loaded, day: date) -> None:
+def _show(loaded: Loaded, day: date, *, bits: bool) -> None:
     console = Console(highlight=False)
+    if bits and loaded.contract is not None:
+        print_bits(console, loaded.contract)
     for file, found in groupby(loaded.findings, key=lambda one: one.position.file):
         console.print(Text(file, style="bold"), soft_wrap=True)
         for one in found:

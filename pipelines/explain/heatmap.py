@@ -9,6 +9,7 @@ from typing import Final
 _CELL: Final = 44
 _LEFT: Final = 190
 _TOP: Final = 190
+_RIGHT: Final = 90  # the last column's slanted name reaches so far
 _PALE, _DARK = (243, 246, 250), (146, 35, 42)
 _LIGHT_TEXT_FROM: Final = 0.55
 _FONT: Final = 'font-family="system-ui, sans-serif" font-size="13"'
@@ -24,7 +25,7 @@ def heatmap(names: Sequence[str], cells: Mapping[tuple[str, str], float], *, tit
         marked_above: a number above this has a frame.
     """
     size = len(names) * _CELL
-    width, height = _LEFT + size + 20, _TOP + size + 20
+    width, height = _LEFT + size + _RIGHT, _TOP + size + 20
     most = max([*cells.values(), 1.0])
     values = {**cells, **{(right, left): value for (left, right), value in cells.items()}}
     shape = f'width="{width}" height="{height}"'

@@ -11,7 +11,9 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Final
 
+from pipelines.contract.actions import Handle
 from pipelines.contract.avro import FieldClass
+from pipelines.contract.bits import rule_bits, view_bits
 from pipelines.contract.model import Contract, Event, View
 from pipelines.explain.leaves import Leaf, containers_of, leaves_of, under
 from pipelines.explain.wording import action_words, duration
@@ -23,12 +25,16 @@ _UNDECIDED: Final = "no line of the policy names it, and what is not named does 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What one view makes of a field: `rule` is the policy's path, `gives` says it in words, `name` is the output's."""
+    """What one view makes of a field: `rule` is the policy's path, `gives` says it in words, `name` is the output's.
+
+    `bits` is how much the output alone can say, for each item where there are several; None for a handle.
+    """
 
     topic: str
     rule: str
     name: str
     gives: str
+    bits: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class ViewStory:
     """Where the event goes: a topic, for a purpose, for so long, to these readers.
 
     `time` says how coarse a record's time is, `handle` whose handle it carries (or that it has none), `review` whether
-    the purpose may be used now.
+    the purpose may be used now. `bits` is how much one record can say besides its handle, of `max_bits` allowed.
     """
 
     topic: str
@@ -61,6 +67,8 @@ class ViewStory:
     handle: str
     time: str
     review: str
+    bits: float
+    max_bits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,9 @@ def tell(contract: Contract, event_name: str, field: str | None = None, *, as_of
         raw_ttl=duration(raw.ttl_ms) if raw else "no TTL: topics.yaml does not name it",
         producers=raw.producers if raw else (),
         versions=tuple(schema.version for schema in event.versions),
-        views=tuple(_view_story(contract, view, as_of) for view in event.views if field is None or view.topic in used),
+        views=tuple(
+            _view_story(contract, event, view, as_of) for view in event.views if field is None or view.topic in used
+        ),
         fields=fields,
     )
 
@@ -128,6 +138,7 @@ def _field_story(contract: Contract, event: Event, leaf: Leaf) -> FieldStory:
             str(rule.path),
             rule.name,
             action_words(rule.action, kind=contract.purposes[view.purpose].handle),
+            None if isinstance(rule.action, Handle) else rule_bits(event.versions, rule),
         )
         for view in event.views
         for rule in view.rules
@@ -149,7 +160,7 @@ def _why_not(event: Event, leaf: Leaf) -> str:
     return next((never.reason for never in event.never if leaf.is_under(never.path)), _UNDECIDED)
 
 
-def _view_story(contract: Contract, view: View, as_of: date) -> ViewStory:
+def _view_story(contract: Contract, event: Event, view: View, as_of: date) -> ViewStory:
     purpose, topic = contract.purposes[view.purpose], contract.topics[view.topic]
     review = purpose.review
     if review is None:
@@ -170,4 +181,6 @@ def _view_story(contract: Contract, view: View, as_of: date) -> ViewStory:
         handle=handle,
         time=f"to {duration(view.step_ms)}",
         review=standing,
+        bits=view_bits(event.versions, view).bits,
+        max_bits=purpose.max_bits,
     )

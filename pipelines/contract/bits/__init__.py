@@ -7,11 +7,11 @@ event, however odd, gives a body that is not counted. Never reads an event.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log2
+from math import ceil, log2
 
 from pipelines.contract.actions import Truncate
 from pipelines.contract.bits.counting import bodies, items
-from pipelines.contract.model import OutputArray, OutputField, RawSchema, View
+from pipelines.contract.model import OutputArray, OutputField, RawSchema, Rule, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,22 @@ class ViewBits:
         return self.count <= 1 << max_bits
 
 
+def spelled_bits(bits: float) -> str:
+    """Bits as people read them, rounded up: what is over a budget never looks as if it were not."""
+    return f"{ceil(bits * 10 - 1e-9) / 10:.1f}"
+
+
 def view_bits(versions: tuple[RawSchema, ...], view: View) -> ViewBits:
     """What a record of a view can say, over all versions of the raw schema."""
     fields = [_field(versions, output) for output in view.output]
     telling = sorted((field for field in fields if field.count > 1), key=lambda field: (-field.count, field.name))
     return ViewBits(max(bodies(versions, view.rules), 1), tuple(telling))
+
+
+def rule_bits(versions: tuple[RawSchema, ...], rule: Rule) -> float:
+    """What one rule's output alone can say, for each item where it goes into an array."""
+    in_items = any(step.items for step in rule.path.steps)
+    return log2(max(items(versions, [rule]) if in_items else bodies(versions, [rule]), 1))
 
 
 def _field(versions: tuple[RawSchema, ...], output: OutputField | OutputArray) -> FieldBits:
@@ -83,4 +94,4 @@ def _is_time(output: OutputField) -> bool:
     return isinstance(output.rule.action, Truncate)
 
 
-__all__ = ["FieldBits", "ViewBits", "view_bits"]
+__all__ = ["FieldBits", "ViewBits", "rule_bits", "spelled_bits", "view_bits"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pipelines.contract.bits import FieldBits, view_bits
+from pipelines.contract.bits import FieldBits, spelled_bits, view_bits
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
 from pipelines.contract.report import Mistake
@@ -23,15 +23,15 @@ def over_budget(draft: Draft) -> Iterator[Mistake]:
         if not said.within(purpose.max_bits):
             most = ", ".join(_told(field) for field in said.fields[:_SHOWN])
             what = (
-                f"A record of this view can say {said.bits:.1f} bits, and '{purpose.name}' allows {purpose.max_bits} "
-                f"({purpose.position}). Most by {most}."
+                f"A record of this view can say {spelled_bits(said.bits)} bits, and '{purpose.name}' allows "
+                f"{purpose.max_bits} ({purpose.position}). Most by {most}."
             )
             yield Mistake(view.lines.position, what, "Coarsen or drop a field, or have more bits reviewed.")
 
 
 def _told(field: FieldBits) -> str:
     items = f" in up to {field.most} items" if field.each else ""
-    return f"{field.name} ({field.bits:.1f}{items})"
+    return f"{field.name} ({spelled_bits(field.bits)}{items})"
 
 
 CHECKS: Final = (Check("max-bits", "No record can say more bits than its purpose allows.", over_budget),)

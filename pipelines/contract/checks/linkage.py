@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from pipelines.contract.bits import spelled_bits
 from pipelines.contract.checks.check import Check, warning
 from pipelines.contract.draft import Draft
 from pipelines.contract.linkage import Shared, shared
@@ -23,11 +24,11 @@ def linked(draft: Draft) -> Iterator[Mistake]:
         limit = draft.linkage.warn_above if agreed is None else agreed.up_to
         if one.count <= 1 << limit:
             continue
-        fields = [f"{field.path} ({field.bits:.1f})" for field in one.fields[:_SHOWN]]
+        fields = [f"{field.path} ({spelled_bits(field.bits)})" for field in one.fields[:_SHOWN]]
         more = f" and {len(one.fields) - len(fields)} more" if len(one.fields) > len(fields) else ""
         what = (
-            f"'{one.purposes[0]}' and '{one.purposes[1]}' share {one.bits:.1f} bits of one event: "
-            f"{', '.join([f'its time ({one.time_bits:.1f})', *fields])}{more}. {_said(limit, agreed)}"
+            f"'{one.purposes[0]}' and '{one.purposes[1]}' share {spelled_bits(one.bits)} bits of one event: "
+            f"{', '.join([f'its time ({spelled_bits(one.time_bits)})', *fields])}{more}. {_said(limit, agreed)}"
         )
         remedy = "Coarsen one of them, or accept it with a reason in policies/linkage.yaml."
         yield Mistake(max(one.one.position, one.other.position), what, remedy)
@@ -56,7 +57,7 @@ def needless(draft: Draft) -> Iterator[Mistake]:
     for key, accepted in _accepted(draft).items():
         if key in most and most[key].count <= 1 << draft.linkage.warn_above:
             bits = most[key].bits
-            what = f"Only {bits:.1f} bits are shared, and a warning comes above {draft.linkage.warn_above}."
+            what = f"Only {spelled_bits(bits)} bits are shared, and a warning comes above {draft.linkage.warn_above}."
             yield Mistake(accepted.position, what, "Remove the entry.")
 
 

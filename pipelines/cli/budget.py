@@ -1,0 +1,77 @@
+"""The information budget as a table and as JSON: what one record of each view can say, against what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.contract.bits import FieldBits, ViewBits, spelled_bits, view_bits
+from pipelines.contract.model import Contract, View
+
+
+def print_bits(console: Console, contract: Contract) -> None:
+    """One line a view, most bits first within a purpose; each with the outputs that say most."""
+    for purpose in sorted(contract.purposes.values(), key=lambda one: one.name):
+        views = [(view, said) for view, said in _views(contract) if view.purpose == purpose.name]
+        if not views:
+            continue
+        console.print(Text.assemble((purpose.name, "bold"), f"  at most {purpose.max_bits} bits a record"))
+        table = Table.grid(padding=(0, 2))
+        for view, said in sorted(views, key=lambda one: -one[1].count):
+            within = said.within(purpose.max_bits)
+            table.add_row(
+                Text("  ✓" if within else "  ✗", "green" if within else "red"),
+                Text(spelled_bits(said.bits), justify="right"),
+                Text.assemble((view.event, "cyan"), f" → {view.topic}"),
+                Text(", ".join(spelled(field) for field in said.fields), "dim"),
+            )
+        console.print(table)
+    console.print()
+
+
+def spelled(field: FieldBits) -> str:
+    """A field's name and its bits; of an array, what one item says."""
+    if not field.each:
+        return f"{field.name} {spelled_bits(field.bits)}"
+    item = spelled_bits(sum(one.bits for one in field.each))
+    return f"{field.name} {spelled_bits(field.bits)} (0 to {field.most} items of {item})"
+
+
+def plain_bits(contract: Contract) -> list[dict[str, Any]]:
+    """The same, for programs. `count` is a whole number of any size, so it is a text."""
+    return [
+        {
+            "event": view.event,
+            "topic": view.topic,
+            "purpose": view.purpose,
+            "bits": said.bits,
+            "time_bits": said.time_bits,
+            "count": _digits(said.count),
+            "max_bits": contract.purposes[view.purpose].max_bits,
+            "within": said.within(contract.purposes[view.purpose].max_bits),
+            "fields": [_field(field) for field in said.fields],
+        }
+        for view, said in _views(contract)
+    ]
+
+
+def _field(field: FieldBits) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": field.name, "path": field.path, "bits": field.bits}
+    if field.each:
+        plain |= {"max_items": field.most, "item": [_field(one) for one in field.each]}
+    return plain
+
+
+def _digits(count: int) -> str:
+    """A number in decimal; beyond a length that nobody reads, in hexadecimal, which takes no time."""
+    return str(count) if count.bit_length() < 4_096 else hex(count)  # noqa: PLR2004
+
+
+def _views(contract: Contract) -> Iterator[tuple[View, ViewBits]]:
+    for _, event in sorted(contract.events.items()):
+        for view in event.views:
+            yield view, view_bits(event.versions, view)
