@@ -39,7 +39,7 @@ REVIEW_EXPIRY = Gauge(
     multiprocess_mode="livemin",
 )  # fmt: skip
 CLOCK_BEHIND = Gauge(
-    "pipelines_clock_behind_seconds", "By how much the brokers' newest time is ahead of the worker's clock.", ["source"],
+    "pipelines_clock_behind_seconds", "How far the brokers' time is ahead of the worker's.", ["source"],
     multiprocess_mode="livemax",
 )  # fmt: skip
 COMPILED = Gauge("pipelines_walk_compiled", "1 when the walk runs compiled.", multiprocess_mode="livemin")
