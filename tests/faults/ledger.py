@@ -201,12 +201,18 @@ def _books(offset: int, metadata: str) -> Standing | None:
     try:
         # confluent-kafka hands librdkafka the C string with its NUL, and so the broker keeps one more character.
         document: Any = orjson.loads(metadata.removesuffix("\0"))
-        views = {str(topic): [int(count) for count in counts] for topic, counts in document["views"].items()}
-        books = Standing(offset, int(document["in"]), int(document["gap"]), views)
+        views = {topic: [_count(count) for count in counts] for topic, counts in document["views"].items()}
+        books = Standing(offset, _count(document["in"]), _count(document["gap"]), views)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    whole = bool(books.views) and all(len(counts) == _COUNTS for counts in views.values())
+    whole = bool(views) and all(len(counts) == _COUNTS for counts in views.values())
     return books if whole else None
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("no count")
+    return value
 
 
 def _follows(books: Standing, before: Standing) -> bool:
