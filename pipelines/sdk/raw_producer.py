@@ -1,12 +1,17 @@
 """RawProducer: raw events into their raw topics, keyed by device, with an account of every one.
 
 Idempotent and acks=all, so that a retry makes no duplicate and an acknowledged event is on every in-sync replica. The
-queue is bounded, in librdkafka; when it is full `send` waits, for a bounded time. Not safe for several threads at once.
+queue is bounded, in librdkafka; when it is full `send` waits, for a bounded time. Every wait here has an end.
+
+Threads may share a producer: no lock is held while one waits. Processes may not: librdkafka's threads do not survive a
+fork, and a call on what a child inherited can hang, so it is refused there.
 """
 
 from __future__ import annotations
 
+import os
 import time
+import weakref
 from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
@@ -14,9 +19,10 @@ from typing import Any, Final, Self
 
 from pipelines.broker import Cluster, KafkaError, KafkaException, Message, error_of
 from pipelines.contract.model import Contract
+from pipelines.sdk.account import Account
 from pipelines.sdk.encoding import Encoder, Misfit, encoders
-from pipelines.sdk.report import IN_FLIGHT, QUEUE_FULL, Report, Unacknowledged
-from pipelines.trouble import Trouble
+from pipelines.sdk.leaving import UnacknowledgedError, leave, sentence
+from pipelines.sdk.report import INTERRUPTED, QUEUE_FULL, Report
 
 QUEUE_EVENTS: Final = 50_000
 ROOM_S: Final = 30.0
@@ -29,8 +35,11 @@ class RawProducer:
     """Publishes events of the contract.
 
     Use it as a context manager. On leaving, it waits up to `close_s` seconds for answers and then gives up on what has
-    none; when that leaves an event unacknowledged that no `flush` had told of, it raises `Trouble` (exit 3), unless
-    another exception is already on its way.
+    none; when that leaves an event unacknowledged that no `flush` had told of, it raises `UnacknowledgedError`. If
+    another exception is already on its way, that one gets a note (PEP 678) which says how many.
+
+    A program that ends without leaving or closing flushes for up to `close_s` seconds, and says on standard error how
+    many events were lost. A process that is killed, or that SIGTERM ends by its default, cannot.
 
     Args:
         cluster: where to.
@@ -57,11 +66,12 @@ class RawProducer:
         )
         self._room_s = room_s
         self._close_s = close_s
-        self._number = 0
-        self._acknowledged = 0
-        self._lost: list[Unacknowledged] = []
-        self._awaited: dict[int, str] = {}
-        self._told: set[int] = set()
+        self._process = os.getpid()
+        self._account = Account()
+        # Holds the client and the account, but not this object, which must be free to go.
+        self._unclosed = weakref.finalize(
+            self, leave, self._producer, self._account, self._bootstrap, close_s, self._process
+        )
 
     def send(self, event: str, fields: Mapping[str, Any], *, version: int | None = None) -> None:
         """Encode an event under a version of its schema (default: the newest) and put it into the queue.
@@ -69,8 +79,11 @@ class RawProducer:
         May block: while the queue is full, up to `room_s` seconds. An event that then has no room, or that librdkafka
         does not take, is among the unacknowledged of the next report.
 
+        Interrupted (by Ctrl-C, say) the event is among the unacknowledged, though it may be published.
+
         Raises:
             Misfit: no such event type or version, or fields that do not fit; nothing was published.
+            RuntimeError: the producer is closed, or another process made it.
         """
         encoder = self._encoder(event, version)
         self._publish(event, encoder.encode(fields), encoder.key(fields))
@@ -87,22 +100,17 @@ class RawProducer:
 
     def flush(self, timeout: float) -> Report:
         """Wait up to `timeout` seconds for answers, and tell what was settled since the last report."""
+        self._require_own()
         self._producer.flush(timeout)
-        awaited = [Unacknowledged(event, number, IN_FLIGHT) for number, event in self._awaited.items()]
-        report = Report(self._acknowledged, tuple(sorted([*self._lost, *awaited], key=lambda each: each.number)))
-        self._told = set(self._awaited)
-        self._acknowledged = 0
-        self._lost = []
-        return report
+        return self._account.report()
 
     def close(self, timeout: float) -> Report:
         """Wait up to `timeout` seconds for answers, give up on events without one, and tell what was settled.
 
         An event given up may have been written all the same: its answer is what is missing.
         """
-        self._producer.flush(timeout)
-        self._producer.purge()
-        return self.flush(timeout)
+        self._finish(timeout)
+        return self._account.report()
 
     def __enter__(self) -> Self:
         return self
@@ -110,14 +118,23 @@ class RawProducer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        told = self._told
-        untold = [lost for lost in self.close(self._close_s).unacknowledged if lost.number not in told]
+        self._finish(self._close_s)
+        untold = self._account.untold()
         if untold and error is None:
-            names = ", ".join(sorted({lost.error for lost in untold}))
-            raise Trouble(
-                f"{len(untold)} events were not acknowledged by {self._bootstrap} ({names})",
-                hint="Send them again when the broker answers; events that did arrive will then be there twice.",
-            )
+            raise UnacknowledgedError(untold, self._bootstrap)
+        if untold and error is not None:
+            error.add_note(sentence(untold, self._bootstrap))
+
+    def _finish(self, timeout: float) -> None:
+        self._require_own()
+        self._producer.flush(timeout)
+        self._producer.purge()
+        self._producer.flush(timeout)
+        self._unclosed.detach()
+
+    def _require_own(self) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError("this RawProducer was made before a fork: make one in each process")
 
     def _encoder(self, event: str, version: int | None) -> Encoder:
         versions = self._encoders.get(event)
@@ -130,35 +147,42 @@ class RawProducer:
         return encoder
 
     def _publish(self, event: str, value: bytes, key: bytes | None) -> None:
-        self._number = number = self._number + 1
+        self._require_own()
+        if not self._unclosed.alive:
+            raise RuntimeError("this RawProducer is closed: make another")
+        number = self._account.enter(event)
+        try:
+            self._enqueue(event, number, value, key)
+        except BaseException:
+            self._account.fail(number, INTERRUPTED)
+            raise
+
+    def _enqueue(self, event: str, number: int, value: bytes, key: bytes | None) -> None:
         if number % _POLL_EVERY == 0:
             self._producer.poll(0)
-        self._awaited[number] = event
         deadline: float | None = None
         while True:
             try:
-                self._producer.produce(self._topics[event], value, key, on_delivery=partial(self._settled, number))
+                self._producer.produce(
+                    self._topics[event], value, key, on_delivery=partial(_settled, self._account, number)
+                )
             except BufferError:
                 now = time.monotonic()
                 deadline = now + self._room_s if deadline is None else deadline
                 if now >= deadline:
-                    self._lose(number, QUEUE_FULL)
+                    self._account.fail(number, QUEUE_FULL)
                     return
                 self._producer.poll(min(_POLL_S, deadline - now))
             except KafkaException as refused:
                 error = error_of(refused)
-                self._lose(number, "UNKNOWN" if error is None else error.name())
+                self._account.fail(number, "UNKNOWN" if error is None else error.name())
                 return
             else:
                 return
 
-    def _settled(self, number: int, error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            self._lose(number, error.name())
-        elif self._awaited.pop(number, None) is not None:
-            self._acknowledged += 1
 
-    def _lose(self, number: int, error: str) -> None:
-        event = self._awaited.pop(number, None)
-        if event is not None:
-            self._lost.append(Unacknowledged(event, number, error))
+def _settled(account: Account, number: int, error: KafkaError | None, _: Message) -> None:
+    if error is None:
+        account.acknowledge(number)
+    else:
+        account.fail(number, error.name())

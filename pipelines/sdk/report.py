@@ -7,6 +7,7 @@ from typing import Final
 
 IN_FLIGHT: Final = "IN_FLIGHT"
 QUEUE_FULL: Final = "QUEUE_FULL"
+INTERRUPTED: Final = "INTERRUPTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class Unacknowledged:
     """An event that Kafka did not acknowledge.
 
     `number` is its place among all events handed to the producer, from 1. `error` is librdkafka's name of the error,
-    `QUEUE_FULL` for an event that found no room in time, or `IN_FLIGHT` for one whose answer is still awaited.
+    `QUEUE_FULL` for an event that found no room in time, `INTERRUPTED` for one whose `send` an exception broke off, or
+    `IN_FLIGHT` for one whose answer is still awaited.
     """
 
     event: str

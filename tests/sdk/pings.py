@@ -7,7 +7,7 @@ import fastavro
 
 from pipelines.contract.avro import Field, FieldClass, Primitive, Record
 from pipelines.contract.findings import Position
-from pipelines.contract.model import RawSchema
+from pipelines.contract.model import Contract, Event, QuarantineTopic, RawSchema
 
 HERE = Position("schemas/raw/sdk/ping.v1.avsc")
 SECRET = "SYNTHETIC-SECRET"
@@ -52,3 +52,9 @@ def schema(event: str, version: int) -> RawSchema:
     record = Record("Ping", tuple(device if each.name == "device_id" else each for each in others))
     fingerprint = bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
     return RawSchema(event, version, record, text, fingerprint, HERE)
+
+
+def contract_of(event: str) -> Contract:
+    """A contract with that one event type, and no views."""
+    made = Event(event, (schema(event, 1), schema(event, 2)), (), ())
+    return Contract({event: made}, {}, {}, {}, QuarantineTopic("quarantine", 1, 1, (), HERE), b"")

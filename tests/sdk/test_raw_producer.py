@@ -1,6 +1,5 @@
 import io
 import json
-import socket
 import traceback
 from collections.abc import Callable
 
@@ -16,12 +15,6 @@ from pipelines.trouble import Exit, Trouble
 from tests.sdk.pings import SECRET, fields
 
 MakeTopic = Callable[..., str]
-
-
-@pytest.fixture
-def nowhere() -> Cluster:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return Cluster(f"127.0.0.1:{server.getsockname()[1]}")
 
 
 @pytest.mark.parametrize("version", [1, 2, None])
