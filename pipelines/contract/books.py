@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-LIMIT_BYTES: Final = 4_096
-"""Kafka's `offset.metadata.max.bytes`, by default."""
+LIMIT_BYTES: Final = 4_095
+"""One less than Kafka's `offset.metadata.max.bytes` by default: confluent-kafka sends a text with the NUL at its end."""
 
 _COUNT: Final = len(str(2**63 - 1))
 _FRAME: Final = len('{"v":1,"in":,"gap":,"views":{}}') + 2 * _COUNT

@@ -19,8 +19,8 @@ from typing import Any
 import orjson
 
 _FORMAT = 1
-# Kafka's offset.metadata.max.bytes.
-METADATA_LIMIT_BYTES = 4096
+# One less than Kafka's offset.metadata.max.bytes: confluent-kafka sends the text with the NUL at its end.
+METADATA_LIMIT_BYTES = 4095
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class PartitionBook:
         return [topic for topic, book in self.views.items() if self.events_in - book.since != book.accounted]
 
     def to_metadata(self) -> str:
-        """The books as offset metadata (ASCII JSON, at most 4,096 bytes).
+        """The books as offset metadata (ASCII JSON, at most 4,095 bytes).
 
         Raises:
             ValueError: more views than fit, which the contract's own check refuses.

@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.broker import Cluster, KafkaException, TopicPartition
 from pipelines.relay.accounting import METADATA_LIMIT_BYTES, PartitionBook, ViewBook, flows
+from tests.conftest import MakeTopic
 
 counts = st.integers(min_value=0, max_value=2**53 - 1)
 topics = st.text("abcdefghijklmnopqrstuvwxyz-.", min_size=1, max_size=40)
@@ -43,6 +45,21 @@ def test_more_views_than_the_broker_takes_are_refused() -> None:
     book = PartitionBook(0, views={f"network-metadata.synthetic-purpose-{number}": ViewBook() for number in range(100)})
     with pytest.raises(ValueError, match=str(METADATA_LIMIT_BYTES)):
         book.to_metadata()
+
+
+def test_books_at_their_limit_are_taken_by_a_broker_and_one_byte_more_is_not(
+    cluster: Cluster, make_topic: MakeTopic
+) -> None:
+    topic = make_topic()
+    consumer = cluster.consumer(**{"group.id": topic})
+    try:
+        longest = TopicPartition(topic, 0, 1, "x" * METADATA_LIMIT_BYTES)
+        consumer.commit(offsets=[longest], asynchronous=False)
+        with pytest.raises(KafkaException, match="OFFSET_METADATA_TOO_LARGE"):
+            consumer.commit(offsets=[TopicPartition(topic, 0, 2, f"{longest.metadata}x")], asynchronous=False)
+        assert cluster.admin().committed(topic, [(topic, 0)])[topic, 0].metadata == longest.metadata
+    finally:
+        consumer.close()
 
 
 def test_a_view_that_begins_later_is_shown_only_what_came_after() -> None:
