@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 LIMIT_BYTES: Final = 4_095
-"""One less than Kafka's `offset.metadata.max.bytes` by default: confluent-kafka sends a text with the NUL at its end."""
+"""One less than Kafka's default `offset.metadata.max.bytes`: confluent-kafka sends the NUL at a text's end along."""
 
 _COUNT: Final = len(str(2**63 - 1))
 _FRAME: Final = len('{"v":1,"in":,"gap":,"views":{}}') + 2 * _COUNT
