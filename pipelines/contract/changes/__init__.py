@@ -1,0 +1,9 @@
+"""Changes: what differs between two contracts, whether privacy gets worse by it, and where older contracts are found.
+
+Compares values; only `revisions` runs a program (git, reading), and only when it is asked to.
+"""
+
+from pipelines.contract.changes.change import Change, Direction
+from pipelines.contract.changes.compare import compare, since
+
+__all__ = ["Change", "Direction", "compare", "since"]

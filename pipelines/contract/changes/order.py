@@ -1,0 +1,132 @@
+"""The order of actions: which of two tells more of a raw value.
+
+An action is a function of the raw value; a bound fault, which holds the record back, is an outcome of its own. One
+action tells no more than another when its outcome can be computed from the other's, and what the other holds back stays
+back. Both ways: they tell the same in other words. Neither: they cannot be compared, and a reviewer judges.
+
+Every action but times is constant between a few points, so it is tried on those: all texts that either action names and
+one that neither does, all edges and the numbers beside them, all symbols. That decides it exactly. `present` stands
+below everything by definition.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from enum import Enum as PythonEnum
+from typing import Final
+
+from pipelines.contract.actions import (
+    Action,
+    Bucket,
+    Keep,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    Scalar,
+    Truncate,
+    Within,
+)
+from pipelines.contract.avro import AvroType, Enum, Primitive, not_null
+
+_HELD_BACK: Final = object()
+_NO_TEXT: Final = "\0no text that an action names"
+_BY_POINTS: Final = (Keep, Within, Bucket, OneOf, Matches, MapTo)
+
+
+class Order(PythonEnum):
+    """How the new action stands to the old one."""
+
+    SAME = "tells the same in other words"
+    FINER = "tells more"
+    COARSER = "tells less"
+    APART = "cannot be compared"
+
+
+def order(old: Action, new: Action, raw: tuple[AvroType, AvroType]) -> Order:
+    """How a new action stands to an old one, on the raw types that each is for."""
+    if old == new or (isinstance(old, Present) and isinstance(new, Present)):
+        return Order.SAME
+    if isinstance(new, Present):
+        return Order.COARSER
+    if isinstance(old, Present):
+        return Order.FINER
+    if isinstance(old, Truncate) and isinstance(new, Truncate):
+        return _either(less=new.step_ms % old.step_ms == 0, more=old.step_ms % new.step_ms == 0)
+    if isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS):
+        before, after = _outcomes(old), _outcomes(new)
+        pairs = [(before(point), after(point)) for point in _points(old, new, raw)]
+        return _either(less=_follows(pairs), more=_follows([(then, first) for first, then in pairs]))
+    return Order.APART
+
+
+def _either(*, less: bool, more: bool) -> Order:
+    if less and more:
+        return Order.SAME
+    if less:
+        return Order.COARSER
+    return Order.FINER if more else Order.APART
+
+
+def _follows(pairs: Iterable[tuple[Hashable, Hashable]]) -> bool:
+    """Whether the second outcome follows from the first, and is held back wherever the first is."""
+    said: dict[Hashable, Hashable] = {_HELD_BACK: _HELD_BACK}
+    return all(said.setdefault(first, second) == second for first, second in pairs)
+
+
+def _points(old: Action, new: Action, raw: tuple[AvroType, AvroType]) -> list[Scalar]:
+    points: dict[tuple[type, Scalar], None] = {}
+    for avro_type in map(not_null, raw):
+        match avro_type:
+            case Enum(_, symbols):
+                points |= dict.fromkeys((str, symbol) for symbol in symbols)
+            case Primitive("boolean"):
+                points |= dict.fromkeys((bool, either) for either in (False, True))
+            case Primitive("string"):
+                named = (*_named(old), *_named(new), _NO_TEXT)
+                points |= dict.fromkeys((str, text) for text in named if isinstance(text, str))
+            case _:
+                named = (*_named(old), *_named(new))
+                numbers = [number for number in named if isinstance(number, int)]
+                points |= dict.fromkeys((int, number + beside) for number in numbers for beside in (-1, 0, 1))
+    return [point for _, point in points]
+
+
+def _named(action: Action) -> Iterable[Scalar]:
+    match action:
+        case Within(low, high):
+            return range(low, high + 1)
+        case Bucket(edges):
+            return edges
+        case OneOf(values):
+            return values
+        case Matches(strings=strings):
+            return strings
+        case MapTo(pairs):
+            return [raw for raw, _ in pairs]
+        case _:
+            return ()
+
+
+def _outcomes(action: Action) -> Callable[[Scalar], Hashable]:
+    match action:
+        case Within(low, high):
+            return lambda raw: raw if isinstance(raw, int) and low <= raw <= high else _HELD_BACK
+        case Bucket(edges):
+            return lambda raw: (
+                edges[at - 1] if isinstance(raw, int) and (at := bisect_right(edges, raw)) else _HELD_BACK
+            )
+        case OneOf(values, otherwise):
+            return _table({text: text for text in values}, otherwise)
+        case Matches(strings=strings):
+            return _table({text: text for text in strings}, None)
+        case MapTo(pairs, otherwise):
+            return _table(dict(pairs), otherwise)
+        case _:
+            return lambda raw: raw
+
+
+def _table(says: Mapping[Scalar, str], otherwise: str | None) -> Callable[[Scalar], Hashable]:
+    rest: Hashable = _HELD_BACK if otherwise is None else otherwise
+    return lambda raw: says.get(raw, rest)
