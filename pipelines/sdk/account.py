@@ -1,7 +1,7 @@
 """The account of one producer: each event is awaited, failed or acknowledged, at any moment and whoever interrupts.
 
-Safe for several threads. What is acknowledged is what was entered and is neither awaited nor failed, and each change
-is made in an order in which an interruption (Ctrl-C between two steps) leaves an event too many among the
+Safe for several threads. What is acknowledged is what was entered and is neither awaited nor failed. An event is
+entered and settled in an order in which an interruption (Ctrl-C between two steps) leaves one too many among the
 unacknowledged rather than one too few. Holds numbers and names, never a value or a key.
 """
 
@@ -50,14 +50,14 @@ class Account:
     def report(self) -> Report:
         """What was settled since the last report, and what is in flight."""
         with self._lock:
-            open_ = {number: Unacknowledged(event, number, IN_FLIGHT) for number, event in self._awaited.items()}
-            unacknowledged = {**open_, **self._failed}
-            self._given_up += len(self._failed)
-            acknowledged = self._entered - self._given_up - len(open_.keys() - self._failed.keys())
-            since, self._reported = self._reported, acknowledged
-            self._failed = {}
-            self.told = set(open_)
-            return Report(acknowledged - since, tuple(unacknowledged[number] for number in sorted(unacknowledged)))
+            failed = self._failed
+            waiting = {n: Unacknowledged(event, n, IN_FLIGHT) for n, event in self._awaited.items() if n not in failed}
+            given_up = self._given_up + len(failed)
+            acknowledged = self._entered - given_up - sum(number <= self._entered for number in waiting)
+            lost = tuple(sorted([*failed.values(), *waiting.values()], key=lambda each: each.number))
+            report = Report(acknowledged - self._reported, lost)
+            self._given_up, self._reported, self._failed, self.told = given_up, acknowledged, {}, set(waiting)
+            return report
 
     def untold(self) -> tuple[Unacknowledged, ...]:
         """Report, and keep of it what no report had told of."""

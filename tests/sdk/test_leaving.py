@@ -141,6 +141,7 @@ def test_a_forked_child_is_refused_and_its_parent_goes_on(
         producer.send(event.name, fields())
         child = os.fork()
         if child == 0:
+            signal.alarm(60)  # a call that hangs instead of being refused
             os._exit(_refusals(producer, event))
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 4
         producer.send(event.name, fields())
