@@ -28,6 +28,10 @@ _EVERY_CLIENT: Final[Mapping[str, Any]] = MappingProxyType(
         "client.id": "pipelines",
         "log_level": 4,  # syslog's warning; the logger calms what comes
         "socket.keepalive.enable": True,
+        # A broker that hangs keeps its connections, so only this says that it is gone (the client's default: 60 s).
+        "socket.timeout.ms": 10_000,
+        # One that is back is to be found soon (10 s): the clients here are few, and cannot crowd it.
+        "reconnect.backoff.max.ms": 1_000,
     }
 )
 _PRODUCER: Final[Mapping[str, Any]] = MappingProxyType(

@@ -1,0 +1,66 @@
+"""The only broker is killed at each step of a worker, and comes back; the process of the worker lives through it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.broker import EmbeddedKafka
+from pipelines.relay.steps import Step, Watch
+from tests.faults.flow import everything_came_out_once
+from tests.relay.house import House, build, running
+
+STEPS = (
+    Step.POLLED,
+    Step.BEGUN,
+    Step.PRODUCING,
+    Step.PRODUCED,
+    Step.SENDING_OFFSETS,
+    Step.OFFSETS_SENT,
+    Step.COMMITTING,
+    Step.COMMITTED,
+)
+
+
+@pytest.fixture
+def broker(kafka: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
+    """The shared broker, up again afterwards."""
+    yield kafka
+    kafka.start()
+
+
+@pytest.fixture
+def house(tmp_path: Path, broker: EmbeddedKafka) -> House:
+    return build(tmp_path, broker.cluster)
+
+
+def killing_at(step: Step, broker: EmbeddedKafka, killed: threading.Event) -> Watch:
+    """Kill the broker when the second batch comes to the step. Somebody else is to start it again."""
+    seen = 0
+
+    def watch(now: Step) -> None:
+        nonlocal seen
+        seen += now is step
+        if now is step and seen == 2:
+            broker.kill(1)
+            killed.set()
+
+    return watch
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_broker_that_is_killed_at_any_step_and_comes_back_loses_and_doubles_nothing(
+    house: House, broker: EmbeddedKafka, step: Step
+) -> None:
+    house.publish([house.ping(n) for n in range(600)] + [house.ping(4_001)])
+    killed = threading.Event()
+    with running(house.worker(watch=killing_at(step, broker, killed), batch_events=200)) as raised:
+        assert killed.wait(60)
+        broker.restart(1)
+        house.publish([house.ping(n) for n in range(60)])
+        house.wait_until_through(120)
+    assert raised == []
+    everything_came_out_once(house, 661)

@@ -1,0 +1,123 @@
+"""What hangs on the number of copies: a commit cut in half is finished, and a broken promise is noticed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import NewTopic
+
+from pipelines.broker import AdminClient, EmbeddedKafka
+from pipelines.relay.steps import Step
+from tests.faults.flow import everything_came_out_once, until
+from tests.faults.quorum import group_coordinator, leaders, transaction_coordinator
+from tests.oracle import committed, differences, expect
+from tests.relay.house import House, build, running
+
+ALL = frozenset({1, 2, 3})
+SETTINGS = ("cleanup.policy", "message.timestamp.type", "retention.ms", "segment.ms", "file.delete.delay.ms")
+
+
+@pytest.fixture
+def brokers(kafka3: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
+    """The three, all of them up again afterwards."""
+    kafka3.start()
+    yield kafka3
+    for pid in kafka3.pids().values():
+        if pid is not None:
+            os.kill(pid, signal.SIGCONT)
+    kafka3.start()
+
+
+@pytest.fixture
+def house(tmp_path: Path, brokers: EmbeddedKafka) -> House:
+    """A house whose group and transactional id the cluster has met."""
+    house = build(tmp_path, brokers.cluster)
+    house.publish([house.ping(n) for n in range(3)])
+    with running(house.worker()):
+        house.wait_until_through()
+    return house
+
+
+def made_anew(house: House, topic: str, replicas: list[list[int]], changes: Mapping[str, str]) -> None:
+    """Make a topic again, with copies of each partition on these brokers."""
+    live = house.cluster.admin().topic_configs([topic])[topic]
+    configs = {**{name: live[name] for name in SETTINGS}, **changes}
+    client = AdminClient({"bootstrap.servers": house.cluster.bootstrap})
+    client.delete_topics([topic])[topic].result(60)
+    until(lambda: not house.cluster.admin().topics([topic]), "the topic goes")
+    asked = NewTopic(topic, num_partitions=-1, replication_factor=-1, replica_assignment=replicas, config=configs)
+    client.create_topics([asked])[topic].result(60)
+    until(lambda: -1 not in leaders_or_none(house, topic).values(), "the topic is known")
+
+
+def leaders_or_none(house: House, topic: str) -> Mapping[int, int]:
+    """As the cluster says now; without a leader, -1."""
+    metadata = AdminClient({"bootstrap.servers": house.cluster.bootstrap}).list_topics(topic, timeout=60)
+    return {number: each.leader for number, each in metadata.topics[topic].partitions.items()} or {0: -1}
+
+
+def test_a_commit_whose_markers_reached_some_partitions_only_is_finished_when_the_brokers_are_back(
+    tmp_path: Path, brokers: EmbeddedKafka, house: House
+) -> None:
+    house = build(tmp_path / "second", brokers.cluster)
+    coordinator = transaction_coordinator(brokers, house.settings().slot_id)
+    only = min(ALL - {coordinator, group_coordinator(brokers, house.settings().group)})
+    third = min(ALL - {coordinator, only})
+    made_anew(house, house.loose, [[only], [third, coordinator]], {"min.insync.replicas": "1"})
+    half_done = threading.Event()
+
+    def watch(step: Step) -> None:
+        if half_done.is_set():
+            return
+        if step is Step.COMMITTING:
+            brokers.kill(only)
+            until(lambda: leaders(brokers, house.loose)[0] == -1, "one partition has no leader")
+        if step is Step.COMMITTED:
+            admin, there = house.cluster.admin(timeout_s=60), [(house.loose, 1)]
+            until(
+                lambda: admin.offsets(there, "latest", read_committed=True) == admin.offsets(there, "latest"),
+                "the other partition has its marker",
+            )
+            assert admin.offsets(there, "latest")[house.loose, 1].offset > 1
+            half_done.set()
+            brokers.kill(coordinator)
+
+    house.publish([house.ping(n) for n in range(100)])
+    with running(house.worker(watch=watch)) as raised:
+        until(half_done.is_set, "a commit is cut in half")
+        brokers.start()
+        house.publish([house.ping(n) for n in range(100)])
+        house.wait_until_through(240)
+    assert raised == []
+    everything_came_out_once(house, 200)
+
+
+def test_the_oracle_sees_what_one_copy_and_an_unclean_leader_lose(
+    tmp_path: Path, brokers: EmbeddedKafka, house: House
+) -> None:
+    house = build(tmp_path / "second", brokers.cluster)
+    coordinator = group_coordinator(brokers, house.settings().group)
+    last, stale = sorted(ALL - {coordinator})
+    careless = {"min.insync.replicas": "1", "unclean.leader.election.enable": "true"}
+    made_anew(house, house.loose, [[last, stale]] * 2, careless)
+    brokers.kill(stale)
+    until(lambda: stale not in leaders(brokers, house.raw_topic).values(), "the stale copy is out")
+    house.publish([house.ping(n) for n in range(100)])
+    with running(house.worker()) as raised:
+        house.wait_until_through(240)
+    assert raised == []
+    brokers.kill(last)
+    # The stale copy alone is asked for: it becomes the leader, and the last one must follow it.
+    brokers._start_node(stale)
+    until(lambda: set(leaders(brokers, house.loose).values()) == {stale}, "the stale copy leads")
+    brokers.start()
+    time.sleep(1)
+    expectation = expect(house.contract, house.cluster, house.keyring)
+    records, notes = committed(house.contract, house.cluster)
+    assert differences(expectation, records, notes) == {"lost": 100}
