@@ -35,6 +35,7 @@ class Recoveries:
     alone: tuple[float, ...]
     with_outage: tuple[float, ...]
     unfinished: int = 0
+    by_place: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -136,6 +137,7 @@ class Report:
             "crashes": self.crashes,
             "recovery_s": quantiles(recovered.alone),
             "recovery_with_outage_s": quantiles(recovered.with_outage),
+            "recovery_by_step_s": {place: quantiles(times) for place, times in sorted(recovered.by_place.items())},
             "never_recovered": recovered.unfinished,
             "not_done": done.undone,
             "shortfalls": self.shortfalls,
@@ -154,6 +156,7 @@ def recoveries(deeds: Sequence[Deeds], outages: Sequence[Outage], lines: Iterabl
         if line.said == "committed":
             commits.setdefault(line.slot, []).append(line.at)
     alone, with_outage, unfinished = list[float](), list[float](), 0
+    by_place: dict[str, list[float]] = {}
     for death in (death for each in deeds for death in each.deaths):
         back = next((at for at in commits.get(death.slot, ()) if at > death.at), None)
         if back is None:
@@ -161,7 +164,9 @@ def recoveries(deeds: Sequence[Deeds], outages: Sequence[Outage], lines: Iterabl
             continue
         overlaps = any(death.at < each.ended + _AFTERMATH_S and back > each.began for each in outages)
         (with_outage if overlaps else alone).append(back - death.at)
-    return Recoveries(tuple(alone), tuple(with_outage), unfinished)
+        if not overlaps:
+            by_place.setdefault(death.place, []).append(back - death.at)
+    return Recoveries(tuple(alone), tuple(with_outage), unfinished, by_place)
 
 
 def quantiles(seconds: Sequence[float]) -> dict[str, float | int]:

@@ -1,4 +1,4 @@
-"""The fault harness as a whole: its command, run as a person runs it. `.ci/run` asks for 100,000 events and 60 kills."""
+"""The fault harness as a whole: its command, run as a person runs it, and at its full size by `.ci/run`."""
 
 from __future__ import annotations
 
