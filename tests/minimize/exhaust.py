@@ -240,3 +240,45 @@ def _where(rng: Random, inner: AvroType) -> list[Action]:
             case Primitive("string"):
                 return [CountWhere(field.name, ("a",))] * 2
     return []
+
+
+def twin_event(rng: Random) -> Event:
+    """An event type with two views of one rule each, on one raw field, or on an array and on its items."""
+    while True:
+        record = _record(rng, "T", 0)
+        paths = list(_paths(record, ()))
+        path = rng.choice(paths)
+        bare = next((at for at, step in enumerate(path.steps) if step.items), None)
+        other = path
+        if bare is not None and rng.randrange(2):
+            other = Path((*path.steps[:bare], Step(path.steps[bare].field)))
+        views = [_one_rule(rng, record, at, number) for number, at in enumerate((path, other))]
+        if None not in views:
+            return Event("made.up", (raw_schema(1, record),), tuple(view for view in views if view is not None), ())
+
+
+def every_pair(event: Event, most: int) -> set[tuple[bytes, bytes]] | None:
+    """Both views' bodies of every event that both keep; None when there are more than `most` events to try."""
+    program = compile_event(event)
+    hops = [_hops(rule) for view in event.views for rule in view.rules]
+    seen: set[tuple[bytes, bytes]] = set()
+    for tried, datum in enumerate(every(event.versions[0].record, hops)):
+        if tried > most:
+            return None
+        value = Speller(Random(0)).event(event.versions[0].record, datum, event.versions[0].fingerprint)
+        outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * 2)
+        assert not isinstance(outcome, Fault)
+        one, other = outcome
+        if isinstance(one, Minimized) and isinstance(other, Minimized):
+            seen.add((one.value, other.value))
+    return seen
+
+
+def _one_rule(rng: Random, record: Record, path: Path, number: int) -> View | None:
+    kind, optional, most = find(record, path)
+    action = None if kind is None else _action(rng, [kind])
+    if kind is None or action is None:
+        return None
+    return build_view(
+        f"network-metadata.purpose-{number}", [record], [(Reach(path, kind, optional, most), action, [kind])]
+    )

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from math import lcm, log2, prod
 
 from pipelines.contract.actions import Count, CountWhere, Handle, Present, Truncate
-from pipelines.contract.avro import Nullable
 from pipelines.contract.bits.counting import powers
 from pipelines.contract.bits.values import coarse_up_to
 from pipelines.contract.linkage.meeting import meet, tells
@@ -139,12 +138,14 @@ def _arrays(versions: tuple[RawSchema, ...], one: View, other: View) -> dict[str
             if isinstance(array, OutputArray):
                 count = _with_items(versions, array, against) or _with_count(versions, array, against)
                 if count is not None:
-                    shared[_bare(array)] = max(shared.get(_bare(array), 1), count + array.nullable)
+                    path = str(_bare_path(array))
+                    shared[path] = max(shared.get(path, 1), count + array.nullable)
     return shared
 
 
-def _bare(array: OutputArray) -> str:
-    return str(array.source).removesuffix("[]")
+def _bare_path(array: OutputArray) -> Path:
+    *before, last = array.source.steps
+    return Path((*before, Step(last.field)))
 
 
 def _with_items(versions: tuple[RawSchema, ...], array: OutputArray, other: View) -> int | None:
@@ -152,18 +153,19 @@ def _with_items(versions: tuple[RawSchema, ...], array: OutputArray, other: View
     if same is None:
         return None
     theirs = {field.rule.path: field for field in same.fields}
+    there = reach(versions, _bare_path(array))
+    most = len(there.found) if isinstance(there, Reach) else 0
     each = 1
     for field in array.fields:
         found = reach(versions, field.rule.path)
         if field.rule.path in theirs and isinstance(found, Reach):
-            null = isinstance(field.type, Nullable) or isinstance(theirs[field.rule.path].type, Nullable)
+            null = any(reached.inner for reached in found.found) or len(found.found) < most
             each *= meet(field.rule.action, theirs[field.rule.path].rule.action, found, null=null)
     return powers(each, 0, array.max_items)
 
 
 def _with_count(versions: tuple[RawSchema, ...], array: OutputArray, other: View) -> int | None:
-    bare = Path((*array.source.steps[:-1], Step(array.source.steps[-1].field)))
-    rule = next((rule for rule in other.rules if rule.path == bare), None)
+    rule = next((rule for rule in other.rules if rule.path == _bare_path(array)), None)
     match rule.action if rule is not None else None:
         case Count():
             return len(coarse_up_to(array.max_items))
