@@ -173,11 +173,15 @@ class Inbox:
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._rebalancing("partitions.assigned", partitions)
-        positions = self._read_positions(partitions)
-        if self._settings.protocol == "classic":
-            self._open_consumer().assign(positions)
-        else:
-            self._open_consumer().incremental_assign(positions)
+        try:
+            positions = self._read_positions(partitions)
+            if self._settings.protocol == "classic":
+                self._open_consumer().assign(positions)
+            else:
+                self._open_consumer().incremental_assign(positions)
+        except KafkaException as failure:
+            # Not the client's own exception: on its way out of a callback it becomes something that nothing catches.
+            raise ConsumerLostError(failure.args[0].name()) from None
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._rebalancing("partitions.revoked", partitions)
