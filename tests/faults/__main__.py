@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -72,6 +73,7 @@ def main(
         raise click.UsageError("--control guard-off shows nothing without --delayed-commits.")
     if keep is not None and keep.exists():
         raise click.UsageError(f"--keep wants a new folder; {keep} is there already.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that brokers and workers end
     folder = keep or Path(tempfile.mkdtemp(prefix="pipelines-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
     options = Options(wish, int(brokers), protocol, workers, seed, control, limit_s, folder.resolve())

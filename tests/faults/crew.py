@@ -36,6 +36,7 @@ class Witness:
         self._reader = TrailReader(file)
         self._news = threading.Condition()
         self._over = threading.Event()
+        self.abandoned = threading.Event()
         self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
         self._thread.start()
         self.lines: list[Line] = []
@@ -45,7 +46,7 @@ class Witness:
         return len(self.lines)
 
     def wait(self, since: int, wanted: Callable[[Line], bool], seconds: float) -> Line | None:
-        """The first line since a mark that is wanted; None when none came in time."""
+        """The first line since a mark that is wanted; None when none came in time, or the run is abandoned."""
         deadline = time.monotonic() + seconds
         with self._news:
             at = since
@@ -55,8 +56,9 @@ class Witness:
                         return line
                 at = len(self.lines)
                 left = deadline - time.monotonic()
-                if left <= 0 or not self._news.wait(left):
+                if left <= 0 or self.abandoned.is_set():
                     return None
+                self._news.wait(min(left, 1.0))
 
     def stop(self) -> None:
         """Read what is left, and end."""

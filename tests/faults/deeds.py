@@ -80,7 +80,7 @@ class Deeds:
     def _at_work(self) -> int | None:
         """The process of the slot, once it has committed and is old enough."""
         deadline = time.monotonic() + 2 * _PATIENCE_S
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self.crew.witness.abandoned.is_set():
             pid, started_at = self.crew.pid(self.slot), self.crew.slot(self.slot).started_at
             if pid is not None and self._said(pid, "committed"):
                 too_young_s = started_at + OLD_ENOUGH_S - time.monotonic()

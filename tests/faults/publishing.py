@@ -70,6 +70,11 @@ class Publisher:
         left = self._producer.flush(seconds)
         self.refused += left
 
+    def abandon(self) -> None:
+        """Send nothing more, and end."""
+        self._events = 0
+        self._over.set()
+
     def _run(self) -> None:
         self._send(min(self._events // 10, 20_000))
         debt = 0.0

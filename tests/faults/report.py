@@ -54,6 +54,7 @@ class Done:
     rebalances: int = 0
     events: int = 0
     commits: int = 0
+    behind: int = 0
 
     @classmethod
     def of(
@@ -115,7 +116,8 @@ class Report:
     @property
     def passed(self) -> bool:
         """All that was asked for was done, and nothing was found."""
-        return not (self.verdict.violations or self.shortfalls or self.crashes or self.done.recoveries.unfinished)
+        stood = self.done.behind or self.done.recoveries.unfinished
+        return not (self.verdict.violations or self.shortfalls or self.crashes or stood)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -135,6 +137,7 @@ class Report:
             "commits": done.commits,
             **asdict(self.verdict),
             "crashes": self.crashes,
+            "behind": done.behind,
             "recovery_s": quantiles(recovered.alone),
             "recovery_with_outage_s": quantiles(recovered.with_outage),
             "recovery_by_step_s": {place: quantiles(times) for place, times in sorted(recovered.by_place.items())},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +17,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pipelines.broker import Door, EmbeddedKafka
+from pipelines.relay.audit import behind, read_books
 from pipelines.relay.settings import WorkerSettings
-from tests.conftest import SHORT_TIMINGS
+from tests.conftest import _GUARD, SHORT_TIMINGS
 from tests.end_to_end.commands import free_port
 from tests.faults.computing import compute
 from tests.faults.controls import CONTROL, GUARD_OFF, GUARD_OFF_MS, READ_UNCOMMITTED
@@ -111,7 +114,7 @@ def run(options: Options, tell: Tell) -> Report:
     with ExitStack() as stack:
         proxy, doors = _proxy(options)
         kafka = EmbeddedKafka(options.folder / "kafka", options.brokers, _SETTINGS, doors=doors)
-        stack.callback(kafka.stop)
+        stack.enter_context(_guarded(kafka))
         tell("Kafka starts", 0.0)
         kafka.start()
         if proxy is not None:
@@ -163,6 +166,11 @@ def _suffer(
     deeds = [Deeds(crew, slot, session_s, proxy, scaler) for slot in range(options.workers)]
     outages: list[Outage] = []
     over = threading.Event()
+
+    def abandon() -> None:
+        progress.limit_s = 0.0
+        crew.witness.abandoned.set()
+
     crew.start()
     try:
         publisher.start()
@@ -174,21 +182,35 @@ def _suffer(
             try:
                 while not all(future.done() for future in (*working, killing)):
                     tell(f"{progress.done} of {progress.total} faults, {publisher.sent} events", progress.share())
-                    if scaling.done():
-                        break
+                    for future in (*working, killing, scaling):
+                        if future.done():
+                            future.result()
                     time.sleep(0.5)
+            except BaseException:
+                abandon()
+                raise
             finally:
                 over.set()
             for future in (*working, killing, scaling):
                 future.result()
         tell("the rest is published and relayed", 1.0)
         publisher.finish(_FLUSH_S)
-        house.wait_until_through(_FLUSH_S + options.wish.events / 1_000)
+        standing = _wait_until_through(house, _FLUSH_S + options.wish.events / 1_000)
     finally:
         over.set()
+        publisher.abandon()
         crew.stop()
-    lines = crew.witness.lines
-    return Done.of(deeds, outages, scaler, progress.undone, recoveries(deeds, outages, lines))
+    done = Done.of(deeds, outages, scaler, progress.undone, recoveries(deeds, outages, crew.witness.lines))
+    done.behind = standing
+    return done
+
+
+def _wait_until_through(house: House, seconds: float) -> int:
+    """Wait until a commit covers every raw event; how many are left when the time is over."""
+    admin, deadline = house.cluster.admin(timeout_s=60), time.monotonic() + seconds
+    while (left := behind(house.contract, admin, read_books(house.contract, admin))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
 
 
 def _work_off(deeds: Deeds, faults: tuple[Fault, ...], progress: Progress) -> None:
@@ -220,6 +242,17 @@ def _proxy(options: Options) -> tuple[Proxy | None, dict[int, Door]]:
         return None, {}
     doors = {node: Door(free_port(), free_port()) for node in range(1, options.brokers + 1)}
     return Proxy({door.advertised_port: door.port for door in doors.values()}), doors
+
+
+@contextmanager
+def _guarded(kafka: EmbeddedKafka) -> Iterator[None]:
+    """Stop the brokers in the end, also when this process is killed: they run in sessions of their own."""
+    guarding = [sys.executable, "-c", _GUARD, str(kafka.folder)]
+    with subprocess.Popen(guarding, stdin=subprocess.PIPE, start_new_session=True):
+        try:
+            yield
+        finally:
+            kafka.stop()
 
 
 def _settings(options: Options, house: House, doors: dict[int, Door]) -> Callable[[int], WorkerSettings]:

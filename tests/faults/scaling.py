@@ -35,7 +35,8 @@ class Scaler:
 
     def run(self, over: threading.Event) -> None:
         """Scale until all is done and `over` is set."""
-        while not over.is_set() or self.done + self.in_vain < self.wanted:
+        abandoned = self.crew.witness.abandoned
+        while not abandoned.is_set() and (not over.is_set() or self.done + self.in_vain < self.wanted):
             due = self.done + self.in_vain < self.wanted and self.share() * self.wanted >= self.done + self.in_vain
             if not due and not self._nudged.is_set():
                 time.sleep(_TICK_S)
