@@ -54,6 +54,8 @@ class Deeds:
     delayed: int = 0
     delayed_answers: list[int] = field(default_factory=list)
     _held: Held | None = None
+    # Processes that said that they die, or were killed: they may be there for a moment yet.
+    _gone: set[int] = field(default_factory=set)
 
     def do(self, fault: Fault) -> bool:
         """Do a fault; False when it did not come about (a broker went away in between, say): try again then."""
@@ -82,7 +84,7 @@ class Deeds:
         deadline = time.monotonic() + 2 * _PATIENCE_S
         while time.monotonic() < deadline and not self.crew.witness.abandoned.is_set():
             pid, started_at = self.crew.pid(self.slot), self.crew.slot(self.slot).started_at
-            if pid is not None and self._said(pid, "committed"):
+            if pid is not None and pid not in self._gone and self._said(pid, "committed"):
                 too_young_s = started_at + OLD_ENOUGH_S - time.monotonic()
                 if too_young_s <= 0:
                     return pid
@@ -99,12 +101,16 @@ class Deeds:
         if fault.place == ANYWHERE:
             time.sleep(fault.delay_ms / 1000)
             at = time.monotonic()
+            self._gone.add(pid)
             return Death(at, self.slot, fault.place, "-") if send(pid, signal.SIGKILL) else None
         if fault.place == Step.RECOVERING:
             line = self._sleep_and_die(fault, pid)
         else:
             line = self._order(self._kill_order(fault), "dies", pid, fault.place)
-        return None if line is None else Death(line.at, self.slot, fault.place, line.step)
+        if line is None:
+            return None
+        self._gone.add(line.pid)
+        return Death(line.at, self.slot, fault.place, line.step)
 
     @staticmethod
     def _kill_order(fault: Fault) -> Order:
@@ -160,6 +166,7 @@ class Deeds:
         answered = line is not None and held.answered.wait(self.session_s)
         if line is not None:
             at = time.monotonic()
+            self._gone.add(line.pid)
             send(line.pid, signal.SIGKILL)
             if answered:
                 self.delayed += 1
