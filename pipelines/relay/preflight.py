@@ -6,23 +6,24 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from pipelines.broker import Cluster
-from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, open_keyring, topic_hash
+from pipelines.relay.ahead import Ahead, current
 from pipelines.relay.settings import WorkerSettings
-from pipelines.topics.live import breaches
+from pipelines.topics.live import judge, look
+from pipelines.topics.promise import promises
 from pipelines.trouble import Exit, Trouble
 
 _SHOWN = 5
 
 
-def contract_of(settings: WorkerSettings) -> Contract:
-    """The valid contract in the worker's folder, as of today.
+def contract_of(settings: WorkerSettings, ahead: Ahead | None = None) -> Contract:
+    """The valid contract in the worker's folder, as of today; `ahead` may have it already.
 
     Raises:
         Trouble: it has errors (exit 1), or no event type of the worker's source (exit 2).
     """
-    contract = load_valid(settings.contract_dir, as_of=datetime.now(UTC).date())
+    contract = current(settings.contract_dir, ahead)
     if not contract.events_of(settings.source):
         raise Trouble(
             f"the contract has no events of the source {settings.source}",
@@ -51,10 +52,10 @@ def topic_ids(contract: Contract, cluster: Cluster, source: str) -> Mapping[str,
     Raises:
         Trouble: a topic is missing or breaks its promise (exit 4), or no broker answers (exit 3).
     """
-    admin = cluster.admin()
-    _refuse([str(breach) for breach in breaches(contract, admin)])
-    names = [event.raw_topic for event in contract.events_of(source)]
-    ids = {name: info.topic_id for name, info in admin.topics(names).items()}
+    live = look(contract, cluster.admin())
+    _refuse([str(breach) for promise in promises(contract) for breach in judge(promise, live)])
+    # From the same look: a worker that starts after a crash has no time for asking twice.
+    ids = {event.raw_topic: live.topics[event.raw_topic].topic_id for event in contract.events_of(source)}
     if len({topic_hash(topic_id) for topic_id in ids.values()}) < len(ids):
         raise Trouble(
             "two raw topics have ids whose hashes collide, so that event ids would not be unique",

@@ -1,7 +1,8 @@
 """A worker's process: its settings come as the first line of standard input, and its end when that closes.
 
 So a worker never outlives its supervisor, and no setting (a password may be among the Kafka properties) shows in the
-process list.
+process list. A process that gets no settings for a while is a spare: by then it has all imported, and read the
+contract that its environment names. It has no key and no client of Kafka.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import IO
+from typing import IO, NoReturn
 
 from pipelines.broker import Cluster
 from pipelines.minimize import compiled
 from pipelines.relay import metrics
+from pipelines.relay.ahead import read_ahead
 from pipelines.relay.logs import ClientLogHandler, configure
 from pipelines.relay.preflight import contract_of, keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
@@ -31,17 +33,21 @@ CRASHED = 70  # EX_SOFTWARE of sysexits.h
 
 def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
     """Run one worker until it is told to stop; returns its exit code."""
-    settings = WorkerSettings.from_json(stdin.readline())
+    metrics.COMPILED.set(compiled())  # before anybody asks: a spare's gauge counts, too
+    ahead = read_ahead()
+    line = stdin.readline()
+    if not line:
+        return 0  # a spare that was not needed
+    settings = WorkerSettings.from_json(line)
     log = configure(settings.slot_id)
     logging.getLogger().handlers[:] = [ClientLogHandler(log)]
     try:
-        contract = contract_of(settings)
+        contract = contract_of(settings, ahead)
         cluster = Cluster(settings.bootstrap, settings.properties)
         keyring = keyring_of(settings, contract)
         ids = topic_ids(contract, cluster, settings.source)
         walk = "compiled" if compiled() else "pure"
         log.info("worker.started", contract=contract.policy_version, walk=walk, pid=os.getpid())
-        metrics.COMPILED.set(compiled())
         events = contract.events_of(settings.source)
         metrics.begin(settings.source, {event.raw_topic: [view.topic for view in event.views] for event in events})
         worker = Worker(Station(settings, cluster, log, watch), contract, keyring, ids)
@@ -81,5 +87,17 @@ def _place(fault: BaseException) -> str:
     return place
 
 
+def leave(exit_code: int) -> NoReturn:
+    """End the process without taking it down piece by piece, for which the Kafka client needs seconds.
+
+    By now the batch at hand is committed or thrown away, the group knows, log lines are written one by one, and the
+    metrics lie in shared pages of files. What is left are the client's threads and buffers.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(exit_code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.stdin.buffer))
+    leave(main(sys.stdin.buffer))

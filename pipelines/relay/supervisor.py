@@ -12,18 +12,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from structlog.stdlib import BoundLogger
 
+from pipelines.relay import ahead as ahead_of_need
 from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.spare import Spare
+from pipelines.trouble import Exit
 
-# A worker that lived this long is restarted at once; one that keeps dying waits, twice as long each time.
+# A worker that lived this long is restarted at once, and so are the first few that did not: one that keeps dying waits,
+# twice as long each time. One that refused to work (an exit code of `Trouble`) waits from its first time on.
 _HEALTHY_S = 5.0
+_QUICK_RESTARTS, _QUICK_WITHIN_S = 10, 60.0
 _LONGEST_PAUSE_S = 30.0
 _FIRST_PAUSE_S = 0.5
-_TICK_S = 0.05
+_TICK_S = 0.02
 
 
 @dataclass(slots=True)
@@ -37,12 +44,24 @@ class Slot:
     pause_s: float = 0.0
     restarts: int = 0
     last_exit: int = 0
+    quick: deque[float] = field(default_factory=lambda: deque(maxlen=_QUICK_RESTARTS))
     pids: list[int] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """Source and slot number, for people."""
         return f"{self.settings.source}.{self.settings.slot}"
+
+    def next_pause_s(self, exit_code: int, now: float) -> float:
+        """How long to wait before the next process, the last of which ended just now."""
+        if now - self.started_at >= _HEALTHY_S:
+            return 0.0
+        crashed = exit_code not in set(Exit)
+        burst = len(self.quick) == _QUICK_RESTARTS and now - self.quick[0] < _QUICK_WITHIN_S
+        if crashed and self.pause_s == 0 and not burst:
+            self.quick.append(now)
+            return 0.0
+        return min(_LONGEST_PAUSE_S, self.pause_s * 2 or _FIRST_PAUSE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +70,20 @@ class Launch:
 
     `output` is where its log lines go (a file descriptor; None: this process's standard error). `environment` is added
     to this process's own. `grace_s` is how long a worker that is asked to end may take: a batch at hand is done within
-    its transaction's timeout.
+    its transaction's timeout. `spare` keeps one process more, which a worker's death makes a worker at once.
     """
 
     command: Sequence[str] = (sys.executable, "-m", "pipelines.relay.process")
     environment: Mapping[str, str] = field(default_factory=dict)
     output: int | None = None
     grace_s: float = 60.0
+    spare: bool = True
 
-    def process(self) -> subprocess.Popen[bytes]:
-        """A process that waits for its settings on standard input."""
+    def process(self, read_ahead: Path | None = None) -> subprocess.Popen[bytes]:
+        """A process that waits for its settings on standard input; it may read a contract while it waits."""
+        ahead = {} if read_ahead is None else {ahead_of_need.FOLDER: str(read_ahead)}
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            self.command, stdin=subprocess.PIPE, stderr=self.output, env={**os.environ, **self.environment}
+            self.command, stdin=subprocess.PIPE, stderr=self.output, env={**os.environ, **self.environment, **ahead}
         )
 
 
@@ -70,7 +91,7 @@ class Supervisor:
     """Runs one process a slot until `stop`.
 
     Args:
-        ended: called with the pid of a worker that ended; frees its gauges.
+        ended: called with the pid of a process that ended, worker or spare; frees its gauges.
     """
 
     def __init__(
@@ -84,6 +105,7 @@ class Supervisor:
         self._log = log
         self._launch = launch or Launch()
         self._ended = ended
+        self._spare = Spare(self._start_spare, ended) if self._launch.spare and workers else None
         self._stopping = threading.Event()
         self._deadline = 0.0
 
@@ -94,6 +116,8 @@ class Supervisor:
             while not self._stopping.is_set():
                 for slot in self.slots:
                     self._tend(slot)
+                if self._spare is not None and all(slot.process for slot in self.slots):
+                    self._spare.tend(time.monotonic())
                 self._stopping.wait(_TICK_S)
         finally:
             exit_code = self._end_all()
@@ -117,9 +141,8 @@ class Supervisor:
     def _bury(self, slot: Slot, process: subprocess.Popen[bytes], exit_code: int, now: float) -> None:
         _close(process)
         self._ended(process.pid)
-        healthy = now - slot.started_at >= _HEALTHY_S
         slot.process, slot.last_exit = None, exit_code
-        slot.pause_s = 0.0 if healthy else min(_LONGEST_PAUSE_S, slot.pause_s * 2 or _FIRST_PAUSE_S)
+        slot.pause_s = slot.next_pause_s(exit_code, now)
         slot.due_at = now + slot.pause_s
         slot.restarts += 1
         self._log.warning(
@@ -131,7 +154,8 @@ class Supervisor:
         )
 
     def _start(self, slot: Slot, now: float) -> None:
-        process = slot.process = self._launch.process()
+        process = self._spare.take(now) if self._spare is not None else None
+        process = slot.process = process or self._launch.process()
         slot.started_at = now
         slot.pids.append(process.pid)
         # The worker may have died before it could read; the next look at it finds that.
@@ -140,11 +164,16 @@ class Supervisor:
                 process.stdin.write(slot.settings.to_json() + b"\n")
                 process.stdin.flush()
 
+    def _start_spare(self) -> subprocess.Popen[bytes]:
+        return self._launch.process(read_ahead=self.slots[0].settings.contract_dir)
+
     def _end_all(self) -> int:
         running = [slot.process for slot in self.slots if slot.process is not None]
         self._deadline = time.monotonic() + self._launch.grace_s
         for process in running:
             process.terminate()
+        if self._spare is not None:
+            self._spare.end()
         codes = [slot.last_exit for slot in self.slots if slot.process is None]
         for process in running:
             codes.append(self._end(process))

@@ -110,8 +110,9 @@ class Running:
         return until(look, f"{times} times {event} {fields} in the log")
 
     def workers(self) -> list[psutil.Process]:
-        """The processes of the workers that run."""
-        return psutil.Process(self.process.pid).children()
+        """The processes that have started to work; a spare that waits for a death is none of them."""
+        started = {line["pid"] for line in self.said("worker.started")}
+        return [child for child in psutil.Process(self.process.pid).children() if child.pid in started]
 
     def end(self, number: int = signal.SIGTERM, seconds: float = PATIENCE_S) -> int:
         """Send the supervisor a signal and wait for its end; its exit code."""
@@ -137,7 +138,7 @@ def running(*arguments: str, cwd: Path, name: str = "run") -> Iterator[Running]:
         yield crew
     finally:
         if process.poll() is None:
-            left = crew.workers()
+            left = psutil.Process(process.pid).children()
             process.kill()
             process.wait()
             for worker in left:

@@ -149,6 +149,7 @@ def test_a_port_for_metrics_that_is_taken_is_named(house: House) -> None:
 def test_sigterm_lets_it_finish_its_batches_and_leave(house: House) -> None:
     house.publish([house.ping(number) for number in range(8_000)])
     with running(*arguments(house, "--workers", "2", "--batch-events", "10"), cwd=house.folder) as crew:
+        crew.wait_until_said("worker.ready", times=2)
         until(lambda: events_in(house), "a first commit")
         workers = crew.workers()
         assert crew.end() == Exit.DONE
@@ -164,6 +165,7 @@ def test_sigterm_lets_it_finish_its_batches_and_leave(house: House) -> None:
 def test_workers_end_by_themselves_when_their_supervisor_is_killed(house: House) -> None:
     house.publish([house.ping(number) for number in range(8_000)])
     with running(*arguments(house, "--workers", "2", "--batch-events", "10"), cwd=house.folder) as crew:
+        crew.wait_until_said("worker.ready", times=2)
         until(lambda: events_in(house), "a first commit")
         workers = crew.workers()
         assert len(workers) == 2

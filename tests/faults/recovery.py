@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from pipelines.broker import EmbeddedKafka
+from pipelines.relay.logs import configure
 from pipelines.relay.settings import WorkerSettings
 from tests.conftest import SHORT_TIMINGS
 from tests.faults.recovery_scene import Scene, shipped, trickling
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> int:
     wish = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="recovery-") as name, (Path(name) / "workers.log").open("wb") as log:
         folder = Path(name)
+        configure("supervisor", sys.stderr)
         kafka = EmbeddedKafka(folder / "broker", settings=SHORT_TIMINGS if wish.short_timings else {})
         kafka.start()
         try:

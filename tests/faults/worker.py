@@ -84,25 +84,32 @@ class Obedience:
 def main(stdin: IO[bytes]) -> int:
     """Run one worker, as `pipelines.relay.process` does."""
     faulthandler.register(signal.SIGUSR1)  # where it stands, for whoever finds it standing
-    first = stdin.readline()
     if os.environ.get(CONTROL) == OFFSETS_OUTSIDE:
         setattr(process, "Cluster", OffsetsOutside)  # noqa: B010 - in this process alone, and mypy need not agree
-    return process.main(_Again(first, stdin), watch=Obedience(Path(os.environ[FOLDER]), orjson.loads(first)["slot"]))  # type: ignore[arg-type]
+    told = _Told(stdin)
+    return process.main(told, watch=told.watch)  # type: ignore[arg-type]
 
 
-class _Again:
-    """Standard input, with its first line still to come."""
+class _Told:
+    """Standard input, whose first line says which slot's orders are to be obeyed. A spare waits for it like any."""
 
-    def __init__(self, first: bytes, stream: IO[bytes]) -> None:
-        self._first = first
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._obedience: Obedience | None = None
 
     def readline(self) -> bytes:
-        return self._first
+        first = self._stream.readline()
+        if first:
+            self._obedience = Obedience(Path(os.environ[FOLDER]), orjson.loads(first)["slot"])
+        return first
+
+    def watch(self, step: Step) -> None:
+        assert self._obedience is not None
+        self._obedience(step)
 
     def fileno(self) -> int:
         return self._stream.fileno()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.stdin.buffer))
+    process.leave(main(sys.stdin.buffer))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import structlog
 
 from pipelines.relay.settings import WorkerSettings
@@ -19,11 +20,13 @@ from pipelines.relay.supervisor import Launch, Supervisor
 STAND_IN = """
 import json, os, pathlib, signal, sys
 folder, order = pathlib.Path(sys.argv[1]), sys.argv[2]
-settings = json.loads(sys.stdin.readline())
+settings = json.loads(sys.stdin.readline() or sys.exit(0))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 if order == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 (folder / f"{settings['slot']}.{os.getpid()}").write_text(json.dumps(settings))
+if order == "crash":
+    os.kill(os.getpid(), signal.SIGKILL)
 if order == "fail":
     sys.exit(3)
 if order == "deaf":
@@ -44,6 +47,11 @@ def settings(tmp_path: Path, slot: int) -> WorkerSettings:
         kek_file=tmp_path / "kek",
         properties={"sasl.password": "SYNTHETIC-PASSWORD"},
     )
+
+
+def children() -> set[int]:
+    """The processes that this one has started and not buried."""
+    return {child.pid for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE}
 
 
 @contextmanager
@@ -98,11 +106,52 @@ def test_a_worker_that_keeps_dying_waits_longer_each_time_and_gives_its_exit_cod
     assert codes == [3]
 
 
+def test_a_death_makes_the_spare_a_worker_and_there_is_another_spare(tmp_path: Path) -> None:
+    before = children()
+    with supervising(tmp_path, slots=1) as (_, ended, _codes):
+        wait_for(lambda: bool(started(tmp_path, 0)))
+        first = started(tmp_path, 0)[0]
+        wait_for(lambda: len(children() - before) == 2)
+        (spare,) = children() - before - {first}
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: len(started(tmp_path, 0)) == 2)
+        assert set(started(tmp_path, 0)) == {first, spare}
+        wait_for(lambda: len(children() - before) == 2)
+        assert ended == [first]
+    assert children() == before
+
+
+def test_a_spare_that_dies_is_missed_by_nobody(tmp_path: Path) -> None:
+    before = children()
+    with supervising(tmp_path, slots=1) as (supervisor, ended, codes):
+        wait_for(lambda: bool(started(tmp_path, 0)))
+        worker = started(tmp_path, 0)[0]
+        wait_for(lambda: len(children() - before) == 2)
+        (spare,) = children() - before - {worker}
+        os.kill(spare, signal.SIGKILL)
+        wait_for(lambda: ended == [spare])
+        os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: len(started(tmp_path, 0)) == 2)
+        assert spare not in started(tmp_path, 0)
+        assert supervisor.slots[0].restarts == 1
+    assert codes == [0]
+
+
+def test_the_first_crashes_are_restarted_at_once_and_a_crash_loop_is_slowed_down(tmp_path: Path) -> None:
+    with supervising(tmp_path, "crash", 1) as (supervisor, _, _codes):
+        slot = supervisor.slots[0]
+        wait_for(lambda: slot.restarts >= 3)
+        assert slot.pause_s == 0
+        wait_for(lambda: slot.restarts >= 11)
+        wait_for(lambda: slot.pause_s >= 1.0)
+
+
 def test_stopping_ends_every_worker(tmp_path: Path) -> None:
     with supervising(tmp_path) as (_, ended, codes):
         wait_for(lambda: all(started(tmp_path, slot) for slot in (0, 1)))
     assert codes == [0]
-    assert sorted(ended) == sorted(started(tmp_path, 0) + started(tmp_path, 1))
+    assert set(started(tmp_path, 0) + started(tmp_path, 1)) <= set(ended)  # and a spare, if there was one by then
+    assert len(ended) == len(set(ended))
     for pid in ended:
         assert not Path(f"/proc/{pid}").exists()
 

@@ -1,0 +1,146 @@
+"""Recovery: a worker that died is back soon, and one that met a fatal error goes on in its process. Exactly, each time.
+
+Bounds are generous here; `python -m tests.faults.recovery` measures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.broker import Cluster
+from pipelines.relay.steps import Step
+from tests.conftest import MakeTopic
+from tests.faults.flow import everything_came_out_once, until
+from tests.faults.recovery import violations
+from tests.faults.recovery_scene import Scene, trickling
+from tests.faults.recovery_times import PLACES, restarts, takeovers
+from tests.relay.house import House, build, running
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+
+EVENTS = 600
+SESSION_S = 6.0
+# What a loaded machine may add to any wait.
+NOISE_S = 20.0
+SWEEP_S = 10.0
+
+
+@pytest.fixture
+def house(tmp_path: Path, cluster: Cluster) -> House:
+    return build(tmp_path / "house", cluster)
+
+
+def scene_of(house: House, folder: Path, log: int) -> Scene:
+    settings = house.settings(session_timeout_ms=int(SESSION_S * 1000))
+    return Scene(folder, house.contract, house.cluster, house.keyring, settings, log)
+
+
+def test_a_killed_worker_is_back_soon_wherever_it_died(house: House, tmp_path: Path) -> None:
+    with (tmp_path / "workers.log").open("wb") as log:
+        scene = scene_of(house, tmp_path, log.fileno())
+        with trickling(scene):
+            recoveries = restarts(scene, len(PLACES), every_s=0.5, seed=1)
+        assert {one.place for one in recoveries} == {str(place) for place in PLACES}
+        # A session's end cannot be what they waited for, or the fastest would be as slow.
+        assert min(one.seconds for one in recoveries) < SESSION_S
+        assert max(one.seconds for one in recoveries) < NOISE_S
+        assert violations(scene) == {"reordered": 0}
+
+
+@pytest.mark.parametrize("stop", [False, True], ids=["killed", "stopped"])
+def test_another_worker_takes_over_when_the_session_ends(house: House, tmp_path: Path, *, stop: bool) -> None:
+    with (tmp_path / "workers.log").open("wb") as log:
+        scene = scene_of(house, tmp_path, log.fileno())
+        with trickling(scene):
+            (taken,) = takeovers(scene, 1, stop=stop)  # the first place is one without an open transaction
+        assert taken.seconds < SESSION_S + NOISE_S
+        assert violations(scene) == {"reordered": 0}
+
+
+def goes_on(house: House, upset: Callable[[], None], cluster: Cluster | None = None) -> None:
+    """Upset a worker in the middle of its work; the same one must bring everything through, each event once."""
+    commits, interrupted = [0], [False]
+
+    def watch(step: Step) -> None:
+        if step is Step.COMMITTED:
+            commits[0] += 1
+        if step is Step.PRODUCED and commits[0] >= 2 and not interrupted[0]:
+            interrupted[0] = True
+            upset()
+
+    house.publish([house.ping(number) for number in range(EVENTS)])
+    with running(house.worker(watch=watch, batch_events=50, cluster=cluster)) as raised:
+        until(lambda: interrupted[0] or bool(raised), "the upset")
+        house.publish([house.ping(number) for number in range(EVENTS)])
+        house.wait_until_through(120)
+        assert raised == []
+    assert interrupted == [True]
+    everything_came_out_once(house, 2 * EVENTS)
+
+
+def test_a_producer_that_was_fenced_once_is_replaced(house: House) -> None:
+    def fence() -> None:
+        other = house.cluster.producer(**{"transactional.id": house.settings().slot_id})
+        other.init_transactions(30)
+
+    goes_on(house, fence)
+
+
+def test_a_static_member_whose_place_was_taken_once_takes_it_back(house: House) -> None:
+    def fence() -> None:
+        settings = house.settings()
+        other = house.cluster.consumer(
+            **{
+                "group.id": settings.group,
+                "group.instance.id": settings.slot_id,
+                "session.timeout.ms": 2_000,
+                "partition.assignment.strategy": "roundrobin",
+            }
+        )
+        other.subscribe([house.raw_topic])
+        until(lambda: other.poll(0.1) is None and bool(other.assignment()), "the other's assignment")
+        other.close()
+
+    goes_on(house, fence)
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_worker_that_did_not_poll_for_too_long_joins_again(house: House, protocol: str) -> None:
+    impatient = Cluster(house.cluster.bootstrap, {"max.poll.interval.ms": "6000"})
+    commits, slept = [0], [False]
+
+    def watch(step: Step) -> None:
+        commits[0] += step is Step.COMMITTED
+        if step is Step.PRODUCED and commits[0] and not slept[0]:
+            slept[0] = True
+            time.sleep(9)
+
+    house.publish([house.ping(number) for number in range(EVENTS)])
+    with running(house.worker(watch=watch, cluster=impatient, batch_events=50, protocol=protocol)) as raised:
+        house.wait_until_through(120)
+        assert raised == []
+    assert slept == [True]
+    everything_came_out_once(house, EVENTS)
+
+
+def test_a_transaction_that_nobody_ends_is_over_by_its_timeout_and_a_sweep(
+    cluster: Cluster, make_topic: MakeTopic
+) -> None:
+    topic, timeout_s = make_topic(), 3.0
+    hung = cluster.producer(**{"transactional.id": topic, "transaction.timeout.ms": int(timeout_s * 1000)})
+    hung.init_transactions(30)
+    hung.begin_transaction()
+    hung.produce(topic, b"synthetic")
+    assert hung.flush(30) == 0
+    began, admin = time.monotonic(), cluster.admin()
+
+    def stable() -> bool:
+        return admin.offsets([(topic, 0)], "latest", read_committed=True)[topic, 0].offset > 0
+
+    assert not stable()
+    until(stable, "the end of the transaction")
+    assert time.monotonic() - began < timeout_s + SWEEP_S
