@@ -22,6 +22,8 @@ _BROKEN_PIPE: Final = 141  # as a shell says of a process that SIGPIPE ended
 # pay for the Kafka client, nor `--help` for anything.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "validate": ("pipelines.cli.validate", "Check the contract; every mistake at once, with its place and mend."),
+    "review": ("pipelines.cli.review", "Show what a purpose receives, what changed, and the digest to sign."),
+    "diff": ("pipelines.cli.diff", "Compare two contracts: what makes privacy worse, better, neither."),
     "build": ("pipelines.cli.build", "Write the derived schemas of the minimized topics."),
     "explain": ("pipelines.cli.explain", "Say what happens to an event type or to one field, and why."),
     "linkage": ("pipelines.cli.linkage", "Say how much two purposes share of one event, in bits."),

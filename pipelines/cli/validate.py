@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.text import Text
 from pipelines.cli.budget import plain_bits, print_bits
 from pipelines.cli.options import contract_option, json_option
 from pipelines.contract import Loaded, load
+from pipelines.contract.changes.naming import with_changes
 from pipelines.contract.findings import Finding, Severity
 from pipelines.trouble import Exit
 
@@ -55,6 +57,7 @@ def command(contract_dir: Path, as_of: datetime | None, bits: bool, as_json: boo
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     day = _today() if as_of is None else as_of.date()
     loaded = load(contract_dir, as_of=day)
+    loaded = replace(loaded, findings=with_changes(contract_dir, loaded, as_of=day))
     if as_json:
         click.echo(orjson.dumps(_plain(loaded, day, bits=bits), option=orjson.OPT_INDENT_2))
     else:

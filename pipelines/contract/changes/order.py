@@ -114,9 +114,8 @@ def _outcomes(action: Action) -> Callable[[Scalar], Hashable]:
         case Within(low, high):
             return lambda raw: raw if isinstance(raw, int) and low <= raw <= high else _HELD_BACK
         case Bucket(edges):
-            return lambda raw: (
-                edges[at - 1] if isinstance(raw, int) and (at := bisect_right(edges, raw)) else _HELD_BACK
-            )
+            lower = (_HELD_BACK, *edges)
+            return lambda raw: lower[bisect_right(edges, raw)] if isinstance(raw, int) else _HELD_BACK
         case OneOf(values, otherwise):
             return _table({text: text for text in values}, otherwise)
         case Matches(strings=strings):

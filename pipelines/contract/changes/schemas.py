@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.contract.avro import AvroType, Enum, FieldClass
+from pipelines.contract.avro import Array, AvroType, Enum, FieldClass, Map, Nullable
 from pipelines.contract.changes.change import Changes, Direction, Place
 from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.model import Contract, Event
@@ -21,7 +21,7 @@ _USED: Final = "views use it: look at what they now tell of it"
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """A raw leaf over all versions: newest type, all classes, the class reviews, and the purposes whose views use it."""
+    """A raw leaf over all versions: its newest type, all its classes and class reviews, the purposes that use it."""
 
     leaf: Leaf
     type: str
@@ -77,10 +77,13 @@ def _over_versions(event: Event, same: list[Leaf]) -> _Raw:
 
 
 def _symbols(avro_type: AvroType) -> tuple[str, ...]:
-    inner: object = avro_type
-    while not isinstance(inner, Enum) and (below := getattr(inner, "inner", None) or getattr(inner, "items", None)):
-        inner = below
-    return inner.symbols if isinstance(inner, Enum) else ()
+    match avro_type:
+        case Enum(_, symbols):
+            return symbols
+        case Nullable(inner=inside) | Array(items=inside) | Map(values=inside):
+            return _symbols(inside)
+        case _:
+            return ()
 
 
 def _kind(avro_type: AvroType) -> str:

@@ -42,7 +42,7 @@ def changes(old: Contract, new: Contract) -> Changes:
             yield place.change(Direction.WORSE, f"view added: {_told(after[key][1])}", "one more copy of these events")
         elif key not in after:
             yield place.change(
-                Direction.BETTER, f"view removed: {_told(before[key][1])}", "one copy of these events less"
+                Direction.BETTER, f"view removed: {_told(before[key][1])}", "one copy less of these events"
             )
         else:
             yield from _view(place, before[key], after[key])

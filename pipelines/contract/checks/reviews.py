@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from pipelines.contract.checks.check import Check, warning
@@ -11,6 +12,7 @@ from pipelines.contract.model import Purpose, Review
 from pipelines.contract.received import digest_of
 from pipelines.contract.report import Mistake
 
+SOON: Final = timedelta(days=60)
 SIGNED: Final = "review-signed"
 
 
@@ -56,6 +58,22 @@ def expired(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(review.position, what, "Have it reviewed again, or remove the purpose.")
 
 
+def soon(draft: Draft) -> Iterator[Mistake]:
+    """A review that ends before it can comfortably be renewed."""
+    for purpose, review in _reviewed(draft):
+        if draft.as_of < review.expires <= draft.as_of + SOON:
+            what = f"The review of '{purpose.name}' expires on {review.expires}: it receives nothing from then on."
+            yield Mistake(review.position, what, f"Renew it before: `pipelines review {purpose.name}`.")
+
+
+def basis_soon(draft: Draft) -> Iterator[Mistake]:
+    """A TTL's reasons that will have to be looked at."""
+    for topic in draft.topics.minimized.values() if draft.topics else ():
+        if draft.as_of < topic.basis.expires <= draft.as_of + SOON:
+            what = f"The basis of the TTL of '{topic.name}' expires on {topic.basis.expires}."
+            yield Mistake(topic.position, what, "Review the TTL against its requirements and renew the basis.")
+
+
 def early(draft: Draft) -> Iterator[Mistake]:
     """A review of the future."""
     for purpose, review in _reviewed(draft):
@@ -91,7 +109,9 @@ CHECKS: Final = (
     Check(SIGNED, "What a purpose receives is what its review covers.", signed),
     Check("review-dates", "A review is approved before it expires.", order),
     warning("review-expired", "Every review still stands.", expired),
+    warning("review-expires-soon", "No review expires in the next 60 days.", soon),
     warning("review-early", "No review is of the future.", early),
     Check("basis-dates", "A TTL's basis is reviewed before it expires.", basis_order),
     warning("basis-expired", "Every TTL's basis still stands.", basis_expired),
+    warning("basis-expires-soon", "No TTL's basis expires in the next 60 days.", basis_soon),
 )

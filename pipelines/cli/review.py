@@ -1,0 +1,152 @@
+"""`pipelines review`: show what a purpose receives, what changed since it was signed, and the digest to sign.
+
+Writes nothing: who signs puts the line into purposes.yaml by hand, in a change that bears their name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from pipelines.cli.diff import contract_of, plain, show
+from pipelines.cli.options import contract_option, json_option
+from pipelines.contract import load
+from pipelines.contract.changes import Change, since
+from pipelines.contract.changes.revisions import signed_states
+from pipelines.contract.checks.reviews import SIGNED
+from pipelines.contract.findings import Severity
+from pipelines.contract.model import Contract
+from pipelines.explain.receipt import Receipt, receipt
+from pipelines.trouble import Exit
+
+
+@click.command("review")
+@click.argument("purpose", required=False)
+@click.option("--against", metavar="FOLDER|REVISION", help="Compare with this contract, not with what was signed.")
+@contract_option
+@json_option
+def command(purpose: str | None, against: str | None, contract_dir: Path, as_json: bool) -> None:
+    """Show what a purpose receives, what changed since it was signed, and the digest to sign.
+
+    A review covers everything that its purpose receives: each field of each view, topics with their times and
+    consumers, handles, and the answers to the review's questions. `covers` is the digest of that. Whoever agrees writes
+    the printed line into the purpose's review in policies/purposes.yaml; this command never does. The state that was
+    signed is looked up in the git history; --against names another one. Without PURPOSE: all purposes, signed or not.
+
+    \b
+    Examples:
+      pipelines review                       which purposes are signed
+      pipelines review support
+      pipelines review support --against main
+
+    Exit codes: 0 signed, 1 not signed or the contract has errors, 2 it cannot be read.
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    today = datetime.now(UTC).date()
+    with ExitStack() as stack:
+        contract = contract_of(str(contract_dir), contract_dir, stack)
+        if purpose is None:
+            if against is not None:
+                raise click.UsageError("--against needs a PURPOSE.")
+            signed = _all(contract, today, as_json)
+        else:
+            told = receipt(contract, purpose)
+            before = None if against is None else contract_of(against, contract_dir, stack)
+            signed = _one(told, *_since(told, contract, before, contract_dir, today), as_json=as_json)
+    findings = load(contract_dir, as_of=today).findings
+    if unfit := sum(found.severity is Severity.ERROR and found.check != SIGNED for found in findings):
+        click.echo(f"Other errors: {unfit}. `pipelines validate` names them; sign when there are none.", err=True)
+    if unfit or not signed:
+        raise click.exceptions.Exit(Exit.FINDINGS)
+
+
+def _since(
+    told: Receipt, contract: Contract, before: Contract | None, root: Path, today: date
+) -> tuple[str, tuple[Change, ...] | None]:
+    """What is compared with, in words, and the changes; None when the signed state is not to be found."""
+    if before is not None:
+        there = told.purpose in before.purposes
+        return "the named contract" if there else "the named contract, which has no such purpose", since(
+            before, contract, told.purpose
+        )
+    if told.signed:
+        return "what was signed", ()
+    if not told.covers:
+        return "nothing: no review covers this purpose yet", None
+    states, why = signed_states(root, {told.purpose: told.covers}, as_of=today)
+    if (state := states.get(told.purpose)) is not None:
+        return f"what was signed, in commit {state.commit[:12]} of {state.day}", since(
+            state.contract, contract, told.purpose
+        )
+    return f"what was signed, which cannot be shown: {why}", None
+
+
+def _all(contract: Contract, today: date, as_json: bool) -> bool:
+    told = [receipt(contract, name) for name in contract.purposes]
+    if as_json:
+        brief = [{"purpose": one.purpose, "signed": one.signed, "digest": one.digest} for one in told]
+        click.echo(orjson.dumps(brief, option=orjson.OPT_INDENT_2))
+        return all(one.signed for one in told)
+    table = Table("purpose", "review", "until", "signed", box=None)
+    for one in told:
+        review = contract.purposes[one.purpose].review
+        until = "" if review is None else f"{review.expires}{' (expired)' if today >= review.expires else ''}"
+        state = Text("yes", "green") if one.signed else Text("no", "bold red")
+        table.add_row(one.purpose, "none" if review is None else review.id, until, state)
+    Console(highlight=False).print(table)
+    return all(one.signed for one in told)
+
+
+def _one(told: Receipt, compared: str, changes: Sequence[Change] | None, *, as_json: bool) -> bool:
+    if as_json:
+        found = None if changes is None else [plain(one) for one in changes]
+        said = {**asdict(told), "compared_with": compared, "changes": found}
+        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+        return told.signed
+    console = Console(highlight=False, markup=False)
+    _print_receipt(console, told)
+    console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
+    if changes is not None:
+        show(console, changes)
+    else:
+        console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
+    console.print()
+    if told.signed:
+        console.print(Text("Signed: the review covers exactly this.", "bold green"))
+    else:
+        console.print(Text("Not signed. If you agree, write this into the purpose's `review:`", "bold red"))
+    console.print(f"covers: {told.digest}", soft_wrap=True)
+    return told.signed
+
+
+def _print_receipt(console: Console, told: Receipt) -> None:
+    console.print(Text.assemble((told.purpose, "bold"), f"  {told.description}"))
+    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
+    for name, text in (
+        ("objective", told.objective),
+        ("legal basis", told.legal_basis),
+        *((question.replace("_", " "), answer) for question, answer in told.answers.items()),
+        ("carries", told.handle),
+        ("at most", f"{told.max_bits} bits in a record besides the handle"),
+    ):
+        table.add_row(Text(f"  {name}", "dim"), Text(text))
+    console.print(table)
+    for topic in told.topics:
+        console.print(Text.assemble("\n→ ", (topic.name, "bold cyan")))
+        readers = ", ".join(topic.consumers) or "nobody yet"
+        console.print(f"  kept {topic.ttl}; events up to {topic.late} old; read by {readers}", soft_wrap=True)
+        for view in (view for view in told.views if view.topic == topic.name):
+            console.print(Text.assemble("  of each ", (view.event, "bold"), f", its time {view.time}"))
+            fields = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
+            for field in view.fields:
+                source = "" if field.name == field.raw else f" (from {field.raw})"
+                fields.add_row(Text(f"    {field.name}", "green"), Text(f"{field.gives}{source}"))
+            console.print(fields)
