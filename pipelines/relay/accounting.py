@@ -41,12 +41,18 @@ class ViewBook:
 
 @dataclass(slots=True)
 class PartitionBook:
-    """The books of one raw partition; `next_offset` is where reading goes on."""
+    """The books of one raw partition; `next_offset` is where reading goes on.
+
+    Known to this worker alone, and not committed: `newest_ms`, the broker time of the last event in the books (0: none
+    yet), and `gap_found`, the part of `gap` that was found when these books were read.
+    """
 
     next_offset: int
     events_in: int = 0
     gap: int = 0
     views: dict[str, ViewBook] = field(default_factory=dict)
+    newest_ms: int = field(default=0, compare=False)
+    gap_found: int = field(default=0, compare=False)
 
     def open_views(self, topics: Iterable[str]) -> None:
         """Begin the books of views that have none yet, at this partition's present count."""
@@ -60,7 +66,7 @@ class PartitionBook:
             topic: ViewBook(book.since, book.out, book.quarantined, book.expired, book.suspended)
             for topic, book in self.views.items()
         }
-        return PartitionBook(self.next_offset, self.events_in, self.gap, views)
+        return PartitionBook(self.next_offset, self.events_in, self.gap, views, self.newest_ms)
 
     def close_views(self, topics: Iterable[str]) -> None:
         """Forget the views that the contract no longer has; their records are in their topics until they expire."""

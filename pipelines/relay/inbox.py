@@ -1,25 +1,28 @@
 """The consumer's side of a worker: its partitions, where each stands, and the books that stand there.
 
 The committed offset and its metadata are the only truth about a position. They are read when a partition is assigned
-and after every failed batch; what the client believes in between is thrown away. Any rebalance rewinds.
+and after every failed batch; what the client believes in between is thrown away. Any rebalance rewinds. A partition
+whose next batch cannot be read is paused and tried again (`suspects`), and the others go on.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.broker import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from pipelines.relay.accounting import Books, PartitionBook
+from pipelines.relay.accounting import Books
+from pipelines.relay.backlog import Standing
+from pipelines.relay.limits import BATCH_BYTES, FETCHING, SLICE
 from pipelines.relay.metrics import GAP
+from pipelines.relay.positions import read_books
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
-from pipelines.trouble import Exit, Trouble
+from pipelines.relay.suspects import Place, Span, Suspects
+from pipelines.trouble import Trouble
 
-# A stable OffsetFetch waits for the transaction of whoever held the partition before, up to its timeout and a sweep.
-_COMMITTED_WAIT_S = 60.0
-_WATERMARK_WAIT_S = 10.0
 _DENIED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
 
 
@@ -29,13 +32,14 @@ class ConsumerLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """Events, and in whose name their offsets may be committed.
+    """Events, offsets that cannot be read, and in whose name all of them may be committed.
 
     `membership` is the group's metadata of this poll and not of the commit: a member that the group has put out
     meanwhile forgets who it was, and offsets that are sent in nobody's name are not checked by the broker (KIP-447).
     """
 
     events: list[Message]
+    unreadable: list[Span]
     membership: object
 
 
@@ -54,6 +58,8 @@ class Inbox:
         self._consumer: Consumer | None = None
         self._rebalanced = False
         self._lost_position = False
+        self._suspects = Suspects(station.cluster, station.log)
+        self._read_to: dict[Place, int] = {}  # where the client met the end; markers of transactions lie before it
         self.books: Books = {}
         self.unsaved: dict[tuple[str, int], int] = {}  # gaps that are in the books here but not yet in a commit
 
@@ -68,7 +74,8 @@ class Inbox:
     def close(self) -> None:
         """Leave, without committing anything."""
         consumer, self._consumer = self._consumer, None
-        self.books, self.unsaved = {}, {}
+        self.books, self.unsaved, self._read_to = {}, {}, {}
+        self._suspects.clear_all()
         self._rebalanced = self._lost_position = False
         if consumer is not None:
             consumer.close()
@@ -81,18 +88,13 @@ class Inbox:
             Trouble: the cluster refuses this worker, or an offset is not a minimizer's.
         """
         try:
-            messages = self._open_consumer().consume(self._settings.batch_events, self._settings.linger_ms / 1000)
+            self._retry()
+            events = self._gather()
         except KafkaException as failure:
             raise ConsumerLostError(failure.args[0].name()) from None
-        events = []
-        for message in messages:
-            error = message.error()
-            if error is None:
-                events.append(message)
-            else:
-                self._heed(error, message.topic(), message.partition())
+        unreadable = self._suspects.spans(self._committed, self._settings.batch_events)
         rebalanced, self._rebalanced = self._rebalanced, False
-        if not events and not self.unsaved and not self._lost_position:
+        if not events and not unreadable and not self.unsaved and not self._lost_position:
             return None
         membership = self._membership()
         if membership is None:
@@ -100,7 +102,7 @@ class Inbox:
         if membership is None or self._lost_position or (rebalanced and events):
             self.rewind()
             return None
-        return Polled(events, membership)
+        return Polled(events, unreadable, membership)
 
     def offsets(self, books: Books) -> list[TopicPartition]:
         """What a transaction commits: each partition's next offset, with its books."""
@@ -114,6 +116,9 @@ class Inbox:
         self.books.update(books)
         for partition in self.unsaved.keys() & books.keys():
             GAP.labels(partition[0]).inc(self.unsaved.pop(partition))
+        for place in self._suspects.passed(self._committed):
+            self._suspects.clear(place)
+            self._read_again(place)
 
     def rewind(self) -> None:
         """Go back to the committed offsets of every partition held.
@@ -123,20 +128,64 @@ class Inbox:
         """
         consumer = self._open_consumer()
         try:
-            positions = self._read_positions([TopicPartition(*key) for key in self.books])
-            for position in positions:
+            for position in self._read_positions([TopicPartition(*key) for key in self.books]):
                 consumer.seek(position)
         except KafkaException as failure:
             raise ConsumerLostError(failure.args[0].name()) from None
         self._rebalanced = self._lost_position = False
 
-    def lag(self) -> dict[str, int]:
-        """Raw offsets not yet committed, by raw topic, as of the last fetch from each partition."""
-        consumer, sums = self._open_consumer(), dict.fromkeys(self._views, 0)
-        for (topic, partition), book in self.books.items():
-            _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
-            sums[topic] += max(0, high - book.next_offset)
-        return sums
+    def standings(self) -> dict[Place, Standing]:
+        """Where each partition stands, as of the last fetch from it."""
+        return {
+            place: Standing(max(book.next_offset, self._read_to.get(place, 0)), self._high(place), book.newest_ms)
+            for place, book in self.books.items()
+        }
+
+    def _gather(self) -> list[Message]:
+        """What comes until the batch is full, by events or bytes, or has waited long enough.
+
+        Asked for in slices: a call for all of them could bring so many large events at once that they fill the memory.
+        """
+        consumer, events, size = self._open_consumer(), list[Message](), 0
+        until = time.monotonic() + self._settings.linger_ms / 1000
+        while len(events) < self._settings.batch_events and size < BATCH_BYTES:
+            most = min(SLICE, self._settings.batch_events - len(events))
+            slice_ = consumer.consume(most, max(0.0, until - time.monotonic()))
+            for message in slice_:
+                error = message.error()
+                if error is not None:
+                    self._heed(error, _place(message), message.offset() or 0)
+                elif not self._suspects.places or self._may_take(_place(message)):
+                    events.append(message)
+                    size += len(message)
+            if len(slice_) < most:
+                break
+        return events
+
+    def _may_take(self, place: Place) -> bool:
+        """Whether a partition's event may be taken: then it can be read, too."""
+        if self._suspects.holds(place):
+            return False
+        self._suspects.clear(place)
+        return True
+
+    def _retry(self) -> None:
+        """Read suspect partitions again whose time has come."""
+        for place in self._suspects.retry(lambda place: (self._committed(place), self._high(place) or 0)):
+            self._read_again(place)
+
+    def _read_again(self, place: Place) -> None:
+        position = TopicPartition(*place, self._committed(place))
+        self._open_consumer().resume([position])
+        self._open_consumer().seek(position)
+
+    def _committed(self, place: Place) -> int:
+        return self.books[place].next_offset
+
+    def _high(self, place: Place) -> int | None:
+        """The partition's high watermark; None when nothing was fetched from it yet."""
+        _, high = self._open_consumer().get_watermark_offsets(TopicPartition(*place), cached=True)
+        return high if high >= 0 else None
 
     def _open_consumer(self) -> Consumer:
         if self._consumer is None:
@@ -151,7 +200,7 @@ class Inbox:
         metadata: object = consumer.consumer_group_metadata()
         return metadata if member and consumer.memberid() == member else None
 
-    def _heed(self, error: KafkaError, topic: str | None, partition: int | None) -> None:
+    def _heed(self, error: KafkaError, place: Place, offset: int) -> None:
         """Deal with an error that came in place of an event."""
         # A consumer that met a fatal error says so in an event whose own flag is not set.
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - librdkafka's local codes are spelled so
@@ -166,10 +215,14 @@ class Inbox:
                 f"the brokers do not take a session timeout of {self._settings.session_timeout_ms} ms",
                 hint="Their group.min.session.timeout.ms and group.max.session.timeout.ms say what they take.",
             )
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - librdkafka's local codes are spelled so
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
+            self._read_to[place] = offset
+        elif place not in self.books or self._suspects.holds(place):
+            return  # it comes from before, and says nothing new
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - as above
             self._lost_position = True  # reading it again finds and counts the gap
-        else:
-            self._log.warning("input.unreadable", topic=topic, partition=partition, reason=error.name())
+        elif self._suspects.heed(place, error, offset):
+            self._open_consumer().pause([TopicPartition(*place)])
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._rebalancing("partitions.assigned", partitions)
@@ -202,51 +255,27 @@ class Inbox:
 
     def _drop(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
-            self.books.pop((partition.topic, partition.partition), None)
-            self.unsaved.pop((partition.topic, partition.partition), None)
+            place = (partition.topic, partition.partition)
+            self.books.pop(place, None)
+            self.unsaved.pop(place, None)
+            self._read_to.pop(place, None)
+            self._suspects.clear(place)
 
     def _read_positions(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        if not partitions:
-            return []
-        consumer = self._open_consumer()
         positions = []
-        for committed in consumer.committed(partitions, timeout=_COMMITTED_WAIT_S):
-            if committed.error is not None:
-                raise KafkaException(committed.error)
-            low, high = consumer.get_watermark_offsets(committed, timeout=_WATERMARK_WAIT_S, cached=False)
-            book = self._book(committed, low, high)
-            topics = self._views[committed.topic]
-            book.close_views(topics)
-            book.open_views(topics)
-            self.books[committed.topic, committed.partition] = book
-            positions.append(TopicPartition(committed.topic, committed.partition, book.next_offset))
+        for (topic, partition), book in read_books(self._station, self._open_consumer(), partitions).items():
+            place = (topic, partition)
+            if book.gap_found:
+                self.unsaved[place] = book.gap_found
+            else:
+                self.unsaved.pop(place, None)
+            if place in self.books:
+                book.newest_ms = self.books[place].newest_ms
+            book.close_views(self._views[topic])
+            book.open_views(self._views[topic])
+            self.books[place] = book
+            positions.append(TopicPartition(topic, partition, book.next_offset))
         return positions
-
-    def _book(self, committed: TopicPartition, low: int, high: int) -> PartitionBook:
-        topic, partition, offset = committed.topic, committed.partition, committed.offset
-        if offset < 0:
-            self._log.info("position.first_start", topic=topic, partition=partition, offset=low)
-            return PartitionBook(low)
-        try:
-            book = PartitionBook.from_metadata(offset, committed.metadata)
-        except ValueError as why:
-            raise Trouble(
-                f"the group {self._settings.group} has a foreign offset at {topic}/{partition}: {why}",
-                hint="Something else commits in this group. Stop it, and set the offsets back to those of a minimizer.",
-                exit_code=Exit.REFUSED,
-            ) from None
-        if offset > high:
-            raise Trouble(
-                f"the group {self._settings.group} stands past the end of {topic}/{partition}",
-                hint="The topic lost records or was made anew. Delete the group's offsets for it to begin again.",
-                exit_code=Exit.REFUSED,
-            )
-        if offset < low:
-            self._log.error("position.gap", topic=topic, partition=partition, offset=low, count=low - offset)
-            book.gap += low - offset
-            book.next_offset = low
-            self.unsaved[topic, partition] = low - offset
-        return book
 
     def _config(self) -> dict[str, Any]:
         classic: dict[str, Any] = {
@@ -264,6 +293,11 @@ class Inbox:
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 100,
-            "queued.max.messages.kbytes": 16_384,
+            "enable.partition.eof": True,
+            **FETCHING,
             **(classic if self._settings.protocol == "classic" else {}),
         }
+
+
+def _place(message: Message) -> Place:
+    return message.topic() or "", message.partition() or 0

@@ -26,6 +26,8 @@ LARGEST_VALUE_BYTES = 900_000
 TOO_LARGE = Fault("too_large", "")
 # The record's time is its producer's: it was written before the topic had LogAppendTime.
 NO_BROKER_TIME = Fault("no_broker_time", "")
+# The Kafka client cannot unpack the batch that the record came in; nobody has seen it.
+UNREADABLE = Fault("unreadable", "")
 # The minimizer itself failed on this event; worth a report with the event type.
 INTERNAL = Fault("internal", "")
 
@@ -72,6 +74,7 @@ class Lane:
         if age_ms > self._shortest_late:
             handlers = [None if age_ms > late else handler for handler, late in zip(handlers, self._late, strict=True)]
         book.next_offset = offset + 1
+        book.newest_ms = timestamp_ms
         book.events_in += 1
         result: Outcome = TOO_LARGE
         if value is None or len(value) <= LARGEST_RAW_BYTES:

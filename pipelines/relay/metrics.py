@@ -24,9 +24,15 @@ SUSPENDED = Counter("pipelines_events_suspended", "Events held from a view witho
 GAP = Counter("pipelines_offsets_gap", "Raw offsets that expired before they were read.", ["raw_topic"])
 LAG = Gauge("pipelines_lag_events", "Raw offsets not yet committed.", ["raw_topic"], multiprocess_mode="livesum")
 LAG_SECONDS = Gauge(
-    "pipelines_lag_seconds", "Age of the newest committed raw event, 0 when caught up.", ["raw_topic"],
+    "pipelines_lag_seconds", "Age of the oldest raw event not yet committed, 0 when caught up.", ["raw_topic"],
     multiprocess_mode="livemax",
 )  # fmt: skip
+EXPIRY_SECONDS = Gauge(
+    "pipelines_expiry_seconds",
+    "When the oldest unread raw event will be too late for a topic, or past the raw topic's own TTL, if it goes on so.",
+    ["raw_topic", "topic"], multiprocess_mode="livemin",
+)  # fmt: skip
+INPUT_ERRORS = Counter("pipelines_input_errors", "Errors that came instead of raw events.", ["raw_topic", "reason"])
 BATCH_SECONDS = Histogram("pipelines_batch_seconds", "From poll to commit.", ["source"], buckets=_SECONDS)
 COMMIT_SECONDS = Histogram("pipelines_commit_seconds", "The commit alone.", ["source"], buckets=_SECONDS)
 REPLACEMENTS = Counter("pipelines_producer_replacements", "Producers replaced.", ["source", "reason"])
@@ -81,11 +87,10 @@ def _count(raw_topic: str, was: PartitionBook, now: PartitionBook) -> None:
         SUSPENDED.labels(raw_topic, topic).inc(book.suspended - old.suspended)
 
 
-def lag(events: Mapping[str, int], seconds: Mapping[str, float]) -> None:
-    """Set the lag of each raw topic over the partitions that this worker holds."""
-    for raw_topic, count in events.items():
-        LAG.labels(raw_topic).set(count)
-        LAG_SECONDS.labels(raw_topic).set(seconds.get(raw_topic, 0.0))
+def lag(raw_topic: str, events: int, seconds: float) -> None:
+    """Set the lag of a raw topic over the partitions that this worker holds."""
+    LAG.labels(raw_topic).set(events)
+    LAG_SECONDS.labels(raw_topic).set(seconds)
 
 
 def purposes(runway_ms: Mapping[str, int], expiries_ms: Iterable[tuple[str, int]]) -> None:

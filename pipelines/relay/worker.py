@@ -16,15 +16,15 @@ from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, topic_hash
 from pipelines.relay import metrics
 from pipelines.relay.batch import Batch
+from pipelines.relay.gauges import Gauges
 from pipelines.relay.inbox import ConsumerLostError, Inbox
-from pipelines.relay.lane import NO_BROKER_TIME, Lane, Raw
+from pipelines.relay.lane import NO_BROKER_TIME, UNREADABLE, Lane, Raw
 from pipelines.relay.outbox import Outbox, StoppedError
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
+from pipelines.relay.suspects import Span
 from pipelines.retention import SLACK_MS
 
-_GAUGES_EVERY_S = 1.0
-_SHORT_RUNWAY_MS = 72 * 3_600_000
 _CONSUMER_PAUSE_S = 0.2
 
 
@@ -45,8 +45,6 @@ class Worker:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._station = station
-        self._contract = contract
-        self._keyring = keyring
         self._log = station.log
         self._clock = clock
         self._stopping = threading.Event()
@@ -55,12 +53,12 @@ class Worker:
             event.raw_topic: Lane(contract, event, keyring, topic_hash(topic_ids[event.raw_topic]))
             for event in contract.events_of(self._source)
         }
-        self._inbox = Inbox(station, {raw_topic: lane.topics for raw_topic, lane in self._lanes.items()})
+        topics = {raw_topic: lane.topics for raw_topic, lane in self._lanes.items()}
+        self._inbox = Inbox(station, topics)
+        self._gauges = Gauges(contract, keyring, station.log, topics)
         self._outbox = Outbox(station, contract.quarantine.name, self._stopping.is_set)
-        self._newest_s: dict[str, float] = {}
         self._broker_ms = 0  # the newest broker time that was ever ahead of this worker's clock
-        self._gauges_due = 0.0
-        self._warned: set[str] = set()
+        self._clock_doubted = False
 
     def stop(self, cause: str) -> None:
         """Finish the batch at hand, then leave. May be called from a signal handler or another thread."""
@@ -94,7 +92,8 @@ class Worker:
         polled = self._inbox.poll()
         started = time.monotonic()
         self._station.at(Step.POLLED)
-        self._show_gauges()
+        if self._gauges.due(self._clock()):
+            self._gauges.show(self._clock(), self._inbox.standings())
         if polled is None:
             return
         batch = Batch(now_ms=max(int(self._clock() * 1000), self._broker_ms), events=len(polled.events))
@@ -102,6 +101,8 @@ class Worker:
             batch.book(self._inbox.books, raw_topic, partition)
         for message in polled.events:
             self._take(batch, message)
+        for span in polled.unreadable:
+            self._give_up(batch, span)
         if self._outbox.deliver(batch, self._inbox.offsets(batch.books), polled.membership):
             metrics.committed(batch, self._inbox.books)
             self._inbox.advance(batch.books)
@@ -119,9 +120,14 @@ class Worker:
             if timestamp_ms > batch.now_ms:
                 self._believe(batch, timestamp_ms)
             lane.take(batch, book, raw)
-            self._newest_s[raw_topic] = timestamp_ms / 1000
         else:
             lane.refuse(batch, book, raw, NO_BROKER_TIME)
+
+    def _give_up(self, batch: Batch, span: Span) -> None:
+        """Quarantine what nobody can read."""
+        lane, book = self._lanes[span.topic], batch.book(self._inbox.books, span.topic, span.partition)
+        for offset in range(span.first, span.end):
+            lane.refuse(batch, book, Raw(span.partition, offset, 0, None), UNREADABLE)
 
     def _believe(self, batch: Batch, broker_ms: int) -> None:
         """It is later than this worker's clock says: what is too late is then decided by the brokers' time.
@@ -131,8 +137,8 @@ class Worker:
         batch.now_ms = self._broker_ms = broker_ms
         behind_ms = broker_ms - int(self._clock() * 1000)
         metrics.CLOCK_BEHIND.labels(self._source).set(behind_ms / 1000)
-        if behind_ms > SLACK_MS and "clock" not in self._warned:
-            self._warned.add("clock")
+        if behind_ms > SLACK_MS and not self._clock_doubted:
+            self._clock_doubted = True
             self._log.error("clock.behind", seconds=behind_ms // 1000)
 
     def _recover(self) -> None:
@@ -147,26 +153,3 @@ class Worker:
         self._stopping.wait(_CONSUMER_PAUSE_S)
         self._outbox.settle()
         self._inbox.open()
-
-    def _show_gauges(self) -> None:
-        now = self._clock()
-        if now < self._gauges_due:
-            return
-        self._gauges_due = now + _GAUGES_EVERY_S
-        lag = self._inbox.lag()
-        metrics.lag(lag, {t: now - newest for t, newest in self._newest_s.items() if lag.get(t)})
-        names = {plan.purpose.name for lane in self._lanes.values() for plan in lane.plans}
-        purposes = [self._contract.purposes[name] for name in sorted(names)]
-        runway = {purpose.name: self._keyring.runway_ms(purpose, int(now * 1000)) for purpose in purposes}
-        metrics.purposes(runway, [(p.name, p.review.expires_ms) for p in purposes if p.review])
-        self._warn(runway, int(now * 1000))
-
-    def _warn(self, runway: dict[str, int], now_ms: int) -> None:
-        for name, left_ms in runway.items():
-            if left_ms < _SHORT_RUNWAY_MS and name not in self._warned:
-                self._warned.add(name)
-                self._log.warning("keys.runway_short", purpose=name, hours=left_ms // 3_600_000)
-            review = self._contract.purposes[name].review
-            if (review is None or review.expires_ms <= now_ms) and f"review {name}" not in self._warned:
-                self._warned.add(f"review {name}")
-                self._log.error("review.expired", purpose=name)

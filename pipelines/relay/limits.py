@@ -1,0 +1,26 @@
+"""How much of the raw input a worker holds at a time, in bytes: its memory is bounded by these and not by the lag.
+
+Chosen from measurements (decision 0065). What a compressed batch unpacks to comes on top: the client unpacks a whole
+batch, and only under zstd does it stop at `receive.message.max.bytes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+# A batch ends when its values have come to this, however few they are.
+BATCH_BYTES: Final = 4 << 20
+# So many events are asked of the client at once; no more than these can come beyond BATCH_BYTES.
+SLICE: Final = 16
+
+FETCHING: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "fetch.max.bytes": 4 << 20,  # of one answer, over all partitions; a single larger batch comes all the same
+        "max.partition.fetch.bytes": 1 << 20,
+        "receive.message.max.bytes": 16 << 20,  # librdkafka's limit of what zstd unpacks, too
+        "queued.max.messages.kbytes": 4 << 10,  # of each partition
+        "check.crcs": True,  # or a bit that flipped on the way becomes a changed value; 0.02 µs an event
+    }
+)
