@@ -17,7 +17,9 @@ from pipelines.broker import Cluster, EmbeddedKafka, NewTopic, records
 from pipelines.contract.model import Contract, Event
 from pipelines.sdk import RawProducer, Report
 from pipelines.sdk.report import QUEUE_FULL
-from tests.conftest import SHORT_TIMINGS
+from tests.conftest import _running
+
+pytestmark = pytest.mark.broker
 
 _KEYS = 7
 
@@ -25,12 +27,7 @@ _KEYS = 7
 @pytest.fixture(scope="module")
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """A broker to kill, which no other module uses."""
-    kafka = EmbeddedKafka(tmp_path_factory.mktemp("own"), 1, SHORT_TIMINGS)
-    try:
-        kafka.start()
-        yield kafka
-    finally:
-        kafka.stop()
+    yield from _running(tmp_path_factory.mktemp("own"), brokers=1)
 
 
 @pytest.fixture
