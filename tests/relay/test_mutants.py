@@ -1,54 +1,306 @@
-"""Mutants of the relay, each caught by a test that passes without it."""
+"""Mutants of the relay. Each scenario is passed by the faithful relay, and each mutant fails its scenario.
 
-from dataclasses import dataclass, field
+A mutant is the real relay on a cluster that makes a mistake (`tests.relay.mutants`), or with one method replaced.
+"""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from pipelines.broker import Cluster, Consumer, TopicPartition
-from pipelines.relay.steps import Step
-from tests.relay.house import House, build
+from pipelines.broker import AdminClient, Cluster, KafkaError, KafkaException, TopicPartition
+from pipelines.relay.audit import read_books
+from pipelines.relay.steps import Step, Watch
+from pipelines.relay.supervisor import Launch
+from pipelines.relay.worker import Worker
+from pipelines.retention import TRANSACTION_TIMEOUT_MS
+from pipelines.trouble import Trouble
+from tests.oracle import committed, differences, expect
+from tests.relay.house import House, build, running
+from tests.relay.mutants import (
+    Altered,
+    AnswerLost,
+    Earliest,
+    InNobodysName,
+    NeverAborting,
+    NotesOutside,
+    OffsetsAfter,
+    OffsetsBefore,
+    RandomIds,
+)
 from tests.relay.test_worker import breaks_off_and_is_followed, outputs_are_exact
 
-
-@dataclass
-class OffsetsOutside:
-    """A cluster whose producers commit the offsets by the consumer, outside the transaction."""
-
-    real: Cluster
-    consumers: list[Consumer] = field(default_factory=list)
-
-    def consumer(self, **settings: Any) -> Consumer:
-        self.consumers.append(self.real.consumer(**settings))
-        return self.consumers[-1]
-
-    def producer(self, **settings: Any) -> Any:
-        return _Producer(self.real.producer(**settings), self.consumers)
-
-    def admin(self) -> Any:
-        return self.real.admin()
-
-
-@dataclass
-class _Producer:
-    _real: Any
-    _consumers: list[Consumer]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-    def send_offsets_to_transaction(self, offsets: list[TopicPartition], *_: object) -> None:
-        self._consumers[-1].commit(offsets=offsets, asynchronous=False)
+_PATIENCE_S = 60.0
 
 
 @pytest.fixture
 def house(tmp_path: Path, cluster: Cluster) -> House:
+    return build(tmp_path, cluster, partitions=1)
+
+
+@pytest.fixture
+def wide(tmp_path: Path, cluster: Cluster) -> House:
     return build(tmp_path, cluster)
 
 
-def test_offsets_committed_outside_the_transaction_are_caught(house: House) -> None:
-    """Caught by test_a_worker_that_breaks_off_at_any_step_leaves_no_trace[committing]."""
-    breaks_off_and_is_followed(house, Step.COMMITTING, OffsetsOutside(house.cluster))
-    with pytest.raises(AssertionError, match="lost"):
-        outputs_are_exact(house)
+def violations(house: House) -> dict[str, int]:
+    """What the oracle finds in the whole output."""
+    expectation = expect(house.contract, house.cluster, house.keyring)
+    return differences(expectation, *committed(house.contract, house.cluster))
+
+
+def publish(house: House, count: int) -> None:
+    house.publish([house.ping(n) for n in range(count)], partition=0)
+
+
+# Offsets outside the transaction. The faithful relay passes at every step: tests/relay/test_worker.py.
+
+
+def test_offsets_that_the_consumer_commits_before_the_transaction_lose_events(wide: House) -> None:
+    breaks_off_and_is_followed(wide, Step.COMMITTING, OffsetsBefore(wide.cluster))
+    assert set(violations(wide)) == {"lost"}
+
+
+def test_offsets_that_the_consumer_commits_after_the_transaction_duplicate_events(wide: House) -> None:
+    breaks_off_and_is_followed(wide, Step.COMMITTED, OffsetsAfter(wide.cluster))
+    assert set(violations(wide)) == {"duplicated"}
+
+
+# A worker that breaks off with notes in an open transaction.
+
+
+@pytest.mark.parametrize(("relay_on", "found"), [(Altered, set[str]()), (NotesOutside, {"duplicated"})])
+def test_quarantine_notes_outside_the_transaction_are_caught(
+    wide: House, relay_on: type[Altered], found: set[str]
+) -> None:
+    wide.publish([b"not avro"] * 3)
+    breaks_off_and_is_followed(wide, Step.OFFSETS_SENT, relay_on(wide.cluster))
+    assert set(violations(wide)) == found
+
+
+# A batch that fails once, when its records are flushed.
+
+
+def failing_once(at: Step) -> Watch:
+    failed = threading.Event()
+
+    def watch(step: Step) -> None:
+        if step is at and not failed.is_set():
+            failed.set()
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, txn_requires_abort=True))
+
+    return watch
+
+
+def after_a_failed_batch(house: House, cluster: Altered, alter: Callable[[Worker], None]) -> set[str]:
+    publish(house, 600)
+    worker = house.worker(watch=failing_once(Step.SENDING_OFFSETS), cluster=cluster, batch_events=200)
+    alter(worker)
+    with running(worker) as raised:
+        house.wait_until_through()
+    assert raised == []
+    return set(violations(house))
+
+
+def as_it_is(_worker: Worker) -> None:
+    """The faithful relay."""
+
+
+def never_rewinding(worker: Worker) -> None:
+    setattr(worker, "_recover", worker._outbox.settle)  # noqa: B010 - mypy would not have a method replaced
+
+
+@pytest.mark.parametrize(
+    ("cluster_of", "alter", "found"),
+    [
+        pytest.param(Altered, as_it_is, set[str](), id="faithful"),
+        pytest.param(Altered, never_rewinding, {"lost"}, id="no rewind after an abort"),
+        pytest.param(NeverAborting, as_it_is, {"duplicated"}, id="no abort before the rewind"),
+    ],
+)
+def test_a_failed_batch_must_be_aborted_and_read_again(
+    house: House, cluster_of: type[Altered], alter: Callable[[Worker], None], found: set[str]
+) -> None:
+    assert after_a_failed_batch(house, cluster_of(house.cluster), alter) == found
+
+
+# A commit that is done, but whose answer is lost.
+
+
+def rewinding_to_what_it_remembers(worker: Worker) -> None:
+    inbox = worker._inbox
+
+    def rewind() -> None:
+        for (topic, partition), book in inbox.books.items():
+            inbox._open_consumer().seek(TopicPartition(topic, partition, book.next_offset))
+
+    setattr(inbox, "rewind", rewind)  # noqa: B010 - as above
+
+
+@pytest.mark.parametrize(
+    ("alter", "found"),
+    [
+        pytest.param(as_it_is, set[str](), id="faithful"),
+        pytest.param(rewinding_to_what_it_remembers, {"duplicated"}, id="positions from memory"),
+    ],
+)
+def test_a_position_is_what_was_committed_and_not_what_a_worker_remembers(
+    house: House, alter: Callable[[Worker], None], found: set[str]
+) -> None:
+    publish(house, 600)
+    worker = house.worker(cluster=AnswerLost(house.cluster), batch_events=200)
+    alter(worker)
+    with running(worker) as raised:
+        house.wait_until_through()
+    assert raised == []
+    assert set(violations(house)) == found
+
+
+# A zombie: a process that was stopped with a batch at hand, put out of its group, and goes on when another worker is
+# through. By then its heartbeats have told it that it is no member.
+
+ZOMBIE = """
+import os, signal, sys, time
+from pathlib import Path
+from pipelines.broker import Cluster
+from pipelines.relay import process
+from pipelines.relay.steps import Step
+from tests.relay import mutants
+slept, folder = [], Path(sys.argv[2])
+def watch(step):
+    if step is Step.BEGUN and not slept:
+        slept.append(step)
+        (folder / "asleep").touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(4)
+    elif slept and step in {Step.RECOVERING, Step.COMMITTED}:
+        (folder / step).touch()
+process.Cluster = lambda bootstrap, properties: getattr(mutants, sys.argv[1])(Cluster(bootstrap, properties))
+sys.exit(process.main(sys.stdin.buffer, watch=watch))
+"""
+
+
+def wait_for(look: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 2 * _PATIENCE_S
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("zombie_on", "protocol", "found"),
+    [
+        (Altered, "classic", set[str]()),
+        (InNobodysName, "classic", {"duplicated"}),
+        (Altered, "consumer", set[str]()),
+    ],
+)
+def test_a_zombie_that_awakes_with_a_batch_at_hand_commits_nothing_of_it(
+    house: House, tmp_path: Path, zombie_on: type[Altered], protocol: Literal["classic", "consumer"], found: set[str]
+) -> None:
+    publish(house, 600)
+    with Launch((sys.executable, "-c", ZOMBIE, zombie_on.__name__, str(tmp_path))).process() as zombie:
+        try:
+            assert zombie.stdin is not None
+            zombie.stdin.write(house.settings(0, batch_events=200, protocol=protocol).to_json() + b"\n")
+            zombie.stdin.flush()
+            wait_for((tmp_path / "asleep").exists)
+            with running(house.worker(slot=1, protocol=protocol)) as second:
+                house.wait_until_through()
+                zombie.send_signal(signal.SIGCONT)
+                wait_for(lambda: (tmp_path / Step.RECOVERING).exists() or (tmp_path / Step.COMMITTED).exists())
+                house.wait_until_through()
+        finally:
+            zombie.kill()
+    assert second == []
+    assert set(violations(house)) == found
+
+
+# Raw records expire while a worker is behind.
+
+
+class Asleep:
+    """Holds a worker at its first begun batch until it is woken."""
+
+    def __init__(self) -> None:
+        self.sleeping, self.awake = threading.Event(), threading.Event()
+
+    def __call__(self, step: Step) -> None:
+        if step is Step.BEGUN and not self.sleeping.is_set():
+            self.sleeping.set()
+            assert self.awake.wait(2 * _PATIENCE_S)
+
+
+@pytest.mark.parametrize(("relay_on", "is_counted"), [(Altered, True), (Earliest, False)])
+def test_records_that_expire_ahead_of_a_running_worker_are_counted_as_a_gap(
+    house: House, relay_on: type[Altered], is_counted: bool
+) -> None:
+    for _ in range(20):
+        publish(house, 20)  # a record batch each, so that the client cannot have fetched them all
+    asleep = Asleep()
+    one_at_a_time = {"queued.min.messages": 1, "fetch.message.max.bytes": 1}
+    worker = house.worker(watch=asleep, cluster=relay_on(house.cluster, one_at_a_time), batch_events=20)
+    with running(worker) as raised:
+        assert asleep.sleeping.wait(_PATIENCE_S)
+        admin = AdminClient({"bootstrap.servers": house.cluster.bootstrap})
+        for future in admin.delete_records([TopicPartition(house.raw_topic, 0, 390)]).values():
+            future.result(30)
+        asleep.awake.set()
+        house.wait_until_through()
+    assert raised == []
+    book = read_books(house.contract, house.cluster.admin())[house.raw_topic, 0]
+    assert 0 < book.events_in < 390
+    uncounted = 400 - book.events_in - book.gap
+    assert (uncounted == 0) is is_counted
+
+
+# Must pass: KIP-447's fencing is by group, so transactional ids need not be stable.
+
+
+def stall_after_a_crash(house: House, cluster: Any) -> float:
+    """Seconds from a crash with offsets in an open transaction until another worker is through."""
+    crash = RuntimeError("a crash")
+
+    def watch(step: Step) -> None:
+        if step is Step.OFFSETS_SENT:
+            raise crash
+
+    publish(house, 600)
+    with running(house.worker(watch=watch, cluster=cluster, batch_events=200)) as raised:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not raised and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert raised == [crash]
+    started = time.monotonic()
+    with running(house.worker(cluster=cluster)) as raised:
+        wait_for(lambda: is_through(house))
+    assert raised == []
+    return time.monotonic() - started
+
+
+def is_through(house: House) -> bool:
+    """Not so as long as the offsets wait for the open transaction, and so cannot be read."""
+    try:
+        house.wait_until_through()
+    except Trouble:
+        return False
+    return True
+
+
+def test_random_transactional_ids_are_as_exact_and_only_stall_for_the_transactions_timeout(
+    house: House, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = build(tmp_path / "other", house.cluster, partitions=1)
+    stable = stall_after_a_crash(other, Altered(other.cluster))
+    random = stall_after_a_crash(house, RandomIds(house.cluster))
+    record_property("stall", f"{stable:.1f} s with the slot's id, {random:.1f} s with a random one")
+    outputs_are_exact(other)
+    outputs_are_exact(house)
+    assert stable < random
+    assert random > TRANSACTION_TIMEOUT_MS / 1000 / 2
