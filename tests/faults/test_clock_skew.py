@@ -115,6 +115,10 @@ def skewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
         kafka.stop()
 
 
+def wait_until_led_without(brokers: EmbeddedKafka, house: House, node_id: int) -> None:
+    until(lambda: node_id not in leaders(brokers, house.raw_topic).values(), "the leaders move")
+
+
 def test_broker_time_that_goes_back_and_forth_with_the_leaders_keeps_output_exact_and_in_order(
     tmp_path: Path, skewed: EmbeddedKafka
 ) -> None:
@@ -125,7 +129,7 @@ def test_broker_time_that_goes_back_and_forth_with_the_leaders_keeps_output_exac
         house.wait_until_through()  # the group's own topic needs all three brokers when it is made
         for down in (1, 2, 3):
             skewed.kill(down)
-            until(lambda gone=down: gone not in leaders(skewed, house.raw_topic).values(), "the leaders move")
+            wait_until_led_without(skewed, house, down)
             house.publish([house.ping(n) for n in range(sent, sent + 600)])
             sent += 600
             skewed.restart(down)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # the package has no __all__
 
 from pipelines.broker import AdminClient, EmbeddedKafka
 from pipelines.relay.steps import Step
