@@ -151,6 +151,7 @@ class Crew:
             (sys.executable, "-m", "tests.faults.worker"),
             {**self.environment, FOLDER: str(self.folder), "PYTHONPATH": str(ROOT)},
             self._log.fileno(),
+            spare=slots.start == 0,  # an extra worker is not killed
         )
         supervisor = Supervisor([self.settings(slot) for slot in slots], logger, launch)
         team = _Team(supervisor, threading.Thread(target=supervisor.run, name=f"supervisor {slots.start}"))
