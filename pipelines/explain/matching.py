@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import lcm, log, log2
+from random import Random
 from typing import Final
 
 from pipelines.explain.sampling import Row, Table
@@ -47,8 +48,9 @@ class Matched:
 
 
 def match(one: Table, other: Table) -> Matched | None:
-    """Learn on the first, third, fifth … event, try on the others; None if there are too few events in both views."""
+    """Learn on one half of the events and try on the other; None if there are too few events in both views."""
     both = [(left, right) for left, right in zip(one.rows, other.rows, strict=True) if left and right]
+    Random(len(both)).shuffle(both)  # noqa: S311 - events that follow each other should not part by kind
     learned, tried = both[::2], both[1::2][:MOST_TRIED]
     if len(tried) <= 1:
         return None

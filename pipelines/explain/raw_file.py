@@ -62,7 +62,11 @@ def _json(content: bytes, event: Event, version: int | None) -> Iterator[bytes]:
     schemas = [schema for schema in event.versions if version in (None, schema.version)]
     if not schemas:
         raise _trouble(f"{event.name} has no version {version}", "See schemas/raw/.")
-    for number, line in enumerate(content.split(b"\n"), 1):
+    lines = content.split(b"\n")
+    first = next(line for line in lines if line.strip())
+    if not first.rstrip().endswith(b"}"):  # the beginning of one event, written over several lines
+        lines = [content]
+    for number, line in enumerate(lines, 1):
         if number > MOST_EVENTS:
             raise _too_many()
         if line.strip():

@@ -76,7 +76,7 @@ def test_one_broken_file_does_not_hide_the_mistakes_of_another(tmp_path: Path) -
     policy.write_text(policy.read_text().replace("ok: keep", "ok: hash").replace("  account_id:", "  acount_id:"))
     purposes = folder / "policies/purposes.yaml"
     purposes.write_text(
-        purposes.read_text().replace("rotate: 1d", "rotate: soon").replace("max_bits: 32", "max_bits: -1")
+        purposes.read_text().replace("rotate: 1d", "rotate: soon").replace("max_bits: 96", "max_bits: -1")
     )
     found = {(one.check, one.position.file) for one in load(folder, as_of=TODAY).findings}
     assert found == {

@@ -7,9 +7,11 @@ from typing import Final
 
 from pipelines.contract.checks import (
     access,
+    budget,
     classes,
     coverage,
     freshness,
+    linkage,
     names,
     on_reading,
     principals,
@@ -34,6 +36,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     *principals.CHECKS,
     *reviews.CHECKS,
     *promises.CHECKS,
+    *budget.CHECKS,
+    *linkage.CHECKS,
     *freshness.CHECKS,
 )
 BY_ID: Final[dict[str, Check]] = {check.id: check for check in CHECKS}

@@ -1,0 +1,73 @@
+"""`pipelines linkage`: the matrix, the pairs behind it, the picture, and what a matcher makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from pipelines.cli.app import pipelines
+from pipelines.explain.heatmap import heatmap
+from pipelines.trouble import Trouble
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> Result:
+    arguments = ("linkage", *arguments, "--contract", str(ROOT))
+    return CliRunner().invoke(pipelines, arguments, env={"COLUMNS": "200"})
+
+
+def test_it_shows_the_matrix_and_which_fields_are_shared() -> None:
+    shown = run().output
+    assert "ota-release-review + support" in shown
+    assert "to_build 11.0" in shown
+    assert "empty: no event type goes to both" in shown
+    assert "measured" not in shown
+
+
+def test_a_program_gets_every_pair_and_what_was_accepted() -> None:
+    document = orjson.loads(run("--json").output)
+    pairs = {(pair["event"], *pair["purposes"]): pair for pair in document["pairs"]}
+    pair = pairs["ota.install", "ota-release-review", "support"]
+    assert pair["bits"] == max(cell["bits"] for cell in document["matrix"])
+    assert pair["bits"] == pytest.approx(pair["time_bits"] + sum(field["bits"] for field in pair["fields"]))
+    assert pair["measured"] is None
+    assert {cell["event"] for cell in document["matrix"]} <= {pair["event"] for pair in document["pairs"]}
+    for one in document["pairs"]:
+        assert one["warned"] is False, "the shipped contract accepts what it shares, or shares less"
+        assert (one["accepted"] is not None) == (one["bits"] > document["warn_above"])
+
+
+def test_a_matcher_s_success_stands_beside_what_was_computed() -> None:
+    document = orjson.loads(run("--measure", "100", "--devices", "20", "--json").output)
+    measured = [pair["measured"] for pair in document["pairs"]]
+    assert all(one["tried"] == 50 and one["chance"] == pytest.approx(1 / 50) for one in measured)
+    assert any(one["by_all"] > 2 * one["by_time"] for one in measured)
+    shown = run("--measure", "100", "--devices", "20").output
+    assert shown.count("measured: the right record of 50") == len(measured)
+
+
+def test_the_heat_map_is_a_picture_of_the_matrix(tmp_path: Path) -> None:
+    run("--svg", str(tmp_path / "linkage.svg"))
+    picture = ET.parse(tmp_path / "linkage.svg").getroot()  # noqa: S314 - our own file
+    texts = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    matrix = orjson.loads(run("--json").output)["matrix"]
+    assert sum((text or "").isdigit() for text in texts) == 2 * len(matrix)
+    assert texts.count("security-enforcement") == 2
+
+
+def test_a_picture_that_cannot_be_written_is_trouble() -> None:
+    result = run("--svg", "/nowhere/linkage.svg")
+    assert isinstance(result.exception, Trouble)
+
+
+def test_names_in_a_picture_are_text_and_what_is_above_the_limit_has_a_frame() -> None:
+    picture = heatmap(["a<b", "c"], {("a<b", "c"): 21.0}, title="T & U", marked_above=20)
+    assert "a&lt;b" in picture
+    assert "T &amp; U" in picture
+    assert picture.count('stroke="black"') == 2
+    assert 'stroke="black"' not in heatmap(["a", "c"], {("a", "c"): 20.0}, title="T", marked_above=20)
