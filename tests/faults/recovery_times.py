@@ -96,7 +96,7 @@ def restarts(scene: Scene, kills: int, *, every_s: float, seed: int) -> list[Rec
 def takeovers(scene: Scene, kills: int, *, stop: bool) -> list[Recovery]:
     """Kill (or with `stop`, put to sleep for good) one of two workers that nobody restarts, so often."""
     done, progress = list[Recovery](), Progress(scene)
-    with _follow(scene) as trail, _alone(scene, 1):
+    with _follow(scene) as trail, _alone(scene, 1, gently=True):
         for number in range(kills):
             with _alone(scene, 0):
                 wait_for(trail, lambda line: line.said == "committed" and line.slot == 0)
@@ -159,8 +159,11 @@ def _supervising(supervisor: Supervisor) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(scene: Scene, slot: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker without a supervisor; killed in the end, however it stands then."""
+def _alone(scene: Scene, slot: int, *, gently: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker without a supervisor; killed in the end, however it stands then, or `gently` asked to leave.
+
+    The survivor must leave: a transaction that it left open would hide what is behind it from the last look.
+    """
     process = scene.launch().process()
     assert process.stdin is not None
     process.stdin.write(scene.slot(slot).to_json() + b"\n")
@@ -168,8 +171,11 @@ def _alone(scene: Scene, slot: int) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        process.kill()
-        process.wait()
+        if gently:
+            process.terminate()
+        else:
+            process.kill()
+        process.wait(PATIENCE_S)
         process.stdin.close()
 
 
