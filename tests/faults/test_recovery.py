@@ -131,7 +131,8 @@ def test_a_transaction_that_nobody_ends_is_over_by_its_timeout_and_a_sweep(
     cluster: Cluster, make_topic: MakeTopic
 ) -> None:
     topic, timeout_s = make_topic(), 3.0
-    hung = cluster.producer(**{"transactional.id": topic, "transaction.timeout.ms": int(timeout_s * 1000)})
+    limits = dict.fromkeys(("transaction.timeout.ms", "message.timeout.ms", "socket.timeout.ms"), int(timeout_s * 1000))
+    hung = cluster.producer(**{"transactional.id": topic, **limits})
     hung.init_transactions(30)
     hung.begin_transaction()
     hung.produce(topic, b"synthetic")
