@@ -41,7 +41,15 @@ hypothesis.settings.load_profile("pipelines")
 
 
 # The long ones, longest first: on two cores, what begins last should not be what takes longest.
-_FIRST = ("end_to_end/test_main_job.py", "faults/test_faults.py", "demo/test_command.py", "end_to_end/", "relay/", "minimize/", "broker/")
+_FIRST = (
+    "end_to_end/test_main_job.py",
+    "faults/test_faults.py",
+    "demo/test_command.py",
+    "end_to_end/",
+    "relay/",
+    "minimize/",
+    "broker/",
+)
 
 
 def _rank(item: pytest.Item) -> int:
