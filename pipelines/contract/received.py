@@ -28,7 +28,7 @@ from pipelines.contract.actions import (
     Within,
 )
 from pipelines.contract.avro import AvroType, Enum, Fixed, Nullable, Primitive
-from pipelines.contract.leaves import leaves
+from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.model import Contract, Event, OutputField, Purpose, Topic, View
 from pipelines.contract.path import Path
 
@@ -76,34 +76,42 @@ def _promise(topic: Topic) -> dict[str, Any]:
 
 
 def _view(event: Event, view: View) -> dict[str, Any]:
+    held = _leaves(event)
     fields: dict[str, Any] = {}
     arrays: dict[str, Any] = {}
     for output in view.output:
         if isinstance(output, OutputField):
-            fields[str(output.rule.path)] = _field(event, output)
+            fields[str(output.rule.path)] = _field(held, output)
         else:
             bounds = {"name": output.name, "max_items": output.max_items, "nullable": output.nullable}
             arrays[str(output.source)] = bounds
-            fields |= {str(field.rule.path): _field(event, field) for field in output.fields}
+            fields |= {str(field.rule.path): _field(held, field) for field in output.fields}
     return {"time_step_ms": view.step_ms, "fields": fields, "arrays": arrays}
 
 
-def _field(event: Event, field: OutputField) -> dict[str, Any]:
+def _field(held: tuple[Leaf, ...], field: OutputField) -> dict[str, Any]:
     return {
         "name": field.name,
         "type": _type(field.type),
         "action": _action(field.rule.action),
-        "classes": classes(event, field.rule.path),
+        "classes": _classes(held, field.rule.path),
     }
 
 
 def classes(event: Event, path: Path) -> list[str]:
     """The classes, over all versions, of what a path names and of the keys of the maps that it takes an entry of."""
+    return _classes(_leaves(event), path)
+
+
+def _leaves(event: Event) -> tuple[Leaf, ...]:
+    return tuple(leaf for schema in event.versions for leaf in leaves(schema.record))
+
+
+def _classes(all_leaves: tuple[Leaf, ...], path: Path) -> list[str]:
     names = tuple(step.field for step in path.steps)
     told = (
         leaf.class_
-        for schema in event.versions
-        for leaf in leaves(schema.record)
+        for leaf in all_leaves
         if leaf.under(path) or (leaf.keys_only and leaf.fields == names[: len(leaf.fields)])
     )
     return sorted({class_.value for class_ in told if class_ is not None})

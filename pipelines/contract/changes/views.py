@@ -104,7 +104,7 @@ def _field(place: Place, old: _Field, new: _Field) -> Changes:
     yield from place.text("name", before.name, after.name, "the same under another name")
     if isinstance(done, Keep) and isinstance(does, Keep):
         yield from _symbols(place, before.type, after.type)
-    if isinstance(before.type, Nullable) != isinstance(after.type, Nullable):
+    if done == does and isinstance(before.type, Nullable) != isinstance(after.type, Nullable):
         what = "can be null now" if isinstance(after.type, Nullable) else "is never null now"
         yield place.change(Direction.NEUTRAL, what, "whether there is a value was told before")
     if done == does and _kind(before.type) != _kind(after.type):

@@ -1,0 +1,152 @@
+"""Comparing contracts: nothing of the same, worse of every loosening, better of the way back."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.contract import digest_of, load
+from pipelines.contract.changes import Change, Direction, compare, since
+from pipelines.contract.model import Contract
+from tests.contract.folders import BASE, TODAY, edited, freshened
+from tests.contract.loosening import Loosening, loosenings
+
+ROOT = Path(__file__).parents[2]
+POLICY, PURPOSES, TOPICS = "policies/vpn/session.yaml", "policies/purposes.yaml", "topics.yaml"
+SCHEMA, LISTS = "schemas/raw/vpn/session.v1.avsc", "policies/lists.yaml"
+WORSE, BETTER, NEUTRAL = Direction.WORSE, Direction.BETTER, Direction.NEUTRAL
+
+
+@cache
+def shipped() -> Contract:
+    contract = load(ROOT, as_of=date(2026, 11, 24)).contract
+    assert contract is not None
+    return contract
+
+
+def contract_of(folder: Path) -> Contract:
+    contract = load(folder, as_of=TODAY).contract
+    assert contract is not None
+    return contract
+
+
+def directions(changes: tuple[Change, ...]) -> set[Direction]:
+    return {change.direction for change in changes}
+
+
+def test_a_contract_compared_with_itself_has_no_change() -> None:
+    assert compare(shipped(), shipped()) == ()
+    assert compare(contract_of(BASE), contract_of(BASE)) == ()
+
+
+def test_there_are_loosenings_of_every_kind_to_draw_from() -> None:
+    kinds = {loosening.name.rpartition(": ")[2] for loosening in loosenings(shipped())}
+    assert kinds == {"slower", "more bits", "a handle", "longer", "later", "wider", "finer"}
+    assert {loosening.purpose for loosening in loosenings(shipped())} == set(shipped().purposes)
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_a_single_loosening_is_worse_and_the_way_back_better_and_the_digest_is_another(data: st.DataObject) -> None:
+    loosening: Loosening = data.draw(st.sampled_from(loosenings(shipped())))
+    old, new = shipped(), loosening.apply(shipped())
+    there, back = compare(old, new), compare(new, old)
+    assert directions(there) == {WORSE}
+    assert directions(back) == {BETTER}
+    assert {change.where for change in there} == {change.where for change in back}
+    assert since(old, new, loosening.purpose) == there
+    assert digest_of(old, loosening.purpose) != digest_of(new, loosening.purpose)
+    other = data.draw(st.sampled_from(sorted(set(old.purposes) - {loosening.purpose})))
+    assert digest_of(old, other) == digest_of(new, other)
+
+
+@settings(max_examples=10)
+@given(st.data())
+def test_several_loosenings_are_all_told_and_a_way_back_turns_each(data: st.DataObject) -> None:
+    several = data.draw(st.lists(st.sampled_from(loosenings(shipped())), min_size=2, max_size=5, unique_by=_thing))
+    new = shipped()
+    for loosening in several:
+        new = loosening.apply(new)
+    there, back = compare(shipped(), new), compare(new, shipped())
+    assert len(there) >= len(several)
+    assert sorted((change.where, change.direction.turned()) for change in there) == sorted(
+        (change.where, change.direction) for change in back
+    )
+
+
+def _thing(loosening: Loosening) -> str:
+    return loosening.name.partition(" ")[0].rstrip(":")  # one of an event type, topic or purpose
+
+
+CASES = {
+    "an edge less": (POLICY, "[0, 1KiB, 1MiB]", "[0, 1MiB]", BETTER, "bucket"),
+    "another edge": (POLICY, "[0, 1KiB, 1MiB]", "[0, 2KiB, 1MiB]", WORSE, "cannot be compared"),
+    "a coarser time": (POLICY, "{truncate: 1h}", "{truncate: 1d}", BETTER, "truncate 1h → truncate 1d"),
+    "presence for a number": (POLICY, "{bucket: [0, 1KiB, 1MiB]}", "present", BETTER, "present"),
+    "presence for a count": (POLICY, "dns_names: count", "dns_names: present", BETTER, "present"),
+    "a name": (POLICY, "ok: keep", "ok: {do: keep, as: good}", NEUTRAL, "ok → good"),
+    "a word in a list": (LISTS, "eu-west", "eu-west, eu-east", WORSE, "came: [eu-east]"),
+    "another else": (POLICY, "regions}, else: other}", "regions}, else: elsewhere}", NEUTRAL, "elsewhere"),
+    "no else": (POLICY, "regions}, else: other}", "regions}}", BETTER, "one_of"),
+    "a field less": (POLICY, "    dns_names: count\n", "", BETTER, "field removed"),
+    "a reason": (POLICY, "no purpose needs it", "nobody asked for it", NEUTRAL, "nobody asked"),
+    "a longer life": (TOPICS, "ttl: 72h", "ttl: 73h", WORSE, "longer"),
+    "a longer raw life": (TOPICS, "ttl: 24h, ", "ttl: 25h, ", WORSE, "longer"),
+    "a producer": (TOPICS, "[vpn-gateway]", "[vpn-gateway, other]", WORSE, "other"),
+    "a consumer of quarantine": (TOPICS, "[operators]", "[]", BETTER, "operators"),
+    "partitions": (TOPICS, "late: 24h\n    partitions: 2", "late: 24h\n    partitions: 3", NEUTRAL, "partitions"),
+    "a basis": (TOPICS, "product: p", "product: q", NEUTRAL, "basis product"),
+    "a faster rotation": (PURPOSES, "rotate: 1d", "rotate: 12h", BETTER, "shorter"),
+    "an answer": (PURPOSES, "who: The support desk", "who: The support desk and its lead", NEUTRAL, "who"),
+    "a longer review": (PURPOSES, "expires: 2027-01-01", "expires: 2028-01-01", WORSE, "longer"),
+    "a class that allows less": (
+        SCHEMA,
+        '"account_id", "type": ["null", "string"], "class": "account_identifier"',
+        '"account_id", "type": ["null", "string"], "class": "credential"',
+        BETTER,
+        "class: account_identifier → credential",
+    ),
+    "more items": (SCHEMA, '"max_items": 8', '"max_items": 9', WORSE, "max_items: 8 → 9"),
+}
+
+
+@pytest.mark.parametrize(("name", "before", "after", "direction", "said"), CASES.values(), ids=CASES)
+def test_each_change_of_a_file_has_its_direction_and_is_named(
+    name: str, before: str, after: str, direction: Direction, said: str, tmp_path: Path
+) -> None:
+    old, new = contract_of(BASE), contract_of(edited(tmp_path, {name: (before, after)}))
+    there = compare(old, new)
+    assert directions(there) == {direction}
+    assert any(said in f"{change.what} {change.why}" for change in there)
+    if said != "cannot be compared":
+        assert directions(compare(new, old)) == {direction.turned()}
+
+
+def test_a_field_that_goes_from_never_to_a_view_is_worse(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {POLICY: ("  'checks[].detail': content\n", "")})
+    policy = folder / POLICY
+    policy.write_text(policy.read_text().replace("    ok: keep\n", "    ok: keep\n    'checks[].detail': present\n"))
+    loaded = load(folder, as_of=TODAY)
+    assert loaded.contract is not None
+    there = compare(contract_of(BASE), loaded.contract)
+    assert [(change.direction, change.what) for change in there] == [
+        (WORSE, "field added: present as detail"),
+        (NEUTRAL, "never: removed"),
+    ]
+
+
+def test_no_purpose_receives_anything_new_in_silence(tmp_path: Path) -> None:
+    for number, (name, before, after, *_) in enumerate(CASES.values()):
+        old, new = contract_of(BASE), contract_of(edited(tmp_path / str(number), {name: (before, after)}))
+        changed = digest_of(old, "support") != digest_of(new, "support")
+        assert bool(since(old, new, "support")) == changed, name
+
+
+def test_a_comment_and_another_spelling_change_nothing(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {POLICY: ("1KiB", "1024"), TOPICS: ("raw:\n", "# about raw topics\nraw:\n")})
+    assert compare(contract_of(BASE), contract_of(freshened(folder))) == ()
