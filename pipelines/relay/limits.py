@@ -17,10 +17,11 @@ SLICE: Final = 16
 
 FETCHING: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        "fetch.max.bytes": 4 << 20,  # of one answer, over all partitions; a single larger batch comes all the same
-        "max.partition.fetch.bytes": 1 << 20,
+        "fetch.max.bytes": 1 << 20,  # of one answer, over all partitions; a single larger batch comes all the same
+        "max.partition.fetch.bytes": 256 << 10,
         "receive.message.max.bytes": 16 << 20,  # librdkafka's limit of what zstd unpacks, too
-        "queued.max.messages.kbytes": 4 << 10,  # of each partition
+        "queued.max.messages.kbytes": 4 << 10,
+        "queued.min.messages": 10_000,  # an event in the client has some 300 bytes of overhead
         "check.crcs": True,  # or a bit that flipped on the way becomes a changed value; 0.02 µs an event
     }
 )
