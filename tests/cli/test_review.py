@@ -1,0 +1,133 @@
+"""`pipelines review` and `pipelines diff`: what a reviewer and a program are told, and the exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+from click import Command
+from click.testing import CliRunner
+
+from pipelines.cli import diff, review
+from pipelines.contract import load
+from pipelines.trouble import Exit, Trouble
+from tests.contract.folders import BASE, TODAY, edited, freshened, overlaid
+from tests.contract.repository import committed
+
+POLICY = "policies/vpn/session.yaml"
+
+
+def run(command: Command, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(command, list(arguments), standalone_mode=False)
+    if isinstance(result.exception, Trouble):
+        raise result.exception
+    assert result.exception is None, result.exception
+    return int(result.return_value or 0), result.output
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Path:
+    """A contract in which a view tells more than was signed; the signed state is a commit."""
+    committed(overlaid(tmp_path), "signed")
+    policy = tmp_path / POLICY
+    policy.write_text(policy.read_text().replace("{truncate: 1h}", "{truncate: 15m}"))
+    return tmp_path
+
+
+def test_a_signed_purpose_is_shown_in_words_and_is_done() -> None:
+    code, output = run(review.command, "support", "--contract", str(BASE))
+    said = " ".join(output.split())
+    assert code == 0
+    for told in (
+        "Why did this connection fail",
+        "kept 72 h; events up to 24 h old; read by support-desk",
+        "the time, rounded down to 1 h (UTC)",
+        "a keyed handle of the device",
+        "Signed: the review covers exactly this.",
+    ):
+        assert told in said
+
+
+def test_what_changed_is_named_and_the_printed_line_signs_it(changed: Path) -> None:
+    code, output = run(review.command, "support", "--contract", str(changed))
+    assert code == Exit.FINDINGS
+    assert "truncate 1h → truncate 15m" in output
+    assert "Privacy gets worse (1)" in output
+    line = next(line for line in output.splitlines() if line.startswith("covers: "))
+    purposes = changed / "policies/purposes.yaml"
+    before, _, rest = purposes.read_text().partition("covers: ")
+    purposes.write_text(f"{before}{line}{rest[64:]}")
+    assert [found.check for found in load(changed, as_of=TODAY).findings if found.check.startswith("review")] == []
+    assert "Nothing changes." in run(review.command, "support", "--contract", str(changed))[1]
+
+
+def test_a_program_is_told_the_same(changed: Path) -> None:
+    told = orjson.loads(run(review.command, "support", "--contract", str(changed), "--json")[1])
+    assert (told["signed"], told["purpose"], len(told["digest"])) == (False, "support", 64)
+    assert told["digest"] != told["covers"]
+    assert [change["direction"] for change in told["changes"]] == ["worse"]
+    assert set(told["answers"]) == {"question", "need", "alternatives", "how_long", "who", "user_control"}
+
+
+def test_without_a_history_another_state_can_be_named(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {POLICY: ("{truncate: 1h}", "{truncate: 15m}")})
+    code, output = run(review.command, "support", "--contract", str(folder))
+    assert (code, "cannot be shown" in output, "--against" in output) == (Exit.FINDINGS, True, True)
+    code, output = run(review.command, "support", "--contract", str(folder), "--against", str(BASE))
+    assert (code, "truncate 1h → truncate 15m" in output) == (Exit.FINDINGS, True)
+
+
+def test_a_signed_purpose_of_a_contract_with_other_errors_is_not_done(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {"schemas/minimized/network-metadata.support/vpn.session.v1.avsc": ('"ok"', '"good"')})
+    code, output = run(review.command, "support", "--contract", str(folder))
+    assert (code, "Other errors: 1" in output) == (Exit.FINDINGS, True)
+
+
+def test_all_purposes_are_listed_with_their_state(changed: Path) -> None:
+    code, output = run(review.command, "--contract", str(changed))
+    assert code == Exit.FINDINGS
+    assert output.splitlines()[1].split() == ["support", "PR-1", "2027-01-01", "no"]
+    assert run(review.command, "--contract", str(BASE))[0] == 0
+
+
+def test_an_unknown_purpose_is_trouble_with_the_nearest() -> None:
+    with pytest.raises(Trouble, match="suport") as trouble:
+        run(review.command, "suport", "--contract", str(BASE))
+    assert trouble.value.hint == "Did you mean support?"
+
+
+def test_a_diff_ends_with_one_when_privacy_gets_worse(changed: Path) -> None:
+    code, output = run(diff.command, "HEAD", "--contract", str(changed))
+    assert (code, "Privacy gets worse (1)" in output) == (Exit.FINDINGS, True)
+    code, output = run(diff.command, str(changed), "HEAD", "--contract", str(changed))
+    assert (code, "Privacy gets better (1)" in output) == (0, True)
+    assert run(diff.command, "HEAD", "HEAD", "--contract", str(changed)) == (0, "Nothing changes.\n")
+
+
+def test_a_diff_for_a_program_and_for_a_pull_request(changed: Path) -> None:
+    told = orjson.loads(run(diff.command, "HEAD", "--contract", str(changed), "--json")[1])
+    assert (told["worse"], told["changes"][0]["purposes"]) == (1, ["support"])
+    _, output = run(diff.command, "HEAD", "--contract", str(changed), "--markdown")
+    assert "### Privacy gets worse (1)" in output
+    assert "| vpn.session → network-metadata.support: occurred\\_at | truncate 1h → truncate 15m |" in output
+
+
+def test_markdown_shows_a_contracts_texts_and_renders_none(tmp_path: Path) -> None:
+    hostile = "nobody | <img src=x> [link](http://example.test) @everyone"
+    folder = edited(tmp_path, {POLICY: ("account_id: no purpose needs it", f"account_id: '{hostile}'")})
+    _, output = run(diff.command, str(BASE), str(folder), "--markdown")
+    row = next(line for line in output.splitlines() if "img" in line)
+    assert r"nobody \| \<img src=x\> \[link\](http://example.test) \@everyone" in row
+
+
+def test_a_contract_with_mistakes_is_named_with_the_first_of_them(tmp_path: Path) -> None:
+    broken = edited(tmp_path, {POLICY: ("ok: keep", "ok: hash")})
+    with pytest.raises(Trouble, match="rule-action") as trouble:
+        run(diff.command, str(broken), str(BASE))
+    assert trouble.value.exit_code is Exit.USAGE
+
+
+def test_a_contract_that_is_not_signed_can_be_compared(changed: Path) -> None:
+    freshened(changed)
+    assert run(diff.command, str(changed), str(BASE))[0] == 0

@@ -1,0 +1,124 @@
+"""Contracts in git: the state that was signed is found, revisions are read, and whatever is in the way is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.contract import digest_of, load
+from pipelines.contract.changes.naming import with_changes
+from pipelines.contract.changes.revisions import checked_out, signed_states
+from pipelines.trouble import Exit, Trouble
+from tests.contract.folders import BASE, TODAY, edited, overlaid
+from tests.contract.repository import committed, git
+
+POLICY = "policies/vpn/session.yaml"
+
+
+def digest(folder: Path) -> str:
+    contract = load(folder, as_of=TODAY).contract
+    assert contract is not None
+    return digest_of(contract, "support")
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    policy = folder / POLICY
+    assert old in policy.read_text()
+    policy.write_text(policy.read_text().replace(old, new))
+
+
+def test_the_signed_state_is_found_behind_commits_that_changed_it(tmp_path: Path) -> None:
+    first = committed(overlaid(tmp_path), "signed")
+    for number in range(3):
+        change(tmp_path, "1KiB" if not number else f"{number}KiB ", f"{number + 1}KiB ")
+        committed(tmp_path, "not signed")
+    states, _ = signed_states(tmp_path, {"support": digest(BASE)}, as_of=TODAY)
+    assert states["support"].commit == first
+
+
+def test_a_contract_in_a_part_of_a_repository_is_found(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path / "deep/contract")
+    first = committed(tmp_path, "signed")
+    change(folder, "1KiB", "2KiB")
+    states, _ = signed_states(folder, {"support": digest(BASE)}, as_of=TODAY)
+    assert states["support"].commit == first
+
+
+def test_commits_that_are_no_contract_are_passed_over(tmp_path: Path) -> None:
+    first = committed(overlaid(tmp_path), "signed")
+    (tmp_path / "topics.yaml").write_text("raw: [\n")
+    committed(tmp_path, "broken")
+    states, _ = signed_states(tmp_path, {"support": digest(BASE)}, as_of=TODAY)
+    assert states["support"].commit == first
+
+
+def test_a_state_that_was_never_committed_is_said_not_to_be_there(tmp_path: Path) -> None:
+    committed(overlaid(tmp_path), "another")
+    assert signed_states(tmp_path, {"support": "0" * 64}, as_of=TODAY) == (
+        {},
+        "none of 1 commits that touched the contract holds it",
+    )
+
+
+def test_a_folder_without_a_repository_or_commit_or_git_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = overlaid(tmp_path)
+    assert "not a git repository" in signed_states(folder, {"support": "0" * 64}, as_of=TODAY)[1]
+    git(folder, "init", "--quiet")
+    assert "does not have any commits" in signed_states(folder, {"support": "0" * 64}, as_of=TODAY)[1]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert signed_states(folder, {"support": "0" * 64}, as_of=TODAY)[1] == "git is not installed"
+
+
+@pytest.mark.parametrize("revision", ["no-such-branch", "--upload-pack=true", "", "HEAD:policies"])
+def test_a_revision_that_is_none_is_trouble_that_names_it(revision: str, tmp_path: Path) -> None:
+    committed(overlaid(tmp_path), "one")
+    with pytest.raises(Trouble) as trouble, checked_out(tmp_path, revision):
+        pass
+    assert trouble.value.exit_code is Exit.USAGE
+    assert repr(revision) in str(trouble.value)
+
+
+def test_a_revision_is_read_whatever_the_attributes_and_the_environment_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = overlaid(tmp_path)
+    (folder / ".gitattributes").write_text("policies/** export-ignore\n*.yaml text eol=crlf\n")
+    committed(folder, "one")
+    monkeypatch.setenv("GIT_DIR", "/nonexistent")
+    with checked_out(folder, "HEAD") as found:
+        assert (found / POLICY).read_bytes() == (BASE / POLICY).read_bytes()
+        assert digest(found) == digest(BASE)
+    assert not found.exists()
+
+
+def test_a_symbolic_link_in_a_revision_is_left_out(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    (folder / "policies/lists.yaml").unlink()
+    (folder / "policies/lists.yaml").symlink_to("/etc/hostname")
+    committed(folder, "one")
+    with checked_out(folder, "HEAD") as found:
+        assert not (found / "policies/lists.yaml").is_symlink()
+        assert not (found / "policies/lists.yaml").exists()
+
+
+def test_the_finding_names_each_change_since_the_signed_state(tmp_path: Path) -> None:
+    first = committed(overlaid(tmp_path), "signed")
+    change(tmp_path, "1KiB", "2KiB")
+    change(tmp_path, "    dns_names: count\n", "    dns_names: present\n")
+    loaded = load(tmp_path, as_of=TODAY)
+    (plain,) = [found for found in loaded.findings if found.check == "review-signed"]
+    (named,) = [found for found in with_changes(tmp_path, loaded, as_of=TODAY) if found.check == "review-signed"]
+    assert first[:12] in named.message
+    assert "bucket [0, 1024, 1048576] → bucket [0, 2048, 1048576] (worse)" in named.message
+    assert "count → present (better)" in named.message
+    assert (named.position, named.remedy) == (plain.position, plain.remedy)
+
+
+def test_the_finding_says_why_it_cannot_name_changes(tmp_path: Path) -> None:
+    loaded = load(edited(tmp_path, {POLICY: ("1KiB", "2KiB")}), as_of=TODAY)
+    (named,) = [found for found in with_changes(tmp_path, loaded, as_of=TODAY) if found.check == "review-signed"]
+    assert "cannot be shown: git says" in named.message
+    assert "pipelines review support" in named.remedy
