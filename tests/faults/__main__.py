@@ -24,7 +24,7 @@ _NATURAL = click.IntRange(min=0)
 
 @click.command(context_settings={"max_content_width": 120, "help_option_names": ["-h", "--help"]})
 @click.option("--events", default=20_000, type=click.IntRange(min=1), show_default=True, help="Raw events, at least.")
-@click.option("--worker-kills", default=14, type=_NATURAL, show_default=True, help="SIGKILLs, spread over all steps.")
+@click.option("--worker-kills", default=13, type=_NATURAL, show_default=True, help="SIGKILLs, spread over all steps.")
 @click.option("--broker-kills", default=1, type=_NATURAL, show_default=True, help="SIGKILL and restart of a broker.")
 @click.option("--rebalances", default=4, type=_NATURAL, show_default=True, help="A worker more or less, so often.")
 @click.option("--zombies", default=2, type=_NATURAL, show_default=True, help="SIGSTOP until put out, then SIGCONT.")

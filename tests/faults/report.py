@@ -109,6 +109,13 @@ class Report:
         }
 
     @property
+    def command(self) -> str:
+        """How to do the same again."""
+        chosen = {**self.asked, **self.options}
+        flags = (f"--{name.replace('_', '-')} {value}" for name, value in chosen.items() if value is not None)
+        return " ".join(["python -m tests.faults", *flags])
+
+    @property
     def crashes(self) -> int:
         """Workers that ended by a fault of their own."""
         return self.log.get("worker.crashed", 0) + self.log.get("log.unknown", 0)
@@ -145,6 +152,7 @@ class Report:
             "not_done": done.undone,
             "shortfalls": self.shortfalls,
             "asked": self.asked,
+            "command": self.command,
             **self.options,
             "log": self.log,
             "suffered_s": round(self.suffered_s, 1),

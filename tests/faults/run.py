@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
-import random
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from pipelines.broker import Door, EmbeddedKafka
-from pipelines.relay.audit import behind, read_books
 from pipelines.relay.settings import WorkerSettings
 from tests.conftest import _GUARD, SHORT_TIMINGS
 from tests.end_to_end.commands import free_port
 from tests.faults.computing import compute
 from tests.faults.controls import CONTROL, GUARD_OFF, GUARD_OFF_MS, READ_UNCOMMITTED
 from tests.faults.crew import Crew
-from tests.faults.deeds import Deeds
 from tests.faults.ledger import Ledger, log_of
-from tests.faults.plan import Fault, Plan, Wish, draw
+from tests.faults.ordeal import Ordeal, Progress, Tell, suffer
+from tests.faults.plan import Wish, draw
 from tests.faults.proxy import Proxy
 from tests.faults.publishing import PARTITIONS, Publisher
 from tests.faults.reader import Site, read_all_along
-from tests.faults.report import Done, Outage, Report, recoveries, said
-from tests.faults.scaling import Scaler
+from tests.faults.report import Report, said
 from tests.faults.verdict import judge
 from tests.relay.house import House, build
 
 SESSION_MS: Final = 2_000
 CONSUMER_SESSION_MS: Final = 3_000
-_TRIES: Final = 3
-_LONGEST_OUTAGE_PAUSE_S: Final = 1.0
-_BETWEEN_OUTAGES_S: Final = 3.0
-_FLUSH_S: Final = 120.0
 _READER_S: Final = 600.0
 _SETTINGS: Final = {
     **SHORT_TIMINGS,
@@ -66,43 +57,6 @@ class Options:
     folder: Path
 
 
-Tell = Callable[[str, float], None]
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far the workers' faults are; shared by all actors."""
-
-    total: int
-    limit_s: float
-    began: float = field(default_factory=time.monotonic)
-    done: int = 0
-    undone: list[Fault] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def tick(self, fault: Fault, *, well: bool) -> None:
-        """One fault more is over."""
-        with self._lock:
-            self.done += 1
-            if not well:
-                self.undone.append(fault)
-
-    def share(self) -> float:
-        """From 0 to 1."""
-        return self.done / self.total if self.total else 1.0
-
-    def remaining_s(self) -> float:
-        """How long the rest takes at the speed so far."""
-        elapsed = time.monotonic() - self.began
-        each = elapsed / self.done if self.done else 2.0
-        return (self.total - self.done) * each
-
-    @property
-    def expired(self) -> bool:
-        """Whether the run takes longer than it may."""
-        return time.monotonic() - self.began > self.limit_s
-
-
 def run(options: Options, tell: Tell) -> Report:
     """Do it.
 
@@ -125,7 +79,9 @@ def run(options: Options, tell: Tell) -> Report:
         progress = Progress(plan.faults, options.limit_s)
         publisher = Publisher(house, options.wish.events, progress.remaining_s, options.seed)
         crew = Crew(options.folder, _settings(options, house, doors), options.workers, _environment(options))
-        done = _suffer(options, plan, kafka, crew, publisher, progress, proxy, tell, house)
+        session_s = (SESSION_MS if options.protocol == "classic" else CONSUMER_SESSION_MS) / 1000
+        ordeal = Ordeal(plan, kafka, house, crew, publisher, progress, proxy, session_s, options.seed)
+        done = suffer(ordeal, tell)
         tell("all faults are over; the reader ends", 1.0)
         stop()
         suffered_s = time.monotonic() - started
@@ -147,94 +103,6 @@ def run(options: Options, tell: Tell) -> Report:
         suffered_s,
         time.monotonic() - started,
     )
-
-
-def _suffer(
-    options: Options,
-    plan: Plan,
-    kafka: EmbeddedKafka,
-    crew: Crew,
-    publisher: Publisher,
-    progress: Progress,
-    proxy: Proxy | None,
-    tell: Tell,
-    house: House,
-) -> Done:
-    """Run the workers through all faults, and until everything is relayed."""
-    scaler = Scaler(crew, plan.scalings, progress.share)
-    session_s = (SESSION_MS if options.protocol == "classic" else CONSUMER_SESSION_MS) / 1000
-    deeds = [Deeds(crew, slot, session_s, proxy, scaler) for slot in range(options.workers)]
-    outages: list[Outage] = []
-    over = threading.Event()
-
-    def abandon() -> None:
-        progress.limit_s = 0.0
-        crew.witness.abandoned.set()
-
-    crew.start()
-    try:
-        publisher.start()
-        progress.began = time.monotonic()
-        with ThreadPoolExecutor() as others, ThreadPoolExecutor(options.workers) as pool:
-            scaling = others.submit(scaler.run, over)
-            killing = others.submit(_kill_brokers, plan, kafka, progress, outages, options.seed)
-            working = [pool.submit(_work_off, deed, plan.slots[deed.slot], progress) for deed in deeds]
-            try:
-                while not all(future.done() for future in (*working, killing)):
-                    tell(f"{progress.done} of {progress.total} faults, {publisher.sent} events", progress.share())
-                    for future in (*working, killing, scaling):
-                        if future.done():
-                            future.result()
-                    time.sleep(0.5)
-            except BaseException:
-                abandon()
-                raise
-            finally:
-                over.set()
-            for future in (*working, killing, scaling):
-                future.result()
-        tell("the rest is published and relayed", 1.0)
-        publisher.finish(_FLUSH_S)
-        standing = _wait_until_through(house, _FLUSH_S + options.wish.events / 1_000)
-    finally:
-        over.set()
-        publisher.abandon()
-        crew.stop()
-    done = Done.of(deeds, outages, scaler, progress.undone, recoveries(deeds, outages, crew.witness.lines))
-    done.behind = standing
-    return done
-
-
-def _wait_until_through(house: House, seconds: float) -> int:
-    """Wait until a commit covers every raw event; how many are left when the time is over."""
-    admin, deadline = house.cluster.admin(timeout_s=60), time.monotonic() + seconds
-    while (left := behind(house.contract, admin, read_books(house.contract, admin))) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return left
-
-
-def _work_off(deeds: Deeds, faults: tuple[Fault, ...], progress: Progress) -> None:
-    for fault in faults:
-        well = False
-        for _ in range(_TRIES):
-            well = not progress.expired and deeds.do(fault)
-            if well:
-                break
-        progress.tick(fault, well=well)
-    deeds.finish()
-
-
-def _kill_brokers(plan: Plan, kafka: EmbeddedKafka, progress: Progress, outages: list[Outage], seed: int) -> None:
-    chance = random.Random(seed + 2)
-    for share, broker in plan.brokers:
-        while progress.share() < share and not progress.expired:
-            time.sleep(0.1)
-        began = time.monotonic()
-        kafka.kill(broker)
-        time.sleep(chance.uniform(0.0, _LONGEST_OUTAGE_PAUSE_S))
-        kafka.restart(broker)
-        outages.append(Outage(began, time.monotonic()))
-        time.sleep(_BETWEEN_OUTAGES_S)
 
 
 def _proxy(options: Options) -> tuple[Proxy | None, dict[int, Door]]:
