@@ -59,7 +59,8 @@ def begin(source: str, views: Mapping[str, Iterable[str]]) -> None:
         views: raw topic → the minimized topics of its views.
     """
     REWINDS.labels(source)
-    REPLACEMENTS.labels(source, "slow_commit")
+    for reason in ("slow_commit", "slow_offsets"):
+        REPLACEMENTS.labels(source, reason)
     BATCH_SECONDS.labels(source)
     COMMIT_SECONDS.labels(source)
     for raw_topic, topics in views.items():

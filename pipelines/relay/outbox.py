@@ -1,16 +1,18 @@
 """The producer's side of a worker: one transaction a batch, and a new producer whenever one is in doubt.
 
 A transaction is: begin, produce, flush, send offsets, commit. Whatever goes wrong, the batch is thrown away, and the
-caller rewinds to the committed offsets. A commit or abort that took long or failed also costs the producer its place:
-a retried EndTxn may reach the coordinator twice, and then end a later transaction half-way (KAFKA-17754). A new
-producer under the same transactional id fences the old one, and so anything of its that is still on the way (KIP-98).
+caller rewinds to the committed offsets. A commit, an abort or offsets that took long or failed also cost the producer
+its place: what was sent twice may reach the broker twice, the second time in a later transaction, and end that one
+half-way (KAFKA-17754) or put its offsets back (decision 0064). A new producer under the same transactional id fences
+the old one, and so anything of its that is still on the way (KIP-98).
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition
 from pipelines.relay.batch import Batch, Outgoing
@@ -89,7 +91,11 @@ class Outbox:
                 self._doubt = "flush_timeout"
                 return False
             self._station.at(Step.SENDING_OFFSETS)
-            within(_OFFSETS_WAIT_S, lambda: producer.send_offsets_to_transaction(offsets, membership, _OFFSETS_WAIT_S))
+            with self._in_doubt_if_slow("slow_offsets"):
+                within(
+                    _OFFSETS_WAIT_S,
+                    lambda: producer.send_offsets_to_transaction(offsets, membership, _OFFSETS_WAIT_S),
+                )
             self._station.at(Step.OFFSETS_SENT)
             self._commit(producer)
         except OverdueError:
@@ -121,17 +127,13 @@ class Outbox:
 
     def _commit(self, producer: Producer) -> None:
         self._station.at(Step.COMMITTING)
-        started = time.monotonic()
-        producer.commit_transaction(_WAIT_S)
-        seconds = time.monotonic() - started
-        COMMIT_SECONDS.labels(self._settings.source).observe(seconds)
-        if seconds * 1000 > self._settings.slow_commit_ms:
-            self._doubt = "slow_commit"
+        with COMMIT_SECONDS.labels(self._settings.source).time(), self._in_doubt_if_slow("slow_commit"):
+            producer.commit_transaction(_WAIT_S)
 
     def _failed(self, producer: Producer, error: KafkaError, batch: Batch, *, flushed: bool) -> None:
         self._log.warning("batch.failed", reason=error.name(), events=batch.events)
         self._refused(error)
-        self._doubt = error.name()
+        doubt, self._doubt = self._doubt, error.name()
         # An abort before the coordinator knows the transaction's partitions is fatal (librdkafka #4849); after a
         # flush it knows them. Anything else is left to a new producer, which aborts what it finds.
         if flushed and error.txn_requires_abort():
@@ -141,7 +143,17 @@ class Outbox:
             except KafkaException:
                 return
             if (time.monotonic() - started) * 1000 <= self._settings.slow_commit_ms:
-                self._doubt = None
+                self._doubt = doubt
+
+    @contextmanager
+    def _in_doubt_if_slow(self, reason: str) -> Iterator[None]:
+        """A request that was sent twice takes long, and that is all the client shows of it."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            if (time.monotonic() - started) * 1000 > self._settings.slow_commit_ms:
+                self._doubt = reason
 
     def _ready_producer(self) -> Producer:
         while self._producer is None or self._doubt is not None:
@@ -199,7 +211,7 @@ class Outbox:
             "transactional.id": self._settings.slot_id,
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
             # Both, or the exponential back-off of KIP-580 starts low: a retried EndTxn then takes at least 0.8 s, which
-            # the guard on slow commits sees.
+            # the guard sees. (Retried offsets take at least 0.5 s, whatever is set here.)
             "retry.backoff.ms": 1000,
             "retry.backoff.max.ms": 1000,
             "compression.type": "lz4",
