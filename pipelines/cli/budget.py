@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pipelines.contract.bits import FieldBits, ViewBits, spelled_bits, view_bits
@@ -20,16 +19,16 @@ def print_bits(console: Console, contract: Contract) -> None:
         if not views:
             continue
         console.print(Text.assemble((purpose.name, "bold"), f"  at most {purpose.max_bits} bits a record"))
-        table = Table.grid(padding=(0, 2))
         for view, said in sorted(views, key=lambda one: -one[1].count):
             within = said.within(purpose.max_bits)
-            table.add_row(
-                Text("  ✓" if within else "  ✗", "green" if within else "red"),
-                Text(spelled_bits(said.bits), justify="right"),
-                Text.assemble((view.event, "cyan"), f" → {view.topic}"),
-                Text(", ".join(spelled(field) for field in said.fields), "dim"),
+            line = Text.assemble(
+                ("  ✓ " if within else "  ✗ ", "green" if within else "red"),
+                f"{spelled_bits(said.bits):>6}  ",
+                (view.event, "cyan"),
+                f" → {view.topic}  ",
+                (", ".join(spelled(field) for field in said.fields), "dim"),
             )
-        console.print(table)
+            console.print(line, soft_wrap=not console.is_terminal)
     console.print()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -180,7 +181,9 @@ def _plain(contract: Contract, everything: Sequence[Shared], measured: Mapping[A
                 "accepted": None
                 if (agreed := _agreed(contract, one)) is None
                 else {"up_to": agreed.up_to, "reason": agreed.reason},
-                "measured": measured.get(_key(one)),
+                "measured": None
+                if (found := measured.get(_key(one))) is None
+                else {**asdict(found), "bits": found.bits},
             }
             for one in everything
         ],

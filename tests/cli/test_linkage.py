@@ -47,6 +47,7 @@ def test_a_matcher_s_success_stands_beside_what_was_computed() -> None:
     measured = [pair["measured"] for pair in document["pairs"]]
     assert all(one["tried"] == 50 and one["chance"] == pytest.approx(1 / 50) for one in measured)
     assert any(one["by_all"] > 2 * one["by_time"] for one in measured)
+    assert max(one["bits"] for one in measured) > 3
     shown = run("--measure", "100", "--devices", "20").output
     assert shown.count("measured: the right record of 50") == len(measured)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from math import log2
 from pathlib import Path
 
 import orjson
@@ -11,7 +12,8 @@ from click.testing import CliRunner
 
 from pipelines.cli.validate import command
 from pipelines.contract import load
-from tests.contract.folders import BASE, edited
+from tests.contract.folders import BASE, TODAY, edited
+from tests.signing import sign
 
 DAY = ["--as-of", "2026-06-01"]
 
@@ -76,3 +78,29 @@ def test_help_says_what_it_holds_and_how_it_exits() -> None:
     _, output = run("--help")
     for word in ("--as-of", "--json", "Exit codes", "pipelines validate --as-of"):
         assert word in output
+
+
+def test_bits_are_shown_by_view_and_field_on_request_only() -> None:
+    code, output = run("--contract", str(BASE), *DAY, "--bits")
+    assert code == 0
+    assert "support  at most 96 bits a record" in output
+    assert "✓   48.9  vpn.session → network-metadata.support  occurred_at 26.4, checks 13.3 (0" in output
+    assert "checks 13.3 (0 to 8 items of 1.6)" in output
+    assert "bits a record" not in run("--contract", str(BASE), *DAY)[1]
+
+
+def test_a_view_over_its_budget_is_an_error_that_names_the_dearest_fields(tmp_path: Path) -> None:
+    folder = sign(edited(tmp_path, {"policies/purposes.yaml": ("max_bits: 96", "max_bits: 48")}), as_of=TODAY)
+    code, output = run("--contract", str(folder), *DAY, "--bits")
+    assert code == 1
+    assert "can say 48.9 bits, and 'support' allows 48 (policies/purposes.yaml:1:1)" in output
+    assert "Most by occurred_at (26.4), checks (13.3 in up to 8 items), dns_names (3.0)" in output
+
+
+def test_a_program_gets_the_bits_with_the_whole_count() -> None:
+    document = orjson.loads(run("--contract", str(BASE), *DAY, "--bits", "--json")[1])
+    (view,) = document["bits"]
+    assert (view["within"], view["max_bits"]) == (True, 96)
+    assert view["bits"] == pytest.approx(log2(int(view["count"])))
+    assert next(field for field in view["fields"] if field["name"] == "checks")["max_items"] == 8
+    assert "bits" not in orjson.loads(run("--contract", str(BASE), *DAY, "--json")[1])

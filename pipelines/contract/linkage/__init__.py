@@ -72,11 +72,12 @@ def share(versions: tuple[RawSchema, ...], one: View, other: View, ttl_ms: int) 
     """What two views of one event type share while both keep it, `ttl_ms` being the shorter of their topics' TTLs."""
     moments = max(-(-ttl_ms // lcm(one.step_ms, other.step_ms)), 1)
     counts: dict[str, int] = {}
+    theirs = {rule.path: rule for rule in _rules(other)}
     for left in _rules(one):
-        for right in _rules(other):
-            if (found := _both(versions, left, right)) is not None:
-                path, count = found
-                counts[path] = max(counts.get(path, 1), count)
+        found = reach(versions, left.path)
+        if left.path in theirs and isinstance(found, Reach):
+            counts[str(left.path)] = meet(left.action, theirs[left.path].action, found, null=found.nullable)
+    counts |= {**_held(versions, one, other), **_held(versions, other, one)}
     counts |= _arrays(versions, one, other)
     fields = [SharedField(path, count) for path, count in counts.items() if count > 1]
     return Shared(one.event, one, other, moments, tuple(sorted(fields, key=lambda f: (-f.count, f.path))))
@@ -115,19 +116,16 @@ def _rules(view: View) -> Iterator[Rule]:
             yield rule
 
 
-def _both(versions: tuple[RawSchema, ...], left: Rule, right: Rule) -> tuple[str, int] | None:
-    """Where two rules meet and in how many parts; None if they are about different fields."""
-    if left.path == right.path:
-        found = reach(versions, left.path)
-        if not isinstance(found, Reach):
-            return None
-        return str(left.path), meet(left.action, right.action, found, null=found.nullable)
-    upper, lower = sorted((left, right), key=lambda rule: len(rule.path.steps))
-    held = lower.path.steps[: len(upper.path.steps)] == upper.path.steps
-    if not held or not isinstance(upper.action, Present):
-        return None
-    found = reach(versions, upper.path)  # null above makes null below: both can tell whether there is one, at most
-    return (str(upper.path), 2) if isinstance(found, Reach) and found.nullable else None
+def _held(versions: tuple[RawSchema, ...], view: View, other: View) -> dict[str, int]:
+    """Where one view says if there is something at all, and the other what is in it: both can tell if it is null."""
+    used = {rule.path.steps[:length] for rule in _rules(other) for length in range(1, len(rule.path.steps))}
+    shared_: dict[str, int] = {}
+    for rule in _rules(view):
+        if isinstance(rule.action, Present) and rule.path.steps in used:
+            found = reach(versions, rule.path)
+            if isinstance(found, Reach) and found.nullable:
+                shared_[str(rule.path)] = 2
+    return shared_
 
 
 def _arrays(versions: tuple[RawSchema, ...], one: View, other: View) -> dict[str, int]:

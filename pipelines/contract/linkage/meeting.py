@@ -13,7 +13,7 @@ from math import lcm
 from pipelines.contract.actions import Action, Count, CountWhere, Present, Truncate
 from pipelines.contract.avro import Array, AvroType, Map, Record
 from pipelines.contract.bits.values import COARSE, can_match, values
-from pipelines.contract.linkage.saying import REFUSED, probes, says
+from pipelines.contract.linkage.saying import REFUSED, probes, saying
 from pipelines.contract.reach import Reach
 
 _Pair = tuple[Hashable, Hashable]
@@ -66,8 +66,9 @@ def _pairs(one: Action, other: Action, avro_type: AvroType, most: int | None) ->
 
 
 def _leaf_pairs(one: Action, other: Action, avro_type: AvroType) -> Iterator[_Pair]:
+    left, right = saying(one), saying(other)
     for value in probes(avro_type, (one, other)):
-        said = says(one, value), says(other, value)
+        said = left(value), right(value)
         if REFUSED not in said:
             yield said
 

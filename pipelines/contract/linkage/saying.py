@@ -7,8 +7,8 @@ every value. A value that an action refuses has no record, and so nothing to lin
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from pipelines.contract.actions import Action, Bucket, CountWhere, Keep, MapTo, Matches, OneOf, Present, Scalar, Within
 from pipelines.contract.avro import AvroType, Enum, Fixed, Primitive
@@ -17,28 +17,38 @@ REFUSED: Final = object()
 _OTHER_TEXT: Final = "\x00any other text"
 
 
-def says(action: Action, value: Scalar) -> object:
+def saying(action: Action) -> Callable[[Scalar], object]:
     """What the action says of a leaf's value, or `REFUSED`. Times, counts and handles are none of its matter."""
     match action:
         case Keep():
-            return value
+            return lambda value: value
         case Present():
-            return True
+            return lambda _: True
         case Within(low, high):
-            return value if isinstance(value, int) and low <= value <= high else REFUSED
+            return lambda value: value if isinstance(value, int) and low <= value <= high else REFUSED
         case Bucket(edges):
-            at = bisect_right(edges, value) if isinstance(value, int) else 0
-            return edges[at - 1] if at else REFUSED
+            return lambda value: _edge(edges, value)
         case OneOf(texts, otherwise):
-            return value if value in texts else _else(otherwise)
+            return _table(dict(zip(texts, texts, strict=True)), otherwise)
         case Matches():
-            return value if value in action.strings else REFUSED
+            return _table(dict(zip(action.strings, action.strings, strict=True)), None)
         case MapTo(pairs, otherwise):
-            return next((text for known, text in pairs if known == value), _else(otherwise))
+            return _table(dict(reversed(pairs)), otherwise)
         case CountWhere(_, values):  # of the field that it compares
-            return value in values
+            counted = frozenset(values)
+            return lambda value: value in counted
         case _:
             raise TypeError(f"{type(action).__name__} says nothing of a single value")
+
+
+def _edge(edges: tuple[int, ...], value: Scalar) -> object:
+    at = bisect_right(edges, value) if isinstance(value, int) else 0
+    return edges[at - 1] if at else REFUSED
+
+
+def _table(known: Mapping[Any, str], otherwise: str | None) -> Callable[[Scalar], object]:
+    left = REFUSED if otherwise is None else otherwise
+    return lambda value: known.get(value, left)
 
 
 def probes(avro_type: AvroType, actions: Iterable[Action]) -> Iterator[Scalar]:
@@ -56,10 +66,6 @@ def probes(avro_type: AvroType, actions: Iterable[Action]) -> Iterator[Scalar]:
             yield from sorted({near for mark in marks for near in (mark - 1, mark, mark + 1)})
         case _:
             raise TypeError("a container has no single value")
-
-
-def _else(otherwise: str | None) -> object:
-    return REFUSED if otherwise is None else otherwise
 
 
 def _texts(action: Action) -> Iterable[str]:
