@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option
-from pipelines.contract import load_valid
+from pipelines.contract import load_for_building
 from pipelines.contract.bits import spelled_bits
 from pipelines.explain import EventStory, FieldStory, ViewStory, tell
 
@@ -31,7 +31,8 @@ def command(event: str, field: str | None, contract_dir: Path, as_json: bool) ->
     purpose, how long, for whom; or why it never leaves.
     """
     today = datetime.now(UTC).date()
-    story = tell(load_valid(contract_dir, as_of=today), event, field, as_of=today)
+    # Words are for whoever is about to sign: a review that is still to be signed does not stand in their way.
+    story = tell(load_for_building(contract_dir, as_of=today), event, field, as_of=today)
     if as_json:
         click.echo(orjson.dumps(asdict(story), option=orjson.OPT_INDENT_2))
         return

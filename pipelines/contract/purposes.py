@@ -21,9 +21,11 @@ MAX_TEXT: Final = 256
 QUESTIONS: Final = tuple(field.name for field in fields(Answers))
 _NAME: Final = re.compile(NAME, re.ASCII)
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_FEWEST_WORDS: Final = 2
 _PUT_OFF: Final = frozenset({"todo", "tbd", "tba", "tbc", "fixme", "xxx", "placeholder", "lorem"})
-_NOTHING: Final = frozenset({"n a", "not applicable", "to be decided", "to be done", "to be defined", "see above"})
+_NOTHING: Final = frozenset({
+    "n a", "na", "none", "nothing", "no", "yes", "nil", "unknown", "not applicable", "see above",
+    "to be decided", "to be defined", "to be done",
+})  # fmt: skip
 _IRI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+", re.ASCII)
 _COVERS: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -153,9 +155,9 @@ def _answer(node: Node | None, question: str, report: Report) -> str | None:
 
 
 def is_placeholder(answer: str) -> bool:
-    """Whether an answer says nothing: less than two words, or words that put it off."""
+    """Whether an answer says nothing: no words, or words that put it off."""
     words = _WORD.findall(answer.casefold())
-    return len(words) < _FEWEST_WORDS or words[0] in _PUT_OFF or " ".join(words) in _NOTHING
+    return not words or words[0] in _PUT_OFF or " ".join(words) in _NOTHING
 
 
 def _review(node: Node | None, report: Report) -> Review | None:

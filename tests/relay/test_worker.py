@@ -3,19 +3,22 @@
 import signal
 import sys
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.broker import AdminClient, Cluster, TopicPartition
+from pipelines.contract import load_valid
 from pipelines.relay.audit import read_books
 from pipelines.relay.steps import Step, Watch
 from pipelines.relay.supervisor import Launch
 from pipelines.relay.worker import Worker
 from pipelines.trouble import Exit, Trouble
 from tests.oracle import committed, differences, expect, reordered
-from tests.relay.house import House, build, running
+from tests.relay.house import TODAY, House, build, running
 
 
 @pytest.fixture
@@ -170,6 +173,26 @@ def test_a_purpose_whose_review_expired_is_suspended_and_the_others_go_on(tmp_pa
     records, notes = committed(house.contract, cluster)
     assert {record.topic for record in records} == {house.loose}
     assert len(notes) == 1
+
+
+def test_a_suspended_purpose_goes_on_when_its_review_is_renewed(tmp_path: Path, cluster: Cluster) -> None:
+    house = build(tmp_path, cluster, review_expires="2026-11-03")
+    house.publish([house.ping(n) for n in range(10)])
+    relay(house)
+    purposes = tmp_path / "policies/purposes.yaml"
+    purposes.write_text(purposes.read_text().replace("expires: 2026-11-03", "expires: 2099-01-01"))
+    renewed = replace(house, contract=load_valid(tmp_path, as_of=TODAY))  # renewing asks for no other digest
+    renewed.publish([house.ping(n) for n in range(10, 30)])
+    relay(renewed)
+    books = read_books(renewed.contract, cluster.admin())
+    assert all(book.imbalances() == [] for book in books.values())
+    views = [book.views for book in books.values()]
+    assert sum(view[house.handled].suspended for view in views) == 10
+    assert sum(view[house.handled].out for view in views) == 20
+    assert sum(view[house.loose].out for view in views) == 30
+    records, notes = committed(renewed.contract, cluster)
+    assert Counter(record.topic for record in records) == {house.handled: 20, house.loose: 30}
+    assert notes == []
 
 
 def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: House) -> None:
