@@ -14,7 +14,7 @@ from pipelines.broker import Cluster
 from pipelines.relay.steps import Step, Watch
 from tests.faults.link import Held
 from tests.faults.proxy import Proxy
-from tests.faults.wire import TXN_OFFSET_COMMIT
+from tests.faults.wire import ADD_OFFSETS, ADD_PARTITIONS, PRODUCE, TXN_OFFSET_COMMIT
 from tests.oracle import committed, differences, expect
 from tests.relay.house import House, build, running
 from tests.relay.test_worker import CrashError, outputs_are_exact, relay
@@ -154,7 +154,7 @@ def test_a_commit_whose_answer_is_lost_is_asked_for_again_and_counts_once(
 
 def offsets_come_late(house: House, proxy: Proxy, through: Cluster, slow_commit_ms: int) -> None:
     """The offsets of a batch are held and sent anew; the first ones arrive after those of the next batch."""
-    house.publish([house.ping(n) for n in range(600)])
+    house.publish([house.ping(n) for n in range(600)], partition=0)
     slot_id = house.settings().slot_id
     held = proxy.hold(lambda request: request.api_key == TXN_OFFSET_COMMIT and request.transactional_id == slot_id)
     deliver = late(held, Step.COMMITTING, lambda: None)
@@ -185,3 +185,29 @@ def test_without_the_guard_they_take_the_place_of_the_next_ones(
 ) -> None:
     offsets_come_late(house, proxy, through, GUARD_OFF_MS)
     assert differ(house).keys() == {"duplicated"}
+
+
+@pytest.mark.parametrize("api_key", [PRODUCE, ADD_PARTITIONS, ADD_OFFSETS])
+@pytest.mark.parametrize("step", [Step.BEGUN, Step.PRODUCED, Step.COMMITTING])
+def test_any_other_request_that_comes_late_is_harmless_even_without_the_guard(
+    house: House, proxy: Proxy, through: Cluster, api_key: int, step: Step
+) -> None:
+    """Records have sequence numbers (KIP-98), and a partition that is added to a transaction in vain gets a marker."""
+    house.publish([house.ping(n) for n in range(600)], partition=0)
+    slot_id = house.settings().slot_id
+    held = proxy.hold(lambda request: request.api_key == api_key and request.transactional_id == slot_id)
+    begun_since: list[Step] = []
+
+    def watch(now: Step) -> None:
+        if now is Step.COMMITTED and held.taken.is_set():
+            begun_since.append(now)
+        if now is step and begun_since and not held.answered.is_set():
+            held.deliver()
+            assert held.answered.wait(30)
+
+    worker = house.worker(cluster=through, watch=watch, batch_events=100, slow_commit_ms=GUARD_OFF_MS)
+    with running(worker) as raised:
+        until(held.answered.is_set)
+        house.wait_until_through()
+    assert raised == []
+    outputs_are_exact(house)
