@@ -17,6 +17,7 @@ NANOS = {"type": "long", "logicalType": "timestamp-nanos"}
 DATE = {"type": "int", "logicalType": "date"}
 PHASE = {"type": "enum", "name": "Phase", "symbols": ["START", "END"]}
 LATER_PHASE = {"type": "enum", "name": "Phase", "symbols": ["END", "PAUSE", "START"]}
+OTHER_PHASE = {"type": "enum", "name": "Phase", "symbols": ["END", "PAUSE"]}
 SMALL_DECIMAL = {"type": "fixed", "name": "D", "size": 1, "logicalType": "decimal", "precision": 2, "scale": 1}
 
 
@@ -97,6 +98,8 @@ def test_an_all_null_record_is_not_counted_twice() -> None:
 def test_versions_add_what_only_they_can_say() -> None:
     versions = raw([{"name": "p", "type": PHASE}]), raw([{"name": "p", "type": LATER_PHASE}], 2)
     assert counted("p: keep", *versions) == 3
+    overlapping = raw([{"name": "p", "type": PHASE}]), raw([{"name": "p", "type": OTHER_PHASE}], 2)
+    assert counted("p: keep", *overlapping) == 3
 
 
 def test_versions_do_not_multiply_with_each_other() -> None:
@@ -121,6 +124,8 @@ def test_a_map_s_count_is_no_lower_than_the_entries_that_show() -> None:
     schema = raw([{"name": "m", "type": {"type": "map", "values": "boolean"}}])
     rules = """'m{"x"}': keep\n'm{"y"}': keep\nm: count"""
     assert counted(rules, schema) == 8 + 2 * 2 * 7 + 4 * 6
+    three = f"""{rules}\n'm{{"z"}}': keep"""  # three entries are told as 2
+    assert counted(three, schema) == 8 + 3 * 2 * 7 + 3 * 4 * 6 + 8 * 6
 
 
 def test_the_outputs_that_say_most_come_first() -> None:

@@ -152,6 +152,18 @@ def test_a_file_that_is_too_large_is_refused_unread(shipped: Contract) -> None:
     tracemalloc.stop()
 
 
+def test_a_bomb_is_not_unpacked_beyond_the_bound(shipped: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_file, "MOST_UNPACKED", 1024 * 1024)
+    content = frame(
+        shipped.events[EVENT].versions[-1].text.encode(), block(1, _deflated(bytes(64 * 1024 * 1024))), b"deflate"
+    )
+    tracemalloc.start()
+    with pytest.raises(Trouble, match="unpacks to more than 1 MiB"):
+        values(shipped, content)
+    assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+    tracemalloc.stop()
+
+
 def test_too_many_events_are_refused(shipped: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raw_file, "MOST_EVENTS", 5)
     for content in (container(shipped), b"\n".join([LINE] * 6)):
