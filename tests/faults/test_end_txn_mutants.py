@@ -1,0 +1,107 @@
+"""Mutants of the relay that only a commit in the wrong moment shows, each caught by a test that passes without it."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.broker import Cluster
+from pipelines.relay.outbox import Outbox
+from pipelines.relay.steps import Step
+from pipelines.relay.supervisor import Launch
+from tests.faults.proxy import Proxy
+from tests.faults.test_end_txn import a_commit_comes_late, differ, offsets_come_late
+from tests.relay.house import House, build, running
+from tests.relay.test_worker import outputs_are_exact
+
+_TAKEN_OVER_S = 12.0  # session timeout, rebalance and first batch, with time to spare; transactions last 30 s
+
+
+@pytest.fixture
+def house(tmp_path: Path, direct: Cluster) -> House:
+    return build(tmp_path, direct)
+
+
+@dataclass
+class Uncommitted:
+    """A cluster whose consumers do not wait for offsets of open transactions."""
+
+    real: Cluster
+
+    def consumer(self, **settings: Any) -> Any:
+        return self.real.consumer(**{**settings, "isolation.level": "read_uncommitted"})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+def dies_committing_and_is_taken_over(house: House, proxy: Proxy, through: Cluster, successors: Any) -> bool:
+    """A process is killed while its commit is on the way; that arrives when another slot has the partitions.
+
+    Returns whether the other slot had committed by then.
+    """
+    house.publish([house.ping(n) for n in range(400)], partition=0)
+    settings = replace(house.settings(0, batch_events=200), bootstrap=through.bootstrap)
+    held = proxy.hold_end_txn(transactional_id=settings.slot_id)
+    with Launch().process() as first:
+        assert first.stdin is not None
+        first.stdin.write(settings.to_json() + b"\n")
+        first.stdin.flush()
+        assert held.taken.wait(60)
+        first.kill()
+        assert first.wait(30) == -signal.SIGKILL
+    committed = threading.Event()
+
+    def watch(now: Step) -> None:
+        if now is Step.COMMITTED:
+            committed.set()
+
+    with running(house.worker(slot=1, cluster=successors, watch=watch, batch_events=200)) as raised:
+        had_committed = committed.wait(_TAKEN_OVER_S)
+        held.deliver()
+        assert held.answered.wait(30)
+        assert held.error == 0
+        assert committed.wait(60)
+        if not had_committed:
+            house.wait_until_through()
+    assert raised == []
+    return had_committed
+
+
+def test_who_takes_over_waits_for_the_commit_of_a_killed_worker(house: House, proxy: Proxy, through: Cluster) -> None:
+    assert not dies_committing_and_is_taken_over(house, proxy, through, house.cluster)
+    outputs_are_exact(house)
+
+
+def test_a_raw_consumer_that_reads_uncommitted_is_caught(house: House, proxy: Proxy, through: Cluster) -> None:
+    """Caught by test_who_takes_over_waits_for_the_commit_of_a_killed_worker."""
+    assert dies_committing_and_is_taken_over(house, proxy, through, Uncommitted(house.cluster))
+    assert "duplicated" in differ(house)
+
+
+@pytest.fixture
+def _no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextlib.contextmanager
+    def never(_outbox: Outbox, _reason: str) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(Outbox, "_in_doubt_if_slow", never)
+
+
+@pytest.mark.usefixtures("_no_doubt")
+def test_a_producer_that_is_reused_after_a_slow_commit_is_caught(house: House, proxy: Proxy, through: Cluster) -> None:
+    """Caught by test_a_commit_that_arrives_during_the_next_batch_ends_nothing."""
+    a_commit_comes_late(house, proxy, through, house.settings().slow_commit_ms)
+    assert differ(house).keys() == {"duplicated"}
+
+
+@pytest.mark.usefixtures("_no_doubt")
+def test_a_producer_that_is_reused_after_slow_offsets_is_caught(house: House, proxy: Proxy, through: Cluster) -> None:
+    """Caught by test_offsets_that_arrive_after_the_next_ones_change_nothing."""
+    offsets_come_late(house, proxy, through, house.settings().slow_commit_ms)
+    assert differ(house).keys() == {"duplicated"}
