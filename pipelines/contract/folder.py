@@ -1,12 +1,13 @@
 """The folder: which files make a contract, and nothing that pretends to be one.
 
     topics.yaml
-    policies/purposes.yaml   policies/<source>/<event>.yaml
+    policies/purposes.yaml   policies/<source>/<event>.yaml   policies/<source>/<event>.cases.yaml
     policies/lists.yaml   policies/linkage.yaml   (may be absent)
     schemas/raw/<source>/<event>.v<N>.avsc
     schemas/minimized/<category.purpose>/<source.event>.v<N>.avsc   (derived; see `pipelines build`)
+    overlays/<name>.yaml   overlays/<name>/schemas/<category.purpose>/<source.event>.v<N>.avsc   (may be absent)
 
-A file elsewhere in `policies/` or `schemas/` that is neither hidden nor a `.md` is a mistake: somebody
+A file elsewhere in `policies/`, `schemas/` or `overlays/` that is neither hidden nor a `.md` is a mistake: somebody
 believes it to be in force.
 Follows no symbolic link, and reads nothing larger than `MAX_BYTES`.
 """
@@ -37,12 +38,18 @@ LISTS: Final = "policies/lists.yaml"
 LINKAGE: Final = "policies/linkage.yaml"
 RAW: Final = "schemas/raw"
 DERIVED: Final = "schemas/minimized"
+OVERLAYS: Final = "overlays"
 
 _SCHEMA: Final = re.compile(
     rf"schemas/raw/(?P<source>{NAME})/(?P<event>{NAME})\.v(?P<version>[1-9][0-9]{{0,3}})\.avsc", re.ASCII
 )
 _POLICY: Final = re.compile(rf"policies/(?P<source>{NAME})/(?P<event>{NAME})\.yaml", re.ASCII)
+_CASES: Final = re.compile(rf"policies/(?P<source>{NAME})/(?P<event>{NAME})\.cases\.yaml", re.ASCII)
 _DERIVED: Final = re.compile(rf"schemas/minimized/{NAME}\.{NAME}/{NAME}\.{NAME}\.v[1-9][0-9]{{0,3}}\.avsc", re.ASCII)
+_OVERLAY: Final = re.compile(rf"overlays/(?P<name>{NAME})\.yaml", re.ASCII)
+_OVERLAID: Final = re.compile(
+    rf"overlays/(?P<name>{NAME})/schemas/{NAME}\.{NAME}/{NAME}\.{NAME}\.v[1-9][0-9]{{0,3}}\.avsc", re.ASCII
+)
 _REMEDY: Final = "Name it schemas/raw/<source>/<event>.v<N>.avsc or policies/<source>/<event>.yaml, or move it away."
 
 
@@ -57,7 +64,7 @@ class SchemaFile:
 
 @dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """A policy's file."""
+    """A policy's file, or the file of the cases beside it."""
 
     path: str
     event: str
@@ -71,6 +78,15 @@ class Folder:
     schemas: tuple[SchemaFile, ...]
     policies: tuple[PolicyFile, ...]
     derived: tuple[str, ...]
+    cases: tuple[PolicyFile, ...] = ()
+    overlays: frozenset[str] = frozenset()
+    overlaid: tuple[str, ...] = ()
+
+    def derived_under(self, overlay: str | None) -> tuple[str, ...]:
+        """The derived schemas of the contract, or those that an overlay has in place of them."""
+        if overlay is None:
+            return self.derived
+        return tuple(path for path in self.overlaid if path.startswith(f"{overlay_derived(overlay)}/"))
 
     def content(self, path: str, report: Report, *, required: bool = True) -> bytes | None:
         """A file's bytes; None, and a mistake if it is `required` or unreadable, when they cannot be had."""
@@ -94,9 +110,21 @@ class Folder:
         return None
 
 
+def overlay_file(name: str) -> str:
+    """The file of an overlay."""
+    return f"{OVERLAYS}/{name}.yaml"
+
+
+def overlay_derived(name: str) -> str:
+    """Where the derived schemas of an overlay are, those that are not as they are without it."""
+    return f"{OVERLAYS}/{name}/schemas"
+
+
 def survey(root: Path, report: Report) -> Folder:
     """List a contract's files; every name that does not fit is a mistake and is left out."""
-    schemas, policies, derived = [], [], []
+    schemas, policies, derived, cases = [], [], [], []
+    overlays: list[str] = []
+    overlaid: list[str] = []
     if not (root / RAW).is_dir():
         report.add("file-missing", Position(RAW), "There are no raw schemas.", f"Add {RAW}/<source>/<event>.v1.avsc.")
     for path in _files(root, report):
@@ -106,12 +134,23 @@ def survey(root: Path, report: Report) -> Folder:
             schemas.append(SchemaFile(path, f"{found['source']}.{found['event']}", int(found["version"])))
         elif found := _POLICY.fullmatch(path):
             policies.append(PolicyFile(path, f"{found['source']}.{found['event']}"))
+        elif found := _CASES.fullmatch(path):
+            cases.append(PolicyFile(path, f"{found['source']}.{found['event']}"))
         elif _DERIVED.fullmatch(path):
             derived.append(path)
+        elif found := _OVERLAY.fullmatch(path):
+            overlays.append(found["name"])
+        elif _OVERLAID.fullmatch(path):
+            overlaid.append(path)
         elif path not in (PURPOSES, LISTS, LINKAGE) and not path.endswith(".md"):
             report.add("file-name", Position(ascii_path(path)), f"{shown(path)} is no contract file's name.", _REMEDY)
     schemas.sort(key=lambda file: (file.event, file.version))
-    return Folder(root, tuple(schemas), tuple(policies), tuple(derived))
+    for path in overlaid:
+        if (name := path.split("/")[1]) not in overlays:
+            what = f"There is no overlay '{name}'."
+            report.add("file-name", Position(path), what, f"Add {overlay_file(name)}, or remove this file.")
+    kinds = (tuple(schemas), tuple(policies), tuple(derived), tuple(cases))
+    return Folder(root, *kinds, frozenset(overlays), tuple(overlaid))
 
 
 def ascii_path(path: str) -> str:
@@ -121,7 +160,7 @@ def ascii_path(path: str) -> str:
 
 def _files(root: Path, report: Report) -> Iterator[str]:
     seen = 0
-    for top in ("policies", "schemas"):
+    for top in ("policies", "schemas", OVERLAYS):
         if (root / top).is_symlink():
             report.add("file-link", Position(top), "A symbolic link.", "Put the folder itself here.")
             continue

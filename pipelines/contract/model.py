@@ -115,7 +115,8 @@ class View:
 
     `output` is in wire order. `schema` is the derived Avro schema (JSON text, one for all raw versions),
     `fingerprint` its CRC-64-AVRO as it stands in a single-object header (8 bytes). `step_ms` is the coarseness of a
-    record's time: that of its `occurred_at`, else 1 h, never below 1 min.
+    record's time: that of its `occurred_at`, else 1 h, never below 1 min. `guards` are outputs of the view as it is
+    without an overlay: they are tried and not written, so that what they hold back stays back.
     """
 
     event: str
@@ -126,6 +127,7 @@ class View:
     fingerprint: bytes
     step_ms: int
     position: Position
+    guards: tuple[OutputField | OutputArray, ...] = ()
 
     @property
     def category(self) -> str:

@@ -61,6 +61,23 @@ def order(old: Action, new: Action, raw: tuple[AvroType, AvroType]) -> Order:
     return Order.APART
 
 
+def follows(old: Action, new: Action, raw: AvroType) -> bool:
+    """Whether a new action's outcome can be computed from the old one's wherever that one lets a record through.
+
+    This is for a view that goes on holding back what the old action held back, as it is under an overlay.
+    """
+    if old == new or isinstance(new, Present):
+        return True
+    if isinstance(old, Truncate) and isinstance(new, Truncate):
+        return new.step_ms % old.step_ms == 0
+    if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)):
+        return False
+    before, after = _outcomes(old), _outcomes(new)
+    pairs = [(before(point), after(point)) for point in _points(old, new, (raw, raw))]
+    said: dict[Hashable, Hashable] = {}
+    return all(said.setdefault(first, second) == second for first, second in pairs if first is not _HELD_BACK)
+
+
 def _either(*, less: bool, more: bool) -> Order:
     if less and more:
         return Order.SAME
