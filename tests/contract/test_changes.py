@@ -150,3 +150,21 @@ def test_no_purpose_receives_anything_new_in_silence(tmp_path: Path) -> None:
 def test_a_comment_and_another_spelling_change_nothing(tmp_path: Path) -> None:
     folder = edited(tmp_path, {POLICY: ("1KiB", "1024"), TOPICS: ("raw:\n", "# about raw topics\nraw:\n")})
     assert compare(contract_of(BASE), contract_of(freshened(folder))) == ()
+
+
+def test_a_record_whose_envelope_tells_a_finer_time_is_worse_although_a_field_went(tmp_path: Path) -> None:
+    coarse = edited(tmp_path / "coarse", {POLICY: ("{truncate: 1h}", "{truncate: 1d}")})
+    without = edited(tmp_path / "without", {POLICY: ("    occurred_at: {truncate: 1h}\n", "")})
+    there = compare(contract_of(coarse), contract_of(without))
+    assert [(change.direction, change.what) for change in there] == [
+        (WORSE, "the time of each record, to 1d → 1h"),
+        (BETTER, "field removed: truncate 1d"),
+    ]
+
+
+def test_a_changed_receipt_of_which_nothing_is_said_is_itself_worse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.contract.changes.views.changes", lambda *_: iter(()))
+    (told,) = compare(contract_of(BASE), contract_of(edited(tmp_path, {POLICY: ("1KiB", "2KiB")})))
+    assert (told.direction, told.what, told.purposes) == (WORSE, "something else is received", {"support"})
