@@ -25,7 +25,8 @@ from pipelines.trouble import Exit, Trouble
 
 _WAIT_S = TRANSACTION_TIMEOUT_MS / 1000
 # Sending offsets waits for ever, whatever its timeout, when the group's coordinator has left the cluster (librdkafka
-# #5456, #5511). A new producer looks for the coordinator anew, so giving up early costs no more than the batch.
+# #5456, #5511). A new producer looks for the coordinator anew, so giving up early costs no more than the batch. On a
+# network so slow that it takes longer (five round trips with a new producer) each next one gets twice the time.
 _OFFSETS_WAIT_S = 5.0
 _PAUSE_S = 0.5  # between a producer that could not begin and the next
 _INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
@@ -64,6 +65,7 @@ class Outbox:
         self._fenced: deque[float] = deque(maxlen=_FENCED_OFTEN)
         self._producer: Producer | None = None
         self._doubt: str | None = "start"
+        self._offsets_wait_s = _OFFSETS_WAIT_S
 
     def deliver(self, batch: Batch, offsets: list[TopicPartition], membership: object) -> bool:
         """Send a batch in one transaction.
@@ -88,20 +90,12 @@ class Outbox:
             flushed = producer.flush(_WAIT_S) == 0
             self._station.at(Step.PRODUCED)
             if not flushed:
-                self._doubt = "flush_timeout"
-                return False
-            self._station.at(Step.SENDING_OFFSETS)
-            with self._in_doubt_if_slow("slow_offsets"):
-                within(
-                    _OFFSETS_WAIT_S,
-                    lambda: producer.send_offsets_to_transaction(offsets, membership, _OFFSETS_WAIT_S),
-                )
-            self._station.at(Step.OFFSETS_SENT)
+                return self._gave_up("flush_timeout", batch)
+            self._send_offsets(producer, offsets, membership)
             self._commit(producer)
         except OverdueError:
-            self._doubt = "offsets_timeout"
-            self._log.warning("batch.failed", reason=self._doubt, events=batch.events)
-            return False
+            self._offsets_wait_s = min(2 * self._offsets_wait_s, _WAIT_S)
+            return self._gave_up("offsets_timeout", batch)
         except KafkaException as failure:
             self._failed(producer, failure.args[0], batch, flushed=flushed)
             return False
@@ -125,10 +119,23 @@ class Outbox:
         for note in batch.quarantine:
             _enqueue(producer, Outgoing(self._quarantine, None, note, [], _NOW))
 
+    def _send_offsets(self, producer: Producer, offsets: list[TopicPartition], membership: object) -> None:
+        self._station.at(Step.SENDING_OFFSETS)
+        started, wait_s = time.monotonic(), self._offsets_wait_s
+        with self._in_doubt_if_slow("slow_offsets"):
+            within(wait_s, lambda: producer.send_offsets_to_transaction(offsets, membership, wait_s))
+        self._offsets_wait_s = max(_OFFSETS_WAIT_S, 2 * (time.monotonic() - started))
+        self._station.at(Step.OFFSETS_SENT)
+
     def _commit(self, producer: Producer) -> None:
         self._station.at(Step.COMMITTING)
         with COMMIT_SECONDS.labels(self._settings.source).time(), self._in_doubt_if_slow("slow_commit"):
             producer.commit_transaction(_WAIT_S)
+
+    def _gave_up(self, reason: str, batch: Batch) -> bool:
+        self._doubt = reason
+        self._log.warning("batch.failed", reason=reason, events=batch.events)
+        return False
 
     def _failed(self, producer: Producer, error: KafkaError, batch: Batch, *, flushed: bool) -> None:
         self._log.warning("batch.failed", reason=error.name(), events=batch.events)
