@@ -1,0 +1,120 @@
+"""Raw input far above capacity: a worker's memory stays bounded, its lag shows, nothing is lost.
+
+PIPELINES_OVERLOAD_S says for how many seconds producers press (default: 8).
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from pipelines.broker import Cluster
+from pipelines.relay.supervisor import Launch
+from tests.oracle import committed, differences, expect, reordered
+from tests.relay.house import House, build
+
+PRESS_S = float(os.environ.get("PIPELINES_OVERLOAD_S", "8"))
+MOST_MB = 150
+LARGE_BYTES = 900_000
+MOST_A_SECOND = 15_000  # of PRESS_S, in all: the oracle computes some 10,000 events a second
+
+
+@contextmanager
+def watched(house: House, metrics_dir: Path) -> Iterator[list[int]]:
+    """A worker in a process of its own; the list holds its resident memory (MB) as it went."""
+    metrics_dir.mkdir(exist_ok=True)
+    launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)})
+    megabytes, ended = list[int](), threading.Event()
+    with launch.process() as process:
+        assert process.stdin is not None
+        process.stdin.write(house.settings(session_timeout_ms=10_000).to_json() + b"\n")
+        process.stdin.flush()
+
+        def sample() -> None:
+            memory = psutil.Process(process.pid)
+            while not ended.wait(0.05):
+                megabytes.append(memory.memory_info().rss >> 20)
+
+        sampler = threading.Thread(target=sample)
+        sampler.start()
+        try:
+            yield megabytes
+            ended.set()
+            sampler.join()
+            process.terminate()
+            assert process.wait(60) == 0
+        finally:
+            ended.set()
+            process.kill()
+
+
+def gauge(metrics_dir: Path, name: str) -> float:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(metrics_dir))
+    return max(
+        (sample.value for metric in registry.collect() for sample in metric.samples if sample.name == name), default=0.0
+    )
+
+
+def press(house: House, seconds: float, value: Callable[[int], bytes]) -> int:
+    """Publish as fast as the broker takes it, in bursts when that is more than the oracle can follow."""
+    producer, sent, until = house.cluster.producer(), 0, time.monotonic() + seconds
+    while time.monotonic() < until and sent < seconds * MOST_A_SECOND:
+        try:
+            producer.produce(house.raw_topic, value(sent), key=b"synthetic-device-%d" % (sent % 997))
+            sent += 1
+        except BufferError:
+            producer.poll(0.01)
+    assert producer.flush(120) == 0
+    return sent
+
+
+def everything_came_out_once(house: House, sent: int) -> None:
+    expectation = expect(house.contract, house.cluster, house.keyring)
+    records, notes = committed(house.contract, house.cluster)
+    assert expectation.events.total() == sent > 0
+    assert differences(expectation, records, notes) == {}
+    assert reordered(expectation, records) == 0
+
+
+@pytest.mark.parametrize("partitions", [3, 64])
+def test_input_above_capacity_is_relayed_once_in_bounded_memory_and_shows_as_lag(
+    tmp_path: Path, cluster: Cluster, partitions: int, record_property: Callable[[str, object], None]
+) -> None:
+    house = build(tmp_path, cluster, partitions=partitions)
+    values = [house.ping(number) for number in range(4_000)]
+    sent, shown = press(house, PRESS_S / 2, lambda n: values[n % len(values)]), tmp_path / "metrics"
+    with watched(house, shown) as megabytes:
+        sent += press(house, PRESS_S / 2, lambda n: values[n % len(values)])
+        until, seen = time.monotonic() + 60, (0.0, 0.0)
+        while min(seen) <= 0:
+            assert time.monotonic() < until, "no lag is shown"
+            now = (gauge(shown, "pipelines_lag_events"), gauge(shown, "pipelines_lag_seconds"))
+            seen = max(seen[0], now[0]), max(seen[1], now[1])
+            time.sleep(0.05)
+        began = time.monotonic()
+        house.wait_until_through(60 + 20 * PRESS_S)
+    record_property("overload", f"{sent} events, {max(megabytes)} MB, then {time.monotonic() - began:.1f} s")
+    assert max(megabytes) < MOST_MB
+    everything_came_out_once(house, sent)
+
+
+@pytest.mark.parametrize("partitions", [3, 64])
+def test_large_events_by_the_thousand_do_not_fill_the_memory(
+    tmp_path: Path, cluster: Cluster, partitions: int, record_property: Callable[[str, object], None]
+) -> None:
+    house = build(tmp_path, cluster, partitions=partitions)
+    sent = press(house, PRESS_S / 4, lambda _: os.urandom(LARGE_BYTES))  # no valid events: their size is what counts
+    with watched(house, tmp_path / "metrics") as megabytes:
+        house.wait_until_through(60 + 20 * PRESS_S)
+    record_property("overload", f"{sent} events, {max(megabytes)} MB")
+    assert max(megabytes) < MOST_MB
+    _, notes = committed(house.contract, house.cluster)
+    assert len(notes) == sent > 0
