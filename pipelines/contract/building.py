@@ -1,4 +1,4 @@
-"""Building: the derived schemas as files, one for each view. Owns schemas/minimized/ and touches nothing else."""
+"""Building: the derived schemas as files, one for each view. Owns schemas/minimized/ and overlays/*/schemas/ alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.contract.folder import DERIVED, survey
+from pipelines.contract.folder import DERIVED, overlay_derived, survey
 from pipelines.contract.model import Contract
 from pipelines.contract.report import Report
 from pipelines.trouble import Exit, Trouble
@@ -26,34 +26,49 @@ class Built:
         return len(self.written) + len(self.removed)
 
 
-def derived_schemas(contract: Contract) -> dict[str, str]:
-    """The derived schemas of a contract.
+@dataclass(frozen=True, slots=True)
+class Under:
+    """The overlay that a contract is under, and the contract without it."""
+
+    overlay: str
+    base: Contract
+
+
+def derived_schemas(contract: Contract, under: Under | None = None) -> dict[str, str]:
+    """The derived schemas of a contract; under an overlay those that are not as they are without it.
 
     Returns:
         Path in the contract's folder -> text: `schemas/minimized/<topic>/<event>.v<N>.avsc`, N being the newest raw
-        version, since one schema serves all of them.
+        version, since one schema serves all of them. An overlay's are in `overlays/<name>/schemas/`.
     """
-    return {
-        f"{DERIVED}/{view.topic}/{event.name}.v{event.versions[-1].version}.avsc": view.schema
+    texts = {
+        f"{view.topic}/{event.name}.v{event.versions[-1].version}.avsc": view.schema
         for _, event in sorted(contract.events.items())
         for view in event.views
     }
+    if under is None:
+        return {f"{DERIVED}/{path}": text for path, text in texts.items()}
+    whole = derived_schemas(under.base)
+    top = overlay_derived(under.overlay)
+    return {f"{top}/{path}": text for path, text in texts.items() if whole.get(f"{DERIVED}/{path}") != text}
 
 
-def build(root: Path, contract: Contract, *, write: bool = True) -> Built:
-    """Make schemas/minimized/ what the contract's views give.
+def build(root: Path, contract: Contract, *, write: bool = True, under: Under | None = None) -> Built:
+    """Make schemas/minimized/ (or an overlay's own folder) what the contract's views give.
 
     Args:
         root: the contract's folder.
         contract: what it holds.
         write: False only says what would be done.
+        under: the overlay that is in the contract, if there is one.
 
     Raises:
         Trouble: a file cannot be written or removed.
     """
-    wanted = derived_schemas(contract)
+    wanted = derived_schemas(contract, under)
     folder = survey(root, Report())
-    there = {path: folder.content(path, Report()) for path in folder.derived}
+    mine = folder.derived_under(None if under is None else under.overlay)
+    there = {path: folder.content(path, Report()) for path in mine}
     written = tuple(sorted(path for path, text in wanted.items() if there.get(path) != text.encode()))
     removed = tuple(sorted(there.keys() - wanted.keys()))
     if write:
@@ -64,7 +79,8 @@ def build(root: Path, contract: Contract, *, write: bool = True) -> Built:
                 _remove(root / path)
         except OSError as error:
             hint = "Make the contract's folder writable; what was written so far is whole."
-            raise Trouble(f"{DERIVED} cannot be written: {error.strerror}", hint=hint, exit_code=Exit.USAGE) from None
+            where = DERIVED if under is None else overlay_derived(under.overlay)
+            raise Trouble(f"{where} cannot be written: {error.strerror}", hint=hint, exit_code=Exit.USAGE) from None
     return Built(written, removed, tuple(sorted(wanted.keys() - set(written))))
 
 

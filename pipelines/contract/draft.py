@@ -11,6 +11,7 @@ from datetime import date
 
 from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.model import Contract, Linkage, Purpose, RawSchema
+from pipelines.contract.overlay.laid import Laid
 from pipelines.contract.policy import Policy
 from pipelines.contract.topics import Topics
 from pipelines.contract.view import Resolved, ViewDraft, strictest
@@ -48,7 +49,8 @@ class Draft:
     """A contract as far as it could be read.
 
     `purpose_names` and `topics` are None when their file could not be read, and nothing is then said about them.
-    `contract` is None when a mistake stands in the way of building it. `derived` is what schemas/minimized/ holds.
+    `contract` is None when a mistake stands in the way of building it. `derived` is what schemas/minimized/ holds,
+    or an overlay's own folder, if one was `laid` over.
     """
 
     as_of: date
@@ -59,6 +61,7 @@ class Draft:
     linkage: Linkage = field(default_factory=Linkage)
     contract: Contract | None = None
     derived: Mapping[str, bytes] = field(default_factory=dict)
+    laid: Laid | None = None
 
     def views(self) -> Iterator[tuple[EventDraft, ViewDraft]]:
         """Every view with its event type, in name order."""

@@ -22,17 +22,20 @@ from pipelines.contract.linkage.accepting import read_linkage
 from pipelines.contract.model import Contract, Event, Linkage, RawSchema, Topic
 from pipelines.contract.node import Node
 from pipelines.contract.operands import Lists
+from pipelines.contract.overlay.keeping import kept
+from pipelines.contract.overlay.laying import Laying
 from pipelines.contract.policy import read_policy
 from pipelines.contract.purposes import read_lists, read_purposes
 from pipelines.contract.raw_schema import read_schema
 from pipelines.contract.reading import read
-from pipelines.contract.report import Report
+from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.topics import Topics, read_topics, with_late
 from pipelines.contract.view import read_view
 from pipelines.trouble import Exit, Trouble
 
 _ATTRIBUTES = ("class", "max_items", "class_review")
 _SHOWN = 5
+_MOOT = frozenset({"linkage-needless"})  # the contract needs what an overlay of it may not need
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +51,62 @@ class Loaded:
         return all(found.severity is not Severity.ERROR for found in self.findings)
 
 
-def load(root: Path, *, as_of: date) -> Loaded:
+def load(root: Path, *, as_of: date, overlay: str | None = None) -> Loaded:
     """Read, resolve and check a contract.
 
     Args:
         root: the folder with schemas/, policies/ and topics.yaml.
         as_of: the day on which reviews and bases must stand.
+        overlay: the name of the overlay to lay over it.
 
     Returns:
-        The contract and every finding. Never raises for what the files say.
+        The contract and every finding; under an overlay the overlaid contract, and the errors of both. Never raises
+        for what the files say.
     """
     report = Report()
     folder = files.survey(root, report)
-    draft = _draft(folder, as_of, report)
+    base = _loaded(folder, _draft(folder, as_of, report), report)
+    if overlay is None or base.contract is None:
+        return base
+    errors = {found for found in base.findings if found.severity is Severity.ERROR}
+    return _overlaid(folder, overlay, as_of, base.contract, errors)
+
+
+def _overlaid(folder: files.Folder, name: str, as_of: date, base: Contract, errors: set[Finding]) -> Loaded:
+    report = Report()
+    node = _overlay_node(folder, name, report)
+    laying = None if node is None else Laying(name, node, base, _list_names(folder), report)
+    if laying is None:
+        found = {*errors, *(finding(check, mistake) for check, mistake in report.mistakes)}
+        return Loaded(None, _in_order(found))
+    loaded = _loaded(folder, _draft(folder, as_of, report, laying), report)
+    found = {one for one in loaded.findings if one.check not in _MOOT}
+    return Loaded(loaded.contract, _in_order(found | errors))
+
+
+def _overlay_node(folder: files.Folder, name: str, report: Report) -> Node | None:
+    if name in folder.overlays:
+        return _node(folder, files.overlay_file(name), report)
+    what = f"There is no overlay {shown(name)}.{meant(name, folder.overlays)}"
+    report.add("file-missing", Position(files.OVERLAYS), what, "Name a file of this folder, without its .yaml.")
+    return None
+
+
+def _list_names(folder: files.Folder) -> frozenset[str]:
+    node = _node(folder, files.LISTS, Report(), required=False)
+    return frozenset() if node is None else read_lists(node, Report())[1]
+
+
+def _loaded(folder: files.Folder, draft: Draft, report: Report) -> Loaded:
     contract = None if any(_is_error(check) for check, _ in report.mistakes) else _contract(draft)
-    derived = {path: folder.content(path, report) or b"" for path in folder.derived}
+    overlay = None if draft.laid is None else draft.laid.name
+    derived = {path: folder.content(path, report) or b"" for path in folder.derived_under(overlay)}
     draft = replace(draft, contract=contract, derived=derived)
-    found = {*(finding(check, mistake) for check, mistake in report.mistakes), *run(draft)}
-    return Loaded(contract, tuple(sorted(found, key=lambda one: (one.position, one.check, one.message))))
+    return Loaded(contract, _in_order({*(finding(check, mistake) for check, mistake in report.mistakes), *run(draft)}))
+
+
+def _in_order(found: set[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(found, key=lambda one: (one.position, one.check, one.message)))
 
 
 def validate(root: Path, *, as_of: date) -> tuple[Finding, ...]:
@@ -73,16 +114,16 @@ def validate(root: Path, *, as_of: date) -> tuple[Finding, ...]:
     return load(root, as_of=as_of).findings
 
 
-def load_valid(root: Path, *, as_of: date) -> Contract:
+def load_valid(root: Path, *, as_of: date, overlay: str | None = None) -> Contract:
     """Load a contract that has no error.
 
     Raises:
         Trouble: it has; the first ones are named.
     """
-    return _without_errors(root, load(root, as_of=as_of), frozenset())
+    return _without_errors(root, load(root, as_of=as_of, overlay=overlay), frozenset())
 
 
-def load_for_building(root: Path, *, as_of: date) -> Contract:
+def load_for_building(root: Path, *, as_of: date, overlay: str | None = None) -> Contract:
     """Load a contract that has no error but stale derived schemas, which building mends, and reviews to be signed.
 
     A reviewer sees the derived schemas before signing, so they are made before.
@@ -91,7 +132,7 @@ def load_for_building(root: Path, *, as_of: date) -> Contract:
         Trouble: it has another error; the first ones are named.
     """
     forgiven = frozenset({SIGNED, *(check.id for check in freshness.CHECKS)})
-    return _without_errors(root, load(root, as_of=as_of), forgiven)
+    return _without_errors(root, load(root, as_of=as_of, overlay=overlay), forgiven)
 
 
 def _without_errors(root: Path, loaded: Loaded, forgiven: frozenset[str]) -> Contract:
@@ -114,22 +155,30 @@ def _node(folder: files.Folder, path: str, report: Report, *, required: bool = T
     return None if data is None else read(data, path, report)
 
 
-def _draft(folder: files.Folder, as_of: date, report: Report) -> Draft:
+def _draft(folder: files.Folder, as_of: date, report: Report, laying: Laying | None = None) -> Draft:
     before = len(report)
     lists_node = _node(folder, files.LISTS, report, required=False)
+    lists_node = lists_node if lists_node is None or laying is None else laying.lists(lists_node)
     lists_whole, list_names = ({}, frozenset()) if lists_node is None else read_lists(lists_node, report)
     broken = lists_node is None and len(report) > before
     lists = Lists(lists_whole, None if broken else list_names)
     purposes_node = _node(folder, files.PURPOSES, report)
+    purposes_node = purposes_node if purposes_node is None or laying is None else laying.purposes(purposes_node)
     purposes, purpose_names = ({}, None) if purposes_node is None else read_purposes(purposes_node, report)
     topics_node = _node(folder, files.TOPICS, report)
+    topics_node = topics_node if topics_node is None or laying is None else laying.topics(topics_node)
     topics = None if topics_node is None else read_topics(topics_node, report)
     linkage_node = _node(folder, files.LINKAGE, report, required=False)
     linkage = Linkage() if linkage_node is None else read_linkage(linkage_node, report)
-    return Draft(as_of, _events(folder, lists, report), purposes, purpose_names, topics, linkage)
+    events = _events(folder, lists, report, laying)
+    if laying is None:
+        return Draft(as_of, events, purposes, purpose_names, topics, linkage)
+    laid = laying.done()
+    events = {name: kept(laid, event) for name, event in events.items()}
+    return Draft(as_of, events, purposes, purpose_names, topics, laying.linkage(linkage), laid=laid)
 
 
-def _events(folder: files.Folder, lists: Lists, report: Report) -> dict[str, EventDraft]:
+def _events(folder: files.Folder, lists: Lists, report: Report, laying: Laying | None) -> dict[str, EventDraft]:
     read_schemas: dict[str, list[RawSchema | None]] = {}
     for file in folder.schemas:
         read_schemas.setdefault(file.event, []).append(_raw_schema(folder, file, report))
@@ -142,6 +191,7 @@ def _events(folder: files.Folder, lists: Lists, report: Report) -> dict[str, Eve
         policy = None
         if name in policy_files:
             node = _node(folder, policy_files[name].path, report)
+            node = node if node is None or laying is None else laying.policy(name, node)
             policy = None if node is None else read_policy(node, name, report)
         # Rules speak of what the schemas say; of schemas that could not all be read, nothing can be said.
         lines = policy.views if policy is not None and whole else ()

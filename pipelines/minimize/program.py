@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipelines.contract.actions import Handle, Keep
 from pipelines.contract.avro import Array, AvroType, Nullable, Record
-from pipelines.contract.model import Event, OutputArray, View
+from pipelines.contract.model import Event, OutputArray, OutputField, View
 from pipelines.minimize.actions import Use
 from pipelines.minimize.compile import ITEMS, Want, hops_of, steps_of
 from pipelines.minimize.faults import NO_VALUE, NOT_SINGLE_OBJECT, TRAILING_BYTES, UNKNOWN_SCHEMA, Fault, Malformed
@@ -92,7 +92,7 @@ class EventProgram:
                 continue
             key: bytes | None = None
             identifier = state.identifiers[view]
-            if identifier is not None:
+            if identifier is not None and frame.handle >= 0:  # a guard's identifier makes no handle
                 key = handler(identifier)
                 parts[frame.handle] = frame.branch + key
             outcomes.append(Minimized(b"".join(parts[frame.low : frame.high]), key))
@@ -112,23 +112,28 @@ def compile_event(event: Event) -> EventProgram:
         frame = Frame(len(blank), 0)
         blank.append(MAGIC + view.fingerprint)
         for output in view.output:
-            if isinstance(output, OutputArray):
-                use = Use(number, len(blank), Keep(), _array_type(output))
-                wants.append(Want(hops_of(output.source)[:-1], use, output))
-            else:
-                use = Use(number, len(blank), output.rule.action, output.type)
-                wants.append(Want(hops_of(output.rule.path), use))
-                if isinstance(use.action, Handle):
-                    if frame.handle >= 0:
-                        raise ValueError(f"{view.topic}: more than one handle for one record")
-                    frame.handle, frame.branch = use.slot, use.branch
+            wants.append(_want(number, len(blank), output))
+            use = wants[-1].use
+            if isinstance(use.action, Handle):
+                if frame.handle >= 0:
+                    raise ValueError(f"{view.topic}: more than one handle for one record")
+                frame.handle, frame.branch = use.slot, use.branch
             if ITEMS in wants[-1].hops:
                 raise ValueError(f"{view.topic}: {output.name} is in an array's items, but not in an array")
             blank.append(use.blank)
         frame.high = len(blank)
+        for guard in view.guards:  # their parts lie outside the frame: they are tried, and never written
+            wants.append(_want(number, len(blank), guard))
+            blank.append(wants[-1].use.blank)
         frames.append(frame)
     versions = {MAGIC + version.fingerprint: steps_of(version.record, wants, "") for version in event.versions}
     return EventProgram(event.views, frames, blank, versions)
+
+
+def _want(view: int, slot: int, output: OutputField | OutputArray) -> Want:
+    if isinstance(output, OutputArray):
+        return Want(hops_of(output.source)[:-1], Use(view, slot, Keep(), _array_type(output)), output)
+    return Want(hops_of(output.rule.path), Use(view, slot, output.rule.action, output.type))
 
 
 def _array_type(output: OutputArray) -> AvroType:

@@ -105,13 +105,16 @@ def _reduce(root: _Found, view: View, handler: Handler) -> tuple[dict[str, Any],
         keys.append(handler(identifier))
         return keys[-1]
 
-    reduced = {}
-    for output in view.output:
-        if isinstance(output, OutputArray):
-            reduced[output.name] = _array(root, output, faults, make_key)
-        else:
-            reduced[output.name] = _field(root, output, output.rule.path.steps, faults, make_key)
+    reduced = {output.name: _output(root, output, faults, make_key) for output in view.output}
+    for guard in view.guards:  # what the view without an overlay would refuse
+        _output(root, guard, faults, lambda identifier: identifier[:16])
     return reduced, keys[0] if keys and not faults else None, faults
+
+
+def _output(root: _Found, output: OutputField | OutputArray, faults: list[Fault], handler: Handler) -> Any:
+    if isinstance(output, OutputArray):
+        return _array(root, output, faults, handler)
+    return _field(root, output, output.rule.path.steps, faults, handler)
 
 
 def _encode(view: View, reduced: dict[str, Any]) -> bytes:

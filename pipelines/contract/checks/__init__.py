@@ -14,6 +14,7 @@ from pipelines.contract.checks import (
     linkage,
     names,
     on_reading,
+    overlays,
     principals,
     privacy,
     promises,
@@ -38,6 +39,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *promises.CHECKS,
     *budget.CHECKS,
     *linkage.CHECKS,
+    *overlays.CHECKS,
     *freshness.CHECKS,
 )
 BY_ID: Final[dict[str, Check]] = {check.id: check for check in CHECKS}

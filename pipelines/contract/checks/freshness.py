@@ -1,39 +1,48 @@
-"""Checks of schemas/minimized/: it holds what `pipelines build` would write, and nothing else."""
+"""Checks of the derived schemas (an overlay has a folder for its own): what `pipelines build` would write is there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from pipelines.contract.building import derived_schemas
+from pipelines.contract.building import Under, derived_schemas
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
 from pipelines.contract.findings import Position
 from pipelines.contract.report import Mistake
 
-_BUILD: Final = "Run `pipelines build` and commit what it writes."
+
+def _build(draft: Draft) -> str:
+    more = "" if draft.laid is None else f" --overlay {draft.laid.name}"
+    return f"Run `pipelines build{more}` and commit what it writes."
+
+
+def _wanted(draft: Draft) -> dict[str, str]:
+    if draft.contract is None:
+        return {}
+    under = None if draft.laid is None else Under(draft.laid.name, draft.laid.base)
+    return derived_schemas(draft.contract, under)
 
 
 def missing(draft: Draft) -> Iterator[Mistake]:
     """A view whose schema nobody wrote."""
     if draft.contract is not None:
-        for path in sorted(derived_schemas(draft.contract).keys() - draft.derived.keys()):
-            yield Mistake(Position(path), "The derived schema is missing.", _BUILD)
+        for path in sorted(_wanted(draft).keys() - draft.derived.keys()):
+            yield Mistake(Position(path), "The derived schema is missing.", _build(draft))
 
 
 def stale(draft: Draft) -> Iterator[Mistake]:
     """A derived schema that is not what its view now gives."""
-    wanted = derived_schemas(draft.contract) if draft.contract is not None else {}
-    for path, text in wanted.items():
+    for path, text in _wanted(draft).items():
         if path in draft.derived and draft.derived[path] != text.encode():
-            yield Mistake(Position(path), "The derived schema is not what its view gives.", _BUILD)
+            yield Mistake(Position(path), "The derived schema is not what its view gives.", _build(draft))
 
 
 def orphan(draft: Draft) -> Iterator[Mistake]:
     """A derived schema without a view."""
     if draft.contract is not None:
-        for path in sorted(draft.derived.keys() - derived_schemas(draft.contract).keys()):
-            yield Mistake(Position(path), "No view gives this derived schema.", _BUILD)
+        for path in sorted(draft.derived.keys() - _wanted(draft).keys()):
+            yield Mistake(Position(path), "No view gives this derived schema.", _build(draft))
 
 
 CHECKS: Final = (

@@ -69,6 +69,8 @@ CHECKS: Final = (
     ),
     Check("handle-in-array", "No handle is made of an array's items."),
     Check("name-clash", "No two outputs of a view have one name."),
+    # Overlays.
+    Check("overlay-unknown", "An overlay names only what the contract has."),
     # Topics.
     Check("topic-name", "A topic's name says what it is: raw.<source>.<event> or <category>.<purpose>."),
     Check("raw-consumers", "No raw topic has consumers."),

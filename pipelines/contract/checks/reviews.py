@@ -35,9 +35,11 @@ def covers(draft: Draft) -> Iterator[Mistake]:
 def signed(draft: Draft) -> Iterator[Mistake]:
     """A purpose that receives something else than what was agreed to."""
     for purpose, review in _reviewed(draft):
-        if draft.contract is None or not review.covers:
+        # Under an overlay a purpose receives less than was agreed to, and no other digest has to be signed for that.
+        received = draft.contract if draft.laid is None else draft.laid.base
+        if received is None or not review.covers:
             continue
-        if review.covers != digest_of(draft.contract, purpose.name):
+        if review.covers != digest_of(received, purpose.name):
             what = f"'{purpose.name}' receives something else than what its review covers."
             remedy = f"`pipelines review {purpose.name}` shows what changed, and what to sign if it is agreed to."
             yield Mistake(review.covers_position, what, remedy)

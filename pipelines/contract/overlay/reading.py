@@ -1,0 +1,112 @@
+"""Reading an overlay: `overlays/<name>.yaml`, from a node to words about things that the contract has.
+
+    description: …
+    purposes:
+      NAME: remove | {rotate: …, max_bits: …, review: {expires: …}}
+    lists:
+      NAME: [what remains]
+    topics:
+      TOPIC: {ttl: …, late: …, consumers: [who remains]}
+      RAW TOPIC: {ttl: …, producers: [who remains]}
+      quarantine: {ttl: …, consumers: [who remains]}
+    views:
+      EVENT:
+        TOPIC: remove | {PATH: remove | action, …}
+
+What a value means is for the readers of the contract's own files, which read it where it takes the place of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pipelines.contract.model import Contract
+from pipelines.contract.node import Mapping, Node, Scalar, kind
+from pipelines.contract.path import Path
+from pipelines.contract.purposes import MAX_ENTRIES
+from pipelines.contract.report import Report, meant, shown
+from pipelines.contract.section import Section, text
+
+QUARANTINE = "quarantine"
+Entry = tuple[Scalar, Node]
+
+
+@dataclass(slots=True)
+class Words:
+    """An overlay as it stands: for each thing that the contract has, the entries that it says anew, or `remove`."""
+
+    purposes: dict[str, Entry] = field(default_factory=dict)
+    lists: dict[str, Entry] = field(default_factory=dict)
+    topics: dict[str, Entry] = field(default_factory=dict)
+    views: dict[tuple[str, str], Entry] = field(default_factory=dict)
+
+
+def is_remove(node: Node) -> bool:
+    """Whether an entry says that the thing is to go."""
+    return isinstance(node, Scalar) and node.text == "remove"
+
+
+def read_words(node: Node, base: Contract, lists: frozenset[str], report: Report) -> Words:
+    """An overlay's file; what it says of things that the contract does not have is noted and left out."""
+    words = Words()
+    section = Section.of(node, "An overlay", report)
+    if section is None:
+        return words
+    text(section.need("description"), report)
+    parts = {name: Section.of(section.may(name), name, report) for name in ("purposes", "lists", "topics", "views")}
+    section.close()
+    known = (*base.topics, *base.raw_topics, QUARANTINE)
+    words.purposes = _known(parts["purposes"], "purpose", base.purposes, report)
+    words.lists = _known(parts["lists"], "list", lists, report)
+    words.topics = _known(parts["topics"], "topic", known, report)
+    for event, (_, entry) in _known(parts["views"], "event type", base.events, report).items():
+        topics = [view.topic for view in base.events[event].views]
+        views = _known(Section.of(entry, "The views of an event type", report), "view", topics, report)
+        words.views |= {(event, topic): view for topic, view in views.items()}
+    return words
+
+
+def _known(section: Section | None, what: str, names: Iterable[str], report: Report) -> dict[str, Entry]:
+    known = frozenset(names)
+    found: dict[str, Entry] = {}
+    for key, value in () if section is None else section.entries(MAX_ENTRIES):
+        if key.text in known:
+            found[key.text] = (key, value)
+        else:
+            unknown(what, key, known, report)
+    return found
+
+
+def unknown(what: str, key: Scalar, known: Iterable[str], report: Report) -> None:
+    """Note a name that the contract does not have: an overlay that says it is believed to tighten something."""
+    said = f"The contract has no {what} {shown(key.text)} here.{meant(key.text, known)}"
+    report.add("overlay-unknown", key.position, said, "Mend the name, or remove the line: an overlay adds nothing.")
+
+
+def rules(node: Node, base: Mapping, report: Report) -> dict[str, Entry]:
+    """What a view's lines say anew, by the path as the contract spells it."""
+    if not isinstance(node, Mapping):
+        what = f"A view is `remove` or a mapping here, not {kind(node)}."
+        report.add("wrong-shape", node.position, what, "Write `remove`, or `path: action` lines.")
+        return {}
+    spelled = {normal(key.text): key.text for key, _ in base}
+    found: dict[str, Entry] = {}
+    for key, value in node:
+        path = spelled.get(normal(key.text))
+        if path is None:
+            unknown("field", key, spelled, report)
+        elif path in found:
+            what = f"{shown(key.text)} stands twice (first on line {found[path][0].position.line})."
+            report.add("path-twice", key.position, what, "Remove one of them.")
+        else:
+            found[path] = (key, value)
+    return found
+
+
+def normal(path: str) -> str:
+    """A path in its one spelling, or as it stands if it is none."""
+    try:
+        return str(Path.parse(path))
+    except ValueError:
+        return path
