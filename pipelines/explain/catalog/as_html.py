@@ -55,13 +55,14 @@ thead th { background: var(--head); position: sticky; top: 0; }
 .facts th { color: var(--soft); font-weight: 500; border-left: 0; white-space: nowrap; }
 .facts td { border-right: 0; }
 td > div + div { margin-top: .3rem; }
-td code { white-space: nowrap; }
+td code, td:first-child a { white-space: nowrap; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 @media (max-width: 40rem) { body { font-size: 15px; } .facts th { white-space: normal; } td { min-width: 8rem; }
-  td code { white-space: normal; } }
+  td code, td:first-child a { white-space: normal; } }
 @media print { body { max-width: none; font-size: 10pt; padding: 0; } nav { display: none; } a { color: inherit; }
   .wide, pre { overflow: visible; } pre { white-space: pre-wrap; } tr, pre { break-inside: avoid; }
-  h2, h3 { break-after: avoid; } td code { white-space: normal; } thead th { position: static; } }
+  h2, h3 { break-after: avoid; } td code, td:first-child a { white-space: normal; }
+  th, td { min-width: 0; } thead th { position: static; } }
 """
 
 

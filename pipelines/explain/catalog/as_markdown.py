@@ -71,15 +71,21 @@ def _line(page: Page, parts: Line, *, in_table: bool = False) -> str:
 def _inline(page: Page, part: Inline, *, in_table: bool) -> str:
     match part:
         case str():
-            spaces = (" " if part[:1].isspace() else "", " " if part.strip() and part[-1:].isspace() else "")
-            return f"{spaces[0]}{escaped(part)}{spaces[1]}"
+            return _spaced(part, escaped(part))
         case Code(text):
             return _code(text, in_table=in_table)
         case Strong(text):
-            return f"**{escaped(text)}**"
+            return _spaced(text, f"**{escaped(text)}**")
         case Link(text, there):
             return f"[{escaped(text)}]({to_page(page, there, ENDING)})"
     assert_never(part)
+
+
+def _spaced(text: str, shown: str) -> str:
+    """What is shown of a text, with the spaces that were around it: next to one, `**` would be no markup."""
+    before = " " if text[:1].isspace() else ""
+    after = " " if text.strip() and text[-1:].isspace() else ""
+    return f"{before}{shown}{after}"
 
 
 def _code(text: str, *, in_table: bool) -> str:

@@ -28,13 +28,21 @@ def bounds(event: Event) -> tuple[Bound, ...]:
     for view in event.views:
         for rule in view.rules:
             for code, when in _of_rule(event, rule):
-                found.setdefault((str(rule.path), code, when), []).append(view.topic)
+                found.setdefault((_spelled(rule), code, when), []).append(view.topic)
         for output in view.output:
             if isinstance(output, OutputArray):
                 key = (str(output.source).removesuffix("[]"), TOO_MANY_ITEMS, _more(output.max_items))
                 found.setdefault(key, []).append(view.topic)
     return tuple(
         Bound(path, code, (when,), tuple(dict.fromkeys(topics))) for (path, code, when), topics in sorted(found.items())
+    )
+
+
+def _spelled(rule: Rule) -> str:
+    """The path as a quarantine note has it: as the schema spells it, without a map's key."""
+    return ".".join(
+        f"{step.field}[]" if step.items else f"{step.field}{{}}" if step.key is not None else step.field
+        for step in rule.path.steps
     )
 
 

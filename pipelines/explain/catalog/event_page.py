@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Final
 
 from pipelines.contract.avro import Array, AvroType, Map, Nullable, Record
 from pipelines.contract.bits import spelled_bits
-from pipelines.contract.model import Contract, Event
+from pipelines.contract.model import Contract, Event, OutputArray, View
 from pipelines.explain.catalog.bounds import bounds
 from pipelines.explain.catalog.example import Example
 from pipelines.explain.catalog.page import (
@@ -36,13 +38,16 @@ _STANDING: Final = date.min  # a page says until when a review stands, not wheth
 def event_page(contract: Contract, event: Event, example: Example) -> Page:
     """The page of one event type."""
     story = tell(contract, event.name, as_of=_STANDING)
+    said = json.loads(event.versions[-1].text).get("doc")
+    names = {(view.topic, path): name for view in event.views for path, name in _names(view)}
     blocks: list[Block] = [
+        *([Paragraph(line(said))] if said else []),
         _facts(contract, event, story),
         Heading(2, "Where it goes"),
         _views(story),
         Heading(2, "What becomes of each field"),
         Paragraph(line("What no line names does not leave. Classes are those of the strictest version.")),
-        _fields(event, story),
+        _fields(event, story, names),
         Heading(2, "What sends it to quarantine"),
         *_quarantine(contract, event),
         Heading(2, "Example"),
@@ -87,25 +92,35 @@ def _views(story: EventStory) -> Table:
     return Table(("topic", "purpose", "kept", "read by", "handle", "bits a record"), tuple(rows))
 
 
-def _fields(event: Event, story: EventStory) -> Table:
+def _names(view: View) -> Iterator[tuple[str, str]]:
+    """The raw path of each output, and the output's name; in an array, both with it."""
+    for output in view.output:
+        if isinstance(output, OutputArray):
+            yield from ((str(field.rule.path), f"{output.name}[].{field.name}") for field in output.fields)
+        else:
+            yield str(output.rule.path), output.name
+
+
+def _fields(event: Event, story: EventStory, names: Mapping[tuple[str, str], str]) -> Table:
     bound = _bounds(event)
     newest = story.versions[-1]
     rows = [
         (
             (line(Code(field.path)), line(field.type)),
             (line(field.class_), *_limits(field, bound, newest, story.versions)),
-            _fate(field),
+            _fate(field, names),
         )
         for field in story.fields
     ]
     return Table(("field", "class", "what becomes of it"), tuple(rows))
 
 
-def _fate(field: FieldStory) -> Cell:
+def _fate(field: FieldStory, names: Mapping[tuple[str, str], str]) -> Cell:
     if field.unused is not None:
         return (line(Strong("never leaves"), f": {field.unused}"),)
     return tuple(
-        line(Link(use.topic, f"topics/{use.topic}"), " as ", Code(use.name), f": {use.gives}") for use in field.uses
+        line(Link(use.topic, f"topics/{use.topic}"), " as ", Code(names[use.topic, use.rule]), f": {use.gives}")
+        for use in field.uses
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.contract.model import Contract
-from pipelines.explain.catalog.page import Block, Code, Heading, Link, Page, Paragraph, Table, cell, joined, line
+from pipelines.contract.model import Contract, Purpose
+from pipelines.explain.catalog.page import Block, Cell, Code, Heading, Link, Page, Paragraph, Table, cell, joined, line
 from pipelines.explain.wording import duration
 from pipelines.minimize.faults import BOUND_CODES, STRUCTURAL_CODES
 
@@ -66,12 +66,18 @@ def _topics(contract: Contract) -> Table:
                 cell(Link(name, f"topics/{name}")),
                 cell(purpose.description),
                 (joined([Link(event.name, f"events/{event.name}") for event in events]),),
-                cell(f"{purpose.handle}, {duration(purpose.rotate_ms)}" if purpose.handle else "none"),
+                _handle(purpose),
                 cell(duration(topic.ttl_ms)),
                 (joined([Code(reader) for reader in topic.consumers]) or line("nobody yet"),),
             )
         )
     return Table(("topic", "what for", "event types", "handle", "lives for", "read by"), tuple(rows))
+
+
+def _handle(purpose: Purpose) -> Cell:
+    if purpose.handle is None:
+        return cell("none")
+    return line(f"of the {purpose.handle}"), line(f"new every {duration(purpose.rotate_ms)}")
 
 
 def _events(contract: Contract) -> Table:

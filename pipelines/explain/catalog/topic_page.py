@@ -81,9 +81,9 @@ def _why(purpose: Purpose) -> Table:
         "and from then on nothing is relayed until it is renewed"
     )
     return facts(
-        ("what for", line(f"{purpose.description}.")),
         ("objective", line(purpose.objective)),
-        ("legal basis", line(Code(purpose.legal_basis), " (", Code(purpose.iri), ")")),
+        ("in the Data Privacy Vocabulary", line(Code(purpose.iri))),
+        ("legal basis", line(Code(purpose.legal_basis))),
         ("the question", line(answers.question)),
         ("the need", line(answers.need)),
         ("alternatives", line(answers.alternatives)),

@@ -75,7 +75,7 @@ def the_handle(contract: Contract, topic: Topic, purpose: Purpose) -> list[Block
                     "Decide by handle: keep what you know under (",
                     Code("ce_handleepoch"),
                     ", handle), let the next record of the same handle meet it, and forget it when its "
-                    f"epoch and its records are over. Your decision names the handle, never a {kind}; it takes "
+                    "epoch and its records are over. Your decision names the handle, never an identifier; it takes "
                     "effect where a system with a right to the identifier finds its own handle in it. No such way back "
                     "is part of this contract; one would be a new use, to be reviewed first.",
                 ),
@@ -106,7 +106,7 @@ def times(topic: Topic, views: Sequence[View]) -> Bullets:
             line(
                 Code("ce_expirytime"),
                 f" is that timestamp plus the topic's TTL, {duration(topic.ttl_ms)}. By then you "
-                "must have deleted the record, copies and what you made of it for a single handle included.",
+                "must have deleted the record, copies included.",
             ),
             line(
                 Strong("The topic's TTL "),
@@ -120,7 +120,7 @@ def times(topic: Topic, views: Sequence[View]) -> Bullets:
             ),
             line(
                 Strong("What still shows. "),
-                "Whoever reads live sees when and in which order records arrive. That is not to be recorded.",
+                "Whoever reads live sees when and in which order records arrive.",
             ),
         )
     )
