@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "review": ("pipelines.cli.review", "Show what a purpose receives, what changed, and the digest to sign."),
     "diff": ("pipelines.cli.diff", "Compare two contracts: what makes privacy worse, better, neither."),
     "build": ("pipelines.cli.build", "Write the derived schemas of the minimized topics."),
+    "docs": ("pipelines.cli.docs", "Write a page for each topic's consumers and event type's producers."),
     "explain": ("pipelines.cli.explain", "Say what happens to an event type or to one field, and why."),
     "linkage": ("pipelines.cli.linkage", "Say how much two purposes share of one event, in bits."),
     "singling-out": ("pipelines.cli.singling", "Say which fields together few devices of a sample share."),
