@@ -21,6 +21,7 @@ FETCHING: Final[Mapping[str, Any]] = MappingProxyType(
         "max.partition.fetch.bytes": 256 << 10,
         "receive.message.max.bytes": 16 << 20,  # librdkafka's limit of what zstd unpacks, too
         "queued.max.messages.kbytes": 4 << 10,
+        "fetch.queue.backoff.ms": 10,  # not 1 s, in which a worker of large events would stand with its queue empty
         "queued.min.messages": 10_000,  # an event in the client has some 300 bytes of overhead
         "check.crcs": True,  # or a bit that flipped on the way becomes a changed value; 0.02 µs an event
     }
