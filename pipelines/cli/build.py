@@ -8,16 +8,18 @@ from pathlib import Path
 import click
 import orjson
 
-from pipelines.cli.options import contract_option, json_option
+from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import build, load_for_building
+from pipelines.contract.building import Under
 from pipelines.trouble import Exit
 
 
 @click.command("build")
 @contract_option
+@overlay_option
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if something would be written or removed.")
 @json_option
-def command(contract_dir: Path, check: bool, as_json: bool) -> None:
+def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool) -> None:
     """Write the derived schemas of the minimized topics.
 
     For each view of each policy, schemas/minimized/TOPIC/EVENT.vN.avsc says what a minimized record holds (N is the
@@ -29,11 +31,15 @@ def command(contract_dir: Path, check: bool, as_json: bool) -> None:
     Examples:
       pipelines build            write what has changed
       pipelines build --check    say what would change (for CI)
+      pipelines build --overlay strict    overlays/strict/schemas/, those that the overlay changes
 
     Exit codes: 0 done (with --check: nothing to do), 1 the contract has errors (with --check: or something to do).
     """  # noqa: D301 - click reads the backspace as "do not wrap"
-    contract = load_for_building(contract_dir, as_of=datetime.now(UTC).date())
-    built = build(contract_dir, contract, write=not check)
+    contract = load_for_building(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
+    under = None
+    if overlay is not None:
+        under = Under(overlay, load_for_building(contract_dir, as_of=datetime.now(UTC).date()))
+    built = build(contract_dir, contract, write=not check, under=under)
     if as_json:
         said = {"check": check, "written": built.written, "removed": built.removed, "unchanged": len(built.unchanged)}
         click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))

@@ -15,7 +15,7 @@ import orjson
 
 from pipelines.broker import Message, headers_of, records
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, json_option, kafka_options
+from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
 from pipelines.contract import load
 from pipelines.sdk.decoding import Decoder
 from pipelines.trouble import Exit, Trouble
@@ -26,6 +26,7 @@ _SHORT: Final = 4
 @click.command()
 @click.argument("topic")
 @contract_option
+@overlay_option
 @kafka_options
 @json_option
 @click.option("--from-beginning", is_flag=True, help="Begin at the oldest record and end at the newest.")
@@ -34,6 +35,7 @@ _SHORT: Final = 4
 def command(
     topic: str,
     contract_dir: Path,
+    overlay: str | None,
     bootstrap: str | None,
     kafka_properties: Path | None,
     as_json: bool,
@@ -42,7 +44,7 @@ def command(
     most: int | None,
 ) -> None:
     """Print the records of a minimized topic, or the notes of the quarantine topic. Ends on Ctrl-C."""
-    decoder = _decoder(contract_dir, topic)
+    decoder = _decoder(contract_dir, topic, overlay)
     cluster = connect(bootstrap, kafka_properties)
     found = records(cluster, topic, from_beginning=from_beginning, follow=follow or not from_beginning)
     with contextlib.suppress(KeyboardInterrupt), contextlib.closing(found):
@@ -51,7 +53,7 @@ def command(
             click.echo(orjson.dumps(told).decode() if as_json else _line(told))
 
 
-def _decoder(contract_dir: Path, topic: str) -> Decoder | None:
+def _decoder(contract_dir: Path, topic: str, overlay: str | None) -> Decoder | None:
     """What decodes the topic's records; None for quarantine, whose notes are JSON.
 
     Raises:
@@ -63,10 +65,10 @@ def _decoder(contract_dir: Path, topic: str) -> Decoder | None:
             hint="Consume the minimized topic of the purpose you were granted.",
             exit_code=Exit.REFUSED,
         )
-    decoder = Decoder.of(contract_dir, topic)
+    decoder = Decoder.of(contract_dir, topic, overlay)
     if decoder is not None:
         return decoder
-    contract = load(contract_dir, as_of=datetime.now(UTC).date()).contract
+    contract = load(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay).contract
     if contract is None or contract.quarantine.name != topic:
         raise Trouble(
             "that is no minimized topic of the contract, nor its quarantine",

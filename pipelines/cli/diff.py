@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from pipelines.cli.options import contract_option, json_option
+from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import load
 from pipelines.contract.changes import Change, Direction, compare
 from pipelines.contract.changes.revisions import checked_out
@@ -29,19 +29,24 @@ _STYLES = {Direction.WORSE: "bold red", Direction.BETTER: "green", Direction.NEU
 @click.argument("old")
 @click.argument("new", required=False)
 @contract_option
+@overlay_option
 @json_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown for a pull request.")
-def command(old: str, new: str | None, contract_dir: Path, as_json: bool, as_markdown: bool) -> None:
+def command(
+    old: str, new: str | None, contract_dir: Path, overlay: str | None, as_json: bool, as_markdown: bool
+) -> None:
     """Compare two contracts: what makes privacy worse, what better, what neither, and why.
 
     OLD and NEW are folders, or revisions of the git repository that holds the contract's folder. NEW is the contract's
-    folder as it is now, unless it is named. What cannot be compared counts as worse, and says so.
+    folder as it is now, unless it is named. An overlay is laid over NEW alone. What cannot be compared counts as worse,
+    and says so.
 
     \b
     Examples:
       pipelines diff main                      what a branch changes, as it lies in the folder
       pipelines diff v1 v2 --markdown          between two revisions, for a pull request
       pipelines diff ../before . --json
+      pipelines diff . --overlay strict        what an overlay changes
 
     Exit codes: 0 nothing gets worse, 1 something does, 2 one of the two is no contract.
     """  # noqa: D301 - click reads the backspace as "do not wrap"
@@ -49,7 +54,7 @@ def command(old: str, new: str | None, contract_dir: Path, as_json: bool, as_mar
         raise click.UsageError("--json and --markdown cannot be combined.")
     with ExitStack() as stack:
         before = contract_of(old, contract_dir, stack)
-        after = contract_of(str(contract_dir) if new is None else new, contract_dir, stack)
+        after = contract_of(str(contract_dir) if new is None else new, contract_dir, stack, overlay)
     changes, shown = compare(before, after), new or "now"
     worse = sum(change.direction is Direction.WORSE for change in changes)
     if as_json:
@@ -63,14 +68,14 @@ def command(old: str, new: str | None, contract_dir: Path, as_json: bool, as_mar
         raise click.exceptions.Exit(Exit.FINDINGS)
 
 
-def contract_of(named: str, contract_dir: Path, stack: ExitStack) -> Contract:
-    """The contract in a folder, or that of a revision.
+def contract_of(named: str, contract_dir: Path, stack: ExitStack, overlay: str | None = None) -> Contract:
+    """The contract in a folder, or that of a revision; with the overlay of that name in it, if one is named.
 
     Raises:
         Trouble: (exit 2) it is neither, or cannot be read as a contract; the first errors are named.
     """
     folder = Path(named) if Path(named).is_dir() else stack.enter_context(checked_out(contract_dir, named))
-    loaded = load(folder, as_of=datetime.now(UTC).date())
+    loaded = load(folder, as_of=datetime.now(UTC).date(), overlay=overlay)
     if loaded.contract is None:
         errors = [found for found in loaded.findings if found.severity is Severity.ERROR]
         said = "".join(f"\n  {found.position}: {found.message} [{found.check}]" for found in errors[:5])

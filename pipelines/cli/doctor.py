@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, json_option, kafka_options, key_options
+from pipelines.cli.options import contract_option, json_option, kafka_options, key_options, overlay_option
 from pipelines.doctor import Observation, Situation, State, look_at_installation, look_at_surroundings
 from pipelines.keys import open_keyring
 from pipelines.trouble import Exit
@@ -25,11 +25,13 @@ _STYLE: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"
 
 @click.command("doctor")
 @contract_option
+@overlay_option
 @key_options
 @kafka_options
 @json_option
 def command(
     contract_dir: Path,
+    overlay: str | None,
     keyring_file: Path | None,
     kek_file: Path | None,
     bootstrap: str | None,
@@ -49,6 +51,7 @@ def command(
         kafka_is_named=bool(bootstrap or kafka_properties),
         keyring=lambda: open_keyring(keyring_file, kek_file),
         keyring_is_named=bool(keyring_file or kek_file),
+        overlay=overlay,
     )
     observations = [*look_at_installation(os.environ), *look_at_surroundings(situation)]
     if as_json:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines.cli.options import contract_option, json_option
+from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import load_for_building
 from pipelines.contract.bits import spelled_bits
 from pipelines.explain import EventStory, FieldStory, ViewStory, tell
@@ -22,8 +22,9 @@ from pipelines.explain import EventStory, FieldStory, ViewStory, tell
 @click.argument("event")
 @click.argument("field", required=False)
 @contract_option
+@overlay_option
 @json_option
-def command(event: str, field: str | None, contract_dir: Path, as_json: bool) -> None:
+def command(event: str, field: str | None, contract_dir: Path, overlay: str | None, as_json: bool) -> None:
     """Say what happens to an event type or to one field, and why.
 
     EVENT is an event type such as vpn.session. FIELD is a path as a policy spells it, such as client.platform; a record
@@ -32,7 +33,7 @@ def command(event: str, field: str | None, contract_dir: Path, as_json: bool) ->
     """
     today = datetime.now(UTC).date()
     # Words are for whoever is about to sign: a review that is still to be signed does not stand in their way.
-    story = tell(load_for_building(contract_dir, as_of=today), event, field, as_of=today)
+    story = tell(load_for_building(contract_dir, as_of=today, overlay=overlay), event, field, as_of=today)
     if as_json:
         click.echo(orjson.dumps(asdict(story), option=orjson.OPT_INDENT_2))
         return

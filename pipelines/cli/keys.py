@@ -14,7 +14,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.cli.options import contract_option, json_option, key_options
+from pipelines.cli.options import contract_option, json_option, key_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.keys import (
     DEFAULT_KEYRING,
@@ -62,16 +62,24 @@ def command() -> None:
     help="How far ahead to make roots.",
 )
 @contract_option
+@overlay_option
 @key_options
 @json_option
-def init(ahead_ms: int, contract_dir: Path, keyring_file: Path | None, kek_file: Path | None, as_json: bool) -> None:
+def init(
+    ahead_ms: int,
+    contract_dir: Path,
+    overlay: str | None,
+    keyring_file: Path | None,
+    kek_file: Path | None,
+    as_json: bool,
+) -> None:
     """Make the roots that are missing, for every purpose, as far back as raw events live and as far ahead as you say.
 
     Run it as often as you like: what is there stays as it is. Makes the key-encryption key in its default place when
     there is neither that key nor a keyring.
     """
     now_ms = _now_ms()
-    contract = _contract(contract_dir)
+    contract = _contract(contract_dir, overlay)
     kek, kek_made = kek_for_making(keyring_file, kek_file)
     path = keyring_file or DEFAULT_KEYRING
     raw_ttl_ms = max((topic.ttl_ms for topic in contract.raw_topics.values()), default=0)
@@ -90,12 +98,15 @@ def init(ahead_ms: int, contract_dir: Path, keyring_file: Path | None, kek_file:
 
 @command.command()
 @contract_option
+@overlay_option
 @key_options
 @json_option
-def status(contract_dir: Path, keyring_file: Path | None, kek_file: Path | None, as_json: bool) -> None:
+def status(
+    contract_dir: Path, overlay: str | None, keyring_file: Path | None, kek_file: Path | None, as_json: bool
+) -> None:
     """Show every purpose's rotation, present epoch, roots and runway. Exit code 3 if one has no root for now."""
     now_ms = _now_ms()
-    contract = _contract(contract_dir)
+    contract = _contract(contract_dir, overlay)
     keyring = open_keyring(keyring_file, kek_file)
     keyring.verify()
     rows = [_row(keyring, purpose, now_ms) for purpose in _purposes(contract)]
@@ -148,8 +159,8 @@ def _say_what_was_made(done: Extension, path: Path, *, kek_made: bool) -> None:
     click.echo(f"{path}: {len(done.made)} roots made, {done.kept} were there.")
 
 
-def _contract(folder: Path) -> Contract:
-    return load_valid(folder, as_of=datetime.now(UTC).date())
+def _contract(folder: Path, overlay: str | None) -> Contract:
+    return load_valid(folder, as_of=datetime.now(UTC).date(), overlay=overlay)
 
 
 def _purposes(contract: Contract) -> list[Purpose]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.cli.options import contract_option, json_option
+from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import load_valid
 from pipelines.contract.bits import spelled_bits
 from pipelines.contract.linkage import Shared, matrix, shared_in
@@ -36,8 +36,11 @@ _SHOWN: Final = 4
 )
 @click.option("--devices", default=200, show_default=True, type=click.IntRange(2, 1_000_000), help="Simulated devices.")
 @contract_option
+@overlay_option
 @json_option
-def command(svg: Path | None, measure: int | None, devices: int, contract_dir: Path, as_json: bool) -> None:
+def command(
+    svg: Path | None, measure: int | None, devices: int, contract_dir: Path, overlay: str | None, as_json: bool
+) -> None:
     """Say how much two purposes share of one event, in bits.
 
     Every purpose has handles of its own, so nothing in a record says that two purposes' records are of one event or
@@ -51,7 +54,7 @@ def command(svg: Path | None, measure: int | None, devices: int, contract_dir: P
       pipelines linkage --svg linkage.svg      as a heat map
       pipelines linkage --measure 2000         and what a matcher makes of 2,000 simulated events of each type
     """  # noqa: D301 - click reads the backspace as "do not wrap"
-    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date())
+    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     everything = sorted(shared_in(contract), key=lambda one: -one.count)
     measured = dict(_measured(contract, everything, measure, devices)) if measure else {}
     if svg is not None:

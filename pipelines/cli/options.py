@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from pipelines.contract.folder import NAME
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -18,6 +21,21 @@ contract_option: Decorator = click.option(
     show_default="the current folder",
     envvar="PIPELINES_CONTRACT",
     help="The folder with schemas/, policies/ and topics.yaml.",
+)
+
+
+def _name(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(NAME, value, re.ASCII):
+        raise click.BadParameter(f"{value!r} is no overlay's name: lower-case letters, digits and single dashes.")
+    return value
+
+
+overlay_option: Decorator = click.option(
+    "--overlay",
+    metavar="NAME",
+    envvar="PIPELINES_OVERLAY",
+    callback=_name,
+    help="Lay overlays/NAME.yaml over the contract, which makes it tighter. One a deployment.",
 )
 
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")

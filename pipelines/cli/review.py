@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.diff import contract_of, plain, show
-from pipelines.cli.options import contract_option, json_option
+from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import load
 from pipelines.contract.changes import Change, since
 from pipelines.contract.changes.revisions import signed_states
@@ -33,14 +33,17 @@ from pipelines.trouble import Exit
 @click.argument("purpose", required=False)
 @click.option("--against", metavar="FOLDER|REVISION", help="Compare with this contract, not with what was signed.")
 @contract_option
+@overlay_option
 @json_option
-def command(purpose: str | None, against: str | None, contract_dir: Path, as_json: bool) -> None:
+def command(purpose: str | None, against: str | None, contract_dir: Path, overlay: str | None, as_json: bool) -> None:
     """Show what a purpose receives, what changed since it was signed, and the digest to sign.
 
     A review covers everything that its purpose receives: each field of each view, topics with their times and
     consumers, handles, and the answers to the review's questions. `covers` is the digest of that. Whoever agrees writes
     the printed line into the purpose's review in policies/purposes.yaml; this command never does. The state that was
     signed is looked up in the git history; --against names another one. Without PURPOSE: all purposes, signed or not.
+    Under an overlay a purpose receives less than what was signed, and nothing more is to be signed for that: it shows
+    what is received then, and what the overlay changes; the digest stays that of the contract.
 
     \b
     Examples:
@@ -60,8 +63,13 @@ def command(purpose: str | None, against: str | None, contract_dir: Path, as_jso
         else:
             told = receipt(contract, purpose)
             before = None if against is None else contract_of(against, contract_dir, stack)
-            signed = _one(told, *_since(told, contract, before, contract_dir, today), as_json=as_json)
-    findings = load(contract_dir, as_of=today).findings
+            since_ = _since(told, contract, before, contract_dir, today)
+            if overlay is not None:
+                laid = contract_of(str(contract_dir), contract_dir, stack, overlay)
+                told = replace(receipt(laid, purpose), digest=told.digest, signed=told.signed)
+                since_ = "the contract without the overlay", since(before or contract, laid, purpose)
+            signed = _one(told, *since_, as_json=as_json)
+    findings = load(contract_dir, as_of=today, overlay=overlay).findings
     if unfit := sum(found.severity is Severity.ERROR and found.check != SIGNED for found in findings):
         click.echo(f"Other errors: {unfit}. `pipelines validate` names them; sign when there are none.", err=True)
     if unfit or not signed:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, kafka_options, key_options
+from pipelines.cli.options import contract_option, kafka_options, key_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
 from pipelines.relay.logs import configure
@@ -60,6 +60,7 @@ from pipelines.trouble import Trouble
     help="Most raw events a transaction.",
 )
 @contract_option
+@overlay_option
 @kafka_options
 @key_options
 def command(
@@ -71,6 +72,7 @@ def command(
     linger_ms: int,
     batch_events: int,
     contract_dir: Path,
+    overlay: str | None,
     bootstrap: str | None,
     kafka_properties: Path | None,
     keyring_file: Path | None,
@@ -91,13 +93,14 @@ def command(
       pipelines run --metrics-port 9464    and metrics at http://127.0.0.1:9464/metrics
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     cluster = connect(bootstrap, kafka_properties)
-    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date())
+    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     settings = [
         WorkerSettings(
             source=source,
             instance=instance,
             slot=slot,
             contract_dir=contract_dir.resolve(),
+            overlay=overlay,
             bootstrap=cluster.bootstrap,
             properties=cluster.properties,
             keyring=(keyring_file or DEFAULT_KEYRING).resolve(),

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, json_option, kafka_options
+from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.contract.model import DAY_MS, Contract
 from pipelines.sdk import RawProducer
@@ -42,6 +42,7 @@ FLUSH_S = 60.0
     help="The share of events that are faulty on purpose: values out of bounds, and spoilt bytes.",
 )
 @contract_option
+@overlay_option
 @kafka_options
 @json_option
 @click.pass_context
@@ -55,6 +56,7 @@ def command(
     only: tuple[str, ...],
     faults: float,
     contract_dir: Path,
+    overlay: str | None,
     bootstrap: str | None,
     kafka_properties: Path | None,
     as_json: bool,
@@ -64,7 +66,7 @@ def command(
     The events cover the day before now. Every id is visibly synthetic, and whatever no view uses holds a canary, a
     unique text that may appear in no minimized topic. Ends with 3 when the broker did not acknowledge everything.
     """
-    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date())
+    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     _known(contract, only)
     cluster = connect(bootstrap, kafka_properties)
     cluster.require()

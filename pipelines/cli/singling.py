@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.cli.options import contract_option, json_option
+from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.explain import find_event
@@ -31,6 +31,7 @@ from pipelines.trouble import Exit, Trouble
 @click.option("--version", type=int, metavar="N", help="The schema version of JSON events. Default: the newest.")
 @click.option("--top", default=8, show_default=True, type=click.IntRange(1), help="How many combinations to print.")
 @contract_option
+@overlay_option
 @json_option
 def command(
     name: str,
@@ -41,6 +42,7 @@ def command(
     version: int | None,
     top: int,
     contract_dir: Path,
+    overlay: str | None,
     as_json: bool,
 ) -> None:
     """Say which fields together few devices of a sample share.
@@ -62,7 +64,7 @@ def command(
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     if (file is None) == (simulate is None):
         raise click.UsageError("Name a sample: --file FILE or --simulate N.")
-    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date())
+    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     topic = name if name in contract.topics else None
     if topic is None:
         events = [find_event(contract, name).name]

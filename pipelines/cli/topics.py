@@ -10,7 +10,7 @@ import click
 import orjson
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, json_option, kafka_options
+from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.topics.apply import Applied, apply
 from pipelines.topics.live import INITIAL_DELAY_MS
@@ -24,6 +24,7 @@ def command() -> None:
 
 @command.command(name="apply")
 @contract_option
+@overlay_option
 @kafka_options
 @json_option
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
@@ -40,6 +41,7 @@ def command() -> None:
 def apply_(
     ctx: click.Context,
     contract_dir: Path,
+    overlay: str | None,
     bootstrap: str | None,
     kafka_properties: Path | None,
     as_json: bool,
@@ -47,7 +49,7 @@ def apply_(
     initial_delay_ms: int,
 ) -> None:
     """Create what is missing; never delete, never alter. Exit 1 when an existing topic is not as promised."""
-    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date())
+    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     cluster = connect(bootstrap, kafka_properties)
     applied = apply(contract, cluster.admin(), initial_delay_ms=initial_delay_ms, dry_run=dry_run)
     if as_json:

@@ -19,7 +19,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines.cli.options import contract_option, json_option
+from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import load_valid
 from pipelines.explain import READING, UNFIT_CODES, Bench, Outgoing, Trial, find_event
 from pipelines.keys import throwaway_keyring
@@ -49,8 +49,11 @@ def _time(ctx: click.Context, param: click.Parameter, text: str | None) -> int:
 @click.option("--at", "at_ms", callback=_time, metavar="TIME", help="The broker time to assume. Default: now.")
 @click.option("--version", type=int, metavar="N", help="The schema version of JSON events. Default: the newest.")
 @contract_option
+@overlay_option
 @json_option
-def command(event: str, file: BinaryIO, at_ms: int, version: int | None, contract_dir: Path, as_json: bool) -> None:
+def command(
+    event: str, file: BinaryIO, at_ms: int, version: int | None, contract_dir: Path, overlay: str | None, as_json: bool
+) -> None:
     """Minimize events from a file, with a throwaway key and no broker.
 
     EVENT is an event type such as vpn.session. FILE (- for standard input) holds JSON, one event or one a line, or the
@@ -63,7 +66,7 @@ def command(event: str, file: BinaryIO, at_ms: int, version: int | None, contrac
     Exit code 1: an event could not be read, or a view of it would be quarantined.
     """
     today = datetime.fromtimestamp(at_ms / 1000, UTC).date()
-    contract = load_valid(contract_dir, as_of=today)
+    contract = load_valid(contract_dir, as_of=today, overlay=overlay)
     event_type = find_event(contract, event)
     bench = Bench(contract, event_type, throwaway_keyring(), at_ms=at_ms, version=version)
     trials = list(_trials(bench, _read(file)))

@@ -35,13 +35,14 @@ class Situation:
     kafka_is_named: bool
     keyring: Callable[[], Keyring]
     keyring_is_named: bool
+    overlay: str | None = None
 
 
 def look_at_surroundings(situation: Situation) -> Iterator[Observation]:
     """The contract first, because the keyring is held against its purposes."""
     yield _clock(situation.now_ms)
     today = datetime.fromtimestamp(situation.now_ms / 1000, UTC).date()
-    contract, observation = _contract(situation.contract_dir, today)
+    contract, observation = _contract(situation.contract_dir, today, situation.overlay)
     yield observation
     yield _keyring(situation, contract)
     yield _kafka(situation)
@@ -56,8 +57,8 @@ def _clock(now_ms: int) -> Observation:
     return Observation("clock", State.FAIL, found, "Set it (NTP): TTLs, reviews and epochs count from it.")
 
 
-def _contract(folder: Path, today: date) -> tuple[Contract | None, Observation]:
-    loaded = load(folder, as_of=today)
+def _contract(folder: Path, today: date, overlay: str | None) -> tuple[Contract | None, Observation]:
+    loaded = load(folder, as_of=today, overlay=overlay)
     errors = sum(finding.severity is Severity.ERROR for finding in loaded.findings)
     warnings = len(loaded.findings) - errors
     if errors:

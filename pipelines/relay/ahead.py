@@ -19,16 +19,19 @@ from pipelines.trouble import Trouble
 
 FOLDER: Final = "PIPELINES_READ_AHEAD"
 """The environment variable that names the folder; set by the supervisor for a spare process."""
+OVERLAY: Final = "PIPELINES_READ_AHEAD_OVERLAY"
+"""That which names the overlay; not set, or empty, for none."""
 
-_PARTS: Final = ("topics.yaml", "policies", "schemas")
+_PARTS: Final = ("topics.yaml", "policies", "schemas", "overlays")
 Marks = tuple[tuple[str, int, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What was read, from where, on which day, and how its files stood before."""
+    """What was read, from where, under which overlay, on which day, and how its files stood before."""
 
     folder: Path
+    overlay: str | None
     day: date
     marks: Marks
     contract: Contract
@@ -39,24 +42,25 @@ def read_ahead() -> Ahead | None:
     named = os.environ.get(FOLDER)
     if not named:
         return None
-    folder, day = Path(named), _today()
+    folder, overlay, day = Path(named), os.environ.get(OVERLAY) or None, _today()
     marks = _marks(folder)
     try:
-        return Ahead(folder, day, marks, load_valid(folder, as_of=day))
+        return Ahead(folder, overlay, day, marks, load_valid(folder, as_of=day, overlay=overlay))
     except Trouble:
         return None
 
 
-def current(folder: Path, ahead: Ahead | None) -> Contract:
-    """The valid contract in the folder, as of today.
+def current(folder: Path, ahead: Ahead | None, overlay: str | None = None) -> Contract:
+    """The valid contract in the folder, under the overlay, as of today.
 
     Raises:
         Trouble: it has errors (exit 1).
     """
     day = _today()
-    if ahead is not None and (ahead.folder, ahead.day) == (folder, day) and ahead.marks == _marks(folder):
+    wanted = (folder, overlay, day)
+    if ahead is not None and (ahead.folder, ahead.overlay, ahead.day) == wanted and ahead.marks == _marks(folder):
         return ahead.contract
-    return load_valid(folder, as_of=day)
+    return load_valid(folder, as_of=day, overlay=overlay)
 
 
 def _today() -> date:

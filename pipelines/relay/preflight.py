@@ -18,12 +18,12 @@ _SHOWN = 5
 
 
 def contract_of(settings: WorkerSettings, ahead: Ahead | None = None) -> Contract:
-    """The valid contract in the worker's folder, as of today; `ahead` may have it already.
+    """The valid contract in the worker's folder, under its overlay, as of today; `ahead` may have it already.
 
     Raises:
         Trouble: it has errors (exit 1), or no event type of the worker's source (exit 2).
     """
-    contract = current(settings.contract_dir, ahead)
+    contract = current(settings.contract_dir, ahead, settings.overlay)
     if not contract.events_of(settings.source):
         raise Trouble(
             f"the contract has no events of the source {settings.source}",

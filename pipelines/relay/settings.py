@@ -14,7 +14,8 @@ import orjson
 class WorkerSettings:
     """One worker: one source, one slot.
 
-    `batch_events` bounds a transaction, `linger_ms` is how long a batch waits to fill. Times are milliseconds.
+    `overlay` names what is laid over the contract. `batch_events` bounds a transaction, `linger_ms` is how long a batch
+    waits to fill. Times are milliseconds.
     """
 
     source: str
@@ -30,6 +31,7 @@ class WorkerSettings:
     linger_ms: int = 100
     session_timeout_ms: int = 10_000
     slow_commit_ms: int = 400
+    overlay: str | None = None
 
     @property
     def group(self) -> str:

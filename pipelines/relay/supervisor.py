@@ -79,9 +79,10 @@ class Launch:
     grace_s: float = 60.0
     spare: bool = True
 
-    def process(self, read_ahead: Path | None = None) -> subprocess.Popen[bytes]:
+    def process(self, read_ahead: Path | None = None, overlay: str | None = None) -> subprocess.Popen[bytes]:
         """A process that waits for its settings on standard input; it may read a contract while it waits."""
-        ahead = {} if read_ahead is None else {ahead_of_need.FOLDER: str(read_ahead)}
+        named = {ahead_of_need.FOLDER: str(read_ahead), ahead_of_need.OVERLAY: overlay or ""}
+        ahead = {} if read_ahead is None else named
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
             self.command, stdin=subprocess.PIPE, stderr=self.output, env={**os.environ, **self.environment, **ahead}
         )
@@ -165,7 +166,8 @@ class Supervisor:
                 process.stdin.flush()
 
     def _start_spare(self) -> subprocess.Popen[bytes]:
-        return self._launch.process(read_ahead=self.slots[0].settings.contract_dir)
+        settings = self.slots[0].settings
+        return self._launch.process(read_ahead=settings.contract_dir, overlay=settings.overlay)
 
     def _end_all(self) -> int:
         running = [slot.process for slot in self.slots if slot.process is not None]

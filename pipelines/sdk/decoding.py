@@ -1,7 +1,7 @@
 """Minimized records as fields: each under the derived schema that its own fingerprint names.
 
-Only the committed schemas of `schemas/minimized/` decode; a raw schema is never looked at here, so raw bytes stay
-bytes. fastavro's errors hold values and end here.
+Only committed schemas of `schemas/minimized/` and of an overlay decode; a raw schema is never looked at here, so raw
+bytes stay bytes. fastavro's errors hold values and end here.
 """
 
 from __future__ import annotations
@@ -27,14 +27,20 @@ class Decoder:
     schemas: Mapping[bytes, Any]
 
     @classmethod
-    def of(cls, contract_dir: Path, topic: str) -> Decoder | None:
-        """The decoder of a minimized topic; None when the contract has no such topic."""
-        root = contract_dir / "schemas" / "minimized"
-        # Looked up among the folder's own entries: a name from outside is never made into a path.
-        folder = next((entry for entry in root.glob("*") if entry.name == topic and entry.is_dir()), None)
-        if folder is None:
+    def of(cls, contract_dir: Path, topic: str, overlay: str | None = None) -> Decoder | None:
+        """The decoder of a minimized topic; None when the contract has no such topic.
+
+        With an overlay it knows both schemas of a view that the overlay changes: records from before it live on.
+        """
+        roots = [contract_dir / "schemas" / "minimized"]
+        if overlay is not None:
+            roots += [entry / "schemas" for entry in (contract_dir / "overlays").glob("*") if entry.name == overlay]
+        # Looked up among the folders' own entries: a name from outside is never made into a path.
+        folders = [entry for root in roots for entry in root.glob("*") if entry.name == topic and entry.is_dir()]
+        if not folders:
             return None
-        schemas = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.avsc"))]
+        files = [file for folder in folders for file in sorted(folder.glob("*.avsc"))]
+        schemas = [json.loads(file.read_text(encoding="utf-8")) for file in files]
         return cls({_fingerprint(schema): fastavro.parse_schema(schema) for schema in schemas})
 
     def decode(self, value: bytes) -> Mapping[str, Any] | None:

@@ -50,9 +50,10 @@ def purposes(monkeypatch: pytest.MonkeyPatch) -> list[Purpose]:
     """The contract's purposes; a test may change them."""
     purposes = [_purpose("security-enforcement", DAY_MS), _purpose("support", 7 * DAY_MS)]
 
-    def load_valid(folder: Path, *, as_of: date) -> Contract:
+    def load_valid(folder: Path, *, as_of: date, overlay: str | None) -> Contract:
         assert folder.is_dir()
         assert isinstance(as_of, date)
+        assert overlay is None
         return _contract(purposes)
 
     monkeypatch.setattr(keys_command, "load_valid", load_valid)

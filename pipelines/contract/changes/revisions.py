@@ -22,7 +22,7 @@ from pipelines.contract.model import Contract
 from pipelines.contract.received import digest_of
 from pipelines.trouble import Exit, Trouble
 
-FILES: Final = ("schemas", "policies", "topics.yaml")
+FILES: Final = ("schemas", "policies", "topics.yaml", "overlays")
 MOST_COMMITS: Final = 100
 _REGULAR: Final = (b"100644", b"100755")
 _WAIT_S: Final = 120

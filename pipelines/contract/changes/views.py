@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.contract.actions import Keep
+from pipelines.contract.actions import Action, Keep
 from pipelines.contract.avro import AvroType, Enum, Nullable, Primitive, not_null
 from pipelines.contract.changes import spelling
 from pipelines.contract.changes.change import Change, Changes, Direction, Place, by_size
-from pipelines.contract.changes.order import Order, order
+from pipelines.contract.changes.order import Order, follows, order
 from pipelines.contract.model import Contract, Event, OutputArray, OutputField, View
 from pipelines.contract.reach import Reach, merged, reach
 from pipelines.contract.section import spelled
@@ -22,6 +22,7 @@ _TELLS: Final = {
     Order.APART: (Direction.WORSE, "neither tells all that the other does, so they cannot be compared"),
 }
 _TIME: Final = "occurred_at"
+_Guards = frozenset[tuple[str, Action]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def _told(view: View) -> str:
 
 def _view(place: Place, old: tuple[Event, View], new: tuple[Event, View]) -> Changes:
     before, after = _fields(*old), _fields(*new)
+    guards = frozenset((str(guard.rule.path), guard.rule.action) for guard in _outputs(new[1].guards))
     for path in sorted({*before, *after}):
         here = Place(f"{place.where}: {path}", place.purposes, received=True)
         if path not in before:
@@ -71,7 +73,7 @@ def _view(place: Place, old: tuple[Event, View], new: tuple[Event, View]) -> Cha
                 Direction.BETTER, f"field removed: {spelling.action(gives.rule.action)}", "one field less"
             )
         else:
-            yield from _field(here, before[path], after[path])
+            yield from _field(here, before[path], after[path], guards)
     yield from _arrays(place, _array_outputs(old[1]), _array_outputs(new[1]))
     if old[1].step_ms != new[1].step_ms and not (_TIME in before and _TIME in after):
         direction = by_size(new[1].step_ms, old[1].step_ms)  # a larger step tells less
@@ -80,12 +82,12 @@ def _view(place: Place, old: tuple[Event, View], new: tuple[Event, View]) -> Cha
 
 
 def _fields(event: Event, view: View) -> dict[str, _Field]:
-    listed = [
-        field
-        for output in view.output
-        for field in (output.fields if isinstance(output, OutputArray) else (output,))
-    ]  # fmt: skip
-    return {str(field.rule.path): _Field(field, _raw(event, field)) for field in listed}
+    return {str(field.rule.path): _Field(field, _raw(event, field)) for field in _outputs(view.output)}
+
+
+def _outputs(outputs: tuple[OutputField | OutputArray, ...]) -> Iterator[OutputField]:
+    for output in outputs:
+        yield from output.fields if isinstance(output, OutputArray) else (output,)
 
 
 def _raw(event: Event, field: OutputField) -> AvroType:
@@ -94,11 +96,13 @@ def _raw(event: Event, field: OutputField) -> AvroType:
     return avro_type if avro_type is not None else field.type
 
 
-def _field(place: Place, old: _Field, new: _Field) -> Changes:
+def _field(place: Place, old: _Field, new: _Field, guards: _Guards) -> Changes:
     before, after = old.output, new.output
     done, does = before.rule.action, after.rule.action
     if done != does:
         how = order(done, does, (old.raw, new.raw))
+        if how is not Order.COARSER and (str(before.rule.path), done) in guards and follows(done, does, old.raw):
+            how = Order.COARSER  # the overlaid view still holds back what the contract's does
         direction, why = _TELLS[how]
         yield place.change(direction, spelling.difference(done, does), why)
     yield from place.text("name", before.name, after.name, "the same under another name")
