@@ -1,4 +1,8 @@
-"""Contracts for tests: the small valid one, with an overlay of files laid over it."""
+"""Contracts for tests: the small valid one, with the files of a fixture laid over it.
+
+Beside the files that it puts into the contract, a fixture may have notes: `expected` are its findings, `removed` names
+files to leave out, and `overlay` names that of its overlays under which it is loaded.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from pipelines.contract import build, load
+from pipelines.contract import Loaded, build, load
+from pipelines.contract.building import Under
 from tests.signing import sign
 
 FIXTURES: Final = Path(__file__).parent / "fixtures"
@@ -50,27 +55,49 @@ MADE: Final[dict[str, Callable[[Path], None]]] = {
 """What cannot lie in a repository as a file: made where it is needed, by the fixture's name."""
 
 
-def overlaid(to: Path, overlay: Path | None = None) -> Path:
-    """A copy of the base contract with an overlay's files over it; `removed` in it names files to leave out."""
+def overlaid(to: Path, fixture: Path | None = None) -> Path:
+    """A copy of the base contract with a fixture's files over it."""
     shutil.copytree(BASE, to, dirs_exist_ok=True)
-    if overlay is not None:
-        shutil.copytree(overlay, to, dirs_exist_ok=True, symlinks=True)
-    for note in ("expected", "removed"):
+    if fixture is not None:
+        shutil.copytree(fixture, to, dirs_exist_ok=True, symlinks=True)
+    for note in ("expected", "removed", "overlay"):
         path = to / note
         for name in path.read_text().split() if note == "removed" and path.exists() else ():
             (to / name).unlink()
         path.unlink(missing_ok=True)
-    if overlay is not None and overlay.name in MADE:
-        MADE[overlay.name](to)
+    if fixture is not None and fixture.name in MADE:
+        MADE[fixture.name](to)
     return to
 
 
-def freshened(folder: Path) -> Path:
+def overlay_of(fixture: Path) -> str | None:
+    """The name of the overlay under which a fixture is loaded; None for most."""
+    note = fixture / "overlay"
+    return note.read_text().strip() if note.exists() else None
+
+
+def freshened(folder: Path, overlay: str | None = None) -> Path:
     """The folder with its derived schemas written and its reviews signed anew, when there is a contract in it."""
     contract = load(sign(folder, as_of=TODAY), as_of=TODAY).contract
     if contract is not None:
         build(folder, contract)
+        under = None if overlay is None else load(folder, as_of=TODAY, overlay=overlay).contract
+        if overlay is not None and under is not None:
+            build(folder, under, under=Under(overlay, contract))
     return folder
+
+
+def found_in(fixture: Path, to: Path) -> Loaded:
+    """What loading finds in a fixture's contract, under the overlay that it names.
+
+    What its name does not say to be the fault, derived schemas and signatures, is right.
+    """
+    folder, overlay = overlaid(to, fixture), overlay_of(fixture)
+    if fixture.name.startswith("derived-"):
+        sign(folder, as_of=TODAY)
+    elif not fixture.name.startswith("review-signed"):
+        freshened(folder, overlay)
+    return load(folder, as_of=TODAY, overlay=overlay)
 
 
 def edited(to: Path, edits: dict[str, tuple[str, str]]) -> Path:

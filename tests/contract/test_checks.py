@@ -9,8 +9,7 @@ import pytest
 from pipelines.contract import CHECKS, load, load_valid
 from pipelines.contract.findings import Severity
 from pipelines.trouble import Exit, Trouble
-from tests.contract.folders import BASE, FIXTURES, TODAY, freshened, overlaid
-from tests.signing import sign
+from tests.contract.folders import BASE, FIXTURES, TODAY, found_in, freshened, overlaid
 
 INVALID = sorted((FIXTURES / "invalid").iterdir())
 KNOWN = {check.id: check for check in CHECKS}
@@ -39,12 +38,7 @@ def test_no_two_checks_have_one_id_and_each_says_what_it_holds() -> None:
 
 @pytest.mark.parametrize("fixture", INVALID, ids=lambda fixture: fixture.name)
 def test_a_broken_contract_gives_exactly_its_findings_at_their_places(fixture: Path, tmp_path: Path) -> None:
-    folder = overlaid(tmp_path / "contract", fixture)
-    if fixture.name.startswith("derived-"):
-        sign(folder, as_of=TODAY)
-    elif not fixture.name.startswith("review-signed"):
-        freshened(folder)
-    loaded = load(folder, as_of=TODAY)
+    loaded = found_in(fixture, tmp_path / "contract")
     said = [f"{found.check} {found.position}" for found in loaded.findings]
     assert said == (fixture / "expected").read_text().splitlines()
     assert check_of(fixture) in {found.check for found in loaded.findings}
