@@ -97,7 +97,7 @@ def test_a_ttl_that_was_cut_under_a_long_segment_is_bounded_by_that_segments_spa
     times = BrokerTimes(check_interval_ms=1_000, initial_delay_ms=0, delete_delay_ms=1_000, **BARE)
     before, after = TopicSettings(60_000, 60_000), TopicSettings(8_000, 4_000)
     assert retention.worst_case_ms(after.retention_ms, after.segment_ms, 0, 0, times) < 47_800
-    assert 47_800 <= before.segment_ms + retention.settled_after_ms(before, after, times)
+    assert before.segment_ms + retention.settled_after_ms(before, after, times) >= 47_800
 
 
 @given(ttls, spans, spans, broker_times)
