@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from difflib import get_close_matches
@@ -33,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "topics": ("pipelines.cli.topics", "Create the contract's topics with the retention that keeps their promise."),
     "keys": ("pipelines.cli.keys", "Make the keys of the coming epochs; show how far they reach."),
     "run": ("pipelines.cli.run", "Run the minimizer workers."),
+    "health": ("pipelines.cli.health", "Say whether the workers of a run live and move."),
     "simulate": ("pipelines.cli.simulate", "Publish synthetic events of the contract's systems."),
     "consume": ("pipelines.cli.consume", "Read a minimized topic, decoded."),
     "broker": ("pipelines.cli.broker", "Start, stop or look at the embedded Kafka."),
@@ -84,6 +86,10 @@ def main() -> None:
     A fault of the program itself is shown by its class and its places in the code, without its message: that, and
     what it was raised from, may hold an event's value.
     """
+    if os.getpid() == 1:
+        # As a container's first process: the kernel gives that one no default for a signal (pid_namespaces(7)), so that
+        # without this, and before a command sets its own, it could not be asked to end.
+        signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         done = pipelines(standalone_mode=False)  # click hands back the code of an Exit that a command raised
         sys.exit(done if isinstance(done, int) else Exit.DONE)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import signal
 import socket
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import click
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from pipelines.cli.connect import connect
 from pipelines.cli.options import contract_option, kafka_options, key_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
+from pipelines.relay.endpoint import serve
+from pipelines.relay.health import stuck
 from pipelines.relay.logs import configure
 from pipelines.relay.preflight import keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Launch, Supervisor
-from pipelines.trouble import Trouble
 
 
 @click.command(short_help="Run the minimizer workers.")
@@ -47,7 +49,14 @@ from pipelines.trouble import Trouble
     default=0,
     show_default="none",
     envvar="PIPELINES_METRICS_PORT",
-    help="Serve Prometheus metrics of all workers at this port of 127.0.0.1.",
+    help="Serve Prometheus metrics of all workers at this port, and /health.",
+)
+@click.option(
+    "--metrics-address",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="PIPELINES_METRICS_ADDRESS",
+    help="The address to serve them at. They hold names and counts, and have no password.",
 )
 @click.option(
     "--linger-ms", default=100, show_default=True, type=click.IntRange(1, 10_000), help="How long a batch fills."
@@ -69,6 +78,7 @@ def command(
     instance: str,
     protocol: Literal["classic", "consumer"],
     metrics_port: int,
+    metrics_address: str,
     linger_ms: int,
     batch_events: int,
     contract_dir: Path,
@@ -90,7 +100,7 @@ def command(
     Examples:
       pipelines run                        one worker for every source
       pipelines run vpn proxy --workers 2  two workers each for two sources
-      pipelines run --metrics-port 9464    and metrics at http://127.0.0.1:9464/metrics
+      pipelines run --metrics-port 9464    and http://127.0.0.1:9464/metrics, …/health
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     cluster = connect(bootstrap, kafka_properties)
     contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
@@ -118,11 +128,20 @@ def command(
         topic_ids(contract, cluster, one.source)
     with tempfile.TemporaryDirectory(prefix="pipelines-metrics-") as folder:
         launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": folder})
-        supervisor = Supervisor(settings, configure("supervisor"), launch, lambda pid: mark_process_dead(pid, folder))  # type: ignore[no-untyped-call]
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+        slots = [(one.source, one.slot) for one in settings]
+        supervisor = Supervisor(
+            settings,
+            configure("supervisor"),
+            launch,
+            ended=lambda pid: mark_process_dead(pid, folder),  # type: ignore[no-untyped-call]
+            stuck=lambda: stuck(slots, registry, time.time()),
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: supervisor.stop())
         if metrics_port:
-            _serve_metrics(metrics_port, folder)
+            serve(metrics_address, metrics_port, registry, slots)
         exit_code = supervisor.run()
     if exit_code:
         raise SystemExit(exit_code)
@@ -133,15 +152,3 @@ def _chosen(asked: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
         if source not in known:
             raise click.BadParameter(f"{source!r} is no source of this contract; its sources are: {', '.join(known)}.")
     return tuple(dict.fromkeys(asked)) or known
-
-
-def _serve_metrics(port: int, folder: str) -> None:
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
-    try:
-        start_http_server(port, addr="127.0.0.1", registry=registry)
-    except OSError as refused:
-        raise Trouble(
-            f"cannot serve metrics at 127.0.0.1:{port} ({refused.strerror})",
-            hint="Choose another --metrics-port, or end what listens there.",
-        ) from None

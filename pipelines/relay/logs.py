@@ -40,6 +40,7 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "review.expired": frozenset({"purpose"}),
     "supervisor.started": frozenset({"workers"}),
     "supervisor.worker_ended": frozenset({"source", "slot", "exit_code", "restart_in_s"}),
+    "supervisor.worker_stuck": frozenset({"source", "slot"}),
     "supervisor.stopped": frozenset({"exit_code"}),
 }
 _ALWAYS = frozenset({"event", "level", "timestamp", "worker"})

@@ -48,6 +48,10 @@ CLOCK_BEHIND = Gauge(
     "pipelines_clock_behind_seconds", "How far the brokers' time is ahead of the worker's.", ["source"],
     multiprocess_mode="livemax",
 )  # fmt: skip
+BEAT = Gauge(
+    "pipelines_worker_beat_timestamp_seconds", "When the worker last took a step.", ["source", "slot"],
+    multiprocess_mode="livemax",
+)  # fmt: skip
 COMPILED = Gauge("pipelines_walk_compiled", "1 when the walk runs compiled.", multiprocess_mode="livemin")
 
 

@@ -164,6 +164,7 @@ class Outbox:
 
     def _ready_producer(self) -> Producer:
         while self._producer is None or self._doubt is not None:
+            self._station.beat()
             self._discard()
             reason, self._doubt = self._doubt or "start", None
             if reason != "start":
@@ -182,6 +183,7 @@ class Outbox:
 
     def _initialize(self, producer: Producer) -> None:
         while True:
+            self._station.beat()  # waiting for brokers that are away is not being stuck
             try:
                 producer.init_transactions(_INIT_WAIT_S)
             except KafkaException as failure:

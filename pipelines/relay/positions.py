@@ -25,6 +25,7 @@ def read_books(
     for committed in consumer.committed(partitions, timeout=_COMMITTED_WAIT_S) if partitions else ():
         if committed.error is not None:
             raise KafkaException(committed.error)
+        station.beat()
         low, high = consumer.get_watermark_offsets(committed, timeout=_WATERMARK_WAIT_S, cached=False)
         books[committed.topic, committed.partition] = _book(station, committed, low, high)
     return books

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,7 @@ _QUICK_RESTARTS, _QUICK_WITHIN_S = 10, 60.0
 _LONGEST_PAUSE_S = 30.0
 _FIRST_PAUSE_S = 0.5
 _TICK_S = 0.02
+_LOOK_EVERY_S = 5.0  # for workers that are stuck
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class Supervisor:
 
     Args:
         ended: called with the pid of a process that ended, worker or spare; frees its gauges.
+        stuck: tells the slots (source, number) whose worker gives no sign of life.
     """
 
     def __init__(
@@ -101,11 +103,15 @@ class Supervisor:
         log: BoundLogger,
         launch: Launch | None = None,
         ended: Callable[[int], None] = lambda _pid: None,
+        stuck: Callable[[], Collection[tuple[str, int]]] = tuple,
     ) -> None:
         self.slots = [Slot(settings) for settings in workers]
         self._log = log
         self._launch = launch or Launch()
         self._ended = ended
+        self._stuck = stuck
+        self._suspects: frozenset[int] = frozenset()
+        self._look_at = 0.0
         self._spare = Spare(self._start_spare, ended) if self._launch.spare and workers else None
         self._stopping = threading.Event()
         self._deadline = 0.0
@@ -117,8 +123,12 @@ class Supervisor:
             while not self._stopping.is_set():
                 for slot in self.slots:
                     self._tend(slot)
+                now = time.monotonic()
                 if self._spare is not None and all(slot.process for slot in self.slots):
-                    self._spare.tend(time.monotonic())
+                    self._spare.tend(now)
+                if now >= self._look_at:
+                    self._look_at = now + _LOOK_EVERY_S
+                    self._end_stuck(self._stuck())
                 self._stopping.wait(_TICK_S)
         finally:
             exit_code = self._end_all()
@@ -164,6 +174,20 @@ class Supervisor:
             if process.stdin is not None:
                 process.stdin.write(slot.settings.to_json() + b"\n")
                 process.stdin.flush()
+
+    def _end_stuck(self, told: Collection[tuple[str, int]]) -> None:
+        """Kill each worker that was stuck at the last look, too: a machine that slept looks so, once."""
+        stuck = {
+            slot.process.pid: slot
+            for slot in self.slots
+            if slot.process is not None and (slot.settings.source, slot.settings.slot) in told
+        }
+        for pid in self._suspects & stuck.keys():
+            slot = stuck[pid]
+            self._log.error("supervisor.worker_stuck", source=slot.settings.source, slot=slot.settings.slot)
+            if slot.process is not None:
+                slot.process.kill()
+        self._suspects = frozenset(stuck)
 
     def _start_spare(self) -> subprocess.Popen[bytes]:
         settings = self.slots[0].settings

@@ -6,13 +6,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 import structlog
 
+from pipelines.relay import supervisor as supervisor_module
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Launch, Supervisor
 
@@ -56,13 +58,13 @@ def children() -> set[int]:
 
 @contextmanager
 def supervising(
-    tmp_path: Path, order: str = "stay", slots: int = 2
+    tmp_path: Path, order: str = "stay", slots: int = 2, stuck: Callable[[], Collection[tuple[str, int]]] = tuple
 ) -> Iterator[tuple[Supervisor, list[int], list[int]]]:
     ended: list[int] = []
     codes: list[int] = []
     launch = Launch((sys.executable, "-c", STAND_IN, str(tmp_path), order), grace_s=1.0 if order == "deaf" else 30.0)
     workers = [settings(tmp_path, slot) for slot in range(slots)]
-    supervisor = Supervisor(workers, structlog.stdlib.get_logger(), launch, ended.append)
+    supervisor = Supervisor(workers, structlog.stdlib.get_logger(), launch, ended.append, stuck)
     thread = threading.Thread(target=lambda: codes.append(supervisor.run()))
     thread.start()
     try:
@@ -144,6 +146,28 @@ def test_the_first_crashes_are_restarted_at_once_and_a_crash_loop_is_slowed_down
         assert slot.pause_s == 0
         wait_for(lambda: slot.restarts >= 11)
         wait_for(lambda: slot.pause_s >= 1.0)
+
+
+def test_a_worker_that_stays_stuck_is_killed_and_started_again_and_one_that_seemed_so_once_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "_LOOK_EVERY_S", 0.2)
+    looks = 0
+
+    def stuck() -> list[tuple[str, int]]:
+        nonlocal looks
+        looks += 1
+        if not all(started(tmp_path, slot) for slot in (0, 1)) or len(started(tmp_path, 1)) > 1:
+            return []
+        return [("synthetic", 1), ("synthetic", 0)] if looks % 2 else [("synthetic", 1)]
+
+    with supervising(tmp_path, stuck=stuck) as (supervisor, ended, codes):
+        wait_for(lambda: len(started(tmp_path, 1)) == 2)
+        was = looks
+        wait_for(lambda: looks > was + 3)
+        assert [slot.restarts for slot in supervisor.slots] == [0, 1]
+        assert ended == started(tmp_path, 1)[:1] or ended == started(tmp_path, 1)[1:]
+    assert codes == [0]
 
 
 def test_stopping_ends_every_worker(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""`pipelines health`: whether the workers of a `pipelines run` on this machine live and move."""
+
+from __future__ import annotations
+
+import sys
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+import click
+import orjson
+
+from pipelines.cli.options import json_option
+from pipelines.trouble import Exit, Trouble
+
+_PATIENCE_S = 5.0
+
+
+@click.command("health", short_help="Say whether the workers of a run live and move.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65535),
+    envvar="PIPELINES_METRICS_PORT",
+    required=True,
+    help="The --metrics-port of the run.",
+)
+@click.option(
+    "--within",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    show_default="the run's own, 90",
+    metavar="SECONDS",
+    help="A worker that took no step for so long is stuck.",
+)
+@json_option
+def command(metrics_port: int, within: float | None, as_json: bool) -> None:
+    """Ask the `pipelines run` at this port of this machine whether each of its workers lives and moves.
+
+    Exit code 0 when all do, 1 when one is stuck or absent, 3 when the run does not answer. A worker that is busy, or
+    waits for a Kafka that is away, is not stuck. Made for a container's health check; an orchestrator that asks over
+    HTTP finds the same at /health of that port (200 or 503).
+    """
+    found = _ask(metrics_port, within)
+    if as_json:
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    else:
+        for worker in found["workers"]:
+            silent = "" if worker["silent_s"] is None else f", last step {worker['silent_s']:.1f} s ago"
+            click.echo(f"{worker['source']}.{worker['slot']}: {worker['state']}{silent}")
+    if not found["healthy"]:
+        sys.exit(Exit.FINDINGS)
+
+
+def _ask(port: int, within: float | None) -> dict[str, Any]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)  # never through a proxy
+    try:
+        connection.request("GET", "/health" if within is None else f"/health?within={within}")
+        document: Any = orjson.loads(connection.getresponse().read())
+        if isinstance(document, dict) and {"healthy", "workers"} <= document.keys():
+            return document
+    except (OSError, HTTPException, orjson.JSONDecodeError):
+        pass
+    finally:
+        connection.close()
+    raise Trouble(
+        f"no `pipelines run` answers at 127.0.0.1:{port}",
+        hint="Start it with --metrics-port, and name the same port here (PIPELINES_METRICS_PORT).",
+    )

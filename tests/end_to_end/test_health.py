@@ -1,0 +1,42 @@
+"""`pipelines health` and a stuck worker, with real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import orjson
+import pytest
+
+from pipelines.broker import Cluster
+from pipelines.trouble import Exit
+from tests.end_to_end.commands import free_port, run, running, until
+from tests.end_to_end.test_run_command import arguments
+from tests.relay.house import build
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+
+
+def test_a_stopped_worker_is_stuck_and_a_busy_one_is_not(tmp_path: Path, cluster: Cluster) -> None:
+    house, port = build(tmp_path, cluster), str(free_port())
+
+    def health(*more: str) -> int:
+        return run("health", "--metrics-port", port, *more, cwd=house.folder).returncode
+
+    assert health() == Exit.UNAVAILABLE
+    house.publish([house.ping(number % 4000) for number in range(60_000)])
+    with running(*arguments(house, "--metrics-port", port), cwd=house.folder) as crew:
+        [started] = crew.wait_until_said("worker.ready")
+        answers = [health("--within", "10") for _ in range(3)]  # while it works off what was there
+        house.wait_until_through(120)
+        assert answers == [Exit.DONE] * 3
+        [worker] = crew.workers()
+        os.kill(worker.pid, signal.SIGSTOP)
+        until(lambda: health("--within", "2") == Exit.FINDINGS, "a stuck worker that is told", 30)
+        told = orjson.loads(run("health", "--metrics-port", port, "--within", "2", "--json", cwd=house.folder).stdout)
+        assert [(one["source"], one["state"]) for one in told["workers"]] == [(house.source, "stuck")]
+        os.kill(worker.pid, signal.SIGCONT)
+        until(lambda: health("--within", "2") == Exit.DONE, "health after that", 30)
+        assert started["worker"] == f"minimizer.{house.source}.test.0"
+        assert crew.end() == Exit.DONE

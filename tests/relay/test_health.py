@@ -1,0 +1,128 @@
+"""Who is stuck, who is busy, who only waits."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from pipelines.broker import Cluster
+from pipelines.relay import metrics, outbox, positions
+from pipelines.relay.endpoint import application
+from pipelines.relay.health import WITHIN_S, Health, State, look, stuck
+from pipelines.relay.outbox import Outbox, StoppedError
+from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.station import Station
+from pipelines.retention import TRANSACTION_TIMEOUT_MS
+from tests.end_to_end.commands import free_port, until
+
+NOW_S = 1_900_000_000.0
+
+
+def registry(**beats: float) -> CollectorRegistry:
+    """One in which the workers of the sources took their last step so many seconds before NOW_S."""
+    signs = CollectorRegistry()
+    gauge = Gauge("pipelines_worker_beat_timestamp_seconds", "as the workers'", ["source", "slot"], registry=signs)
+    for source, ago_s in beats.items():
+        gauge.labels(source, "0").set(NOW_S - ago_s)
+    return signs
+
+
+def test_a_slot_is_working_stuck_or_absent() -> None:
+    found = look([("vpn", 0), ("tor", 0), ("ota", 0)], registry(vpn=WITHIN_S, tor=WITHIN_S + 1), NOW_S)
+    assert found == [
+        Health("vpn", 0, State.WORKING, WITHIN_S),
+        Health("tor", 0, State.STUCK, WITHIN_S + 1),
+        Health("ota", 0, State.ABSENT, None),
+    ]
+
+
+def test_only_a_worker_that_is_there_is_stuck() -> None:
+    assert stuck([("vpn", 0), ("tor", 0), ("ota", 0)], registry(vpn=1, tor=1000), NOW_S) == {("tor", 0)}
+
+
+def test_a_clock_that_was_set_back_makes_nobody_stuck() -> None:
+    assert look([("vpn", 0)], registry(vpn=-3600), NOW_S) == [Health("vpn", 0, State.WORKING, 0.0)]
+
+
+def test_no_call_of_a_worker_may_take_as_long_as_makes_it_stuck() -> None:
+    waits = [positions._COMMITTED_WAIT_S, positions._WATERMARK_WAIT_S, outbox._INIT_WAIT_S, outbox._WAIT_S]
+    assert outbox._WAIT_S == TRANSACTION_TIMEOUT_MS / 1000
+    assert max(waits) + 20 < WITHIN_S
+
+
+def asked(path: str, query: str = "", signs: CollectorRegistry | None = None) -> tuple[str, bytes]:
+    status = []
+
+    def start_response(line: str, *_rest: Any) -> Callable[[bytes], object]:
+        status.append(line)
+        return lambda _body: None
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query}
+    body = b"".join(application(signs or metrics_of_now(), (("vpn", 0),))(environ, start_response))
+    return status[0], body
+
+
+def metrics_of_now() -> CollectorRegistry:
+    signs = CollectorRegistry()
+    gauge = Gauge("pipelines_worker_beat_timestamp_seconds", "as the workers'", ["source", "slot"], registry=signs)
+    gauge.labels("vpn", "0").set_to_current_time()
+    return signs
+
+
+def test_health_is_told_over_http_with_a_status_that_an_orchestrator_understands() -> None:
+    status, body = asked("/health")
+    assert status == "200 OK"
+    told = orjson.loads(body)
+    assert (told["healthy"], told["within_s"], told["workers"][0]["state"]) == (True, WITHIN_S, "working")
+    for signs, state in ((registry(vpn=1e9), "stuck"), (registry(), "absent")):
+        status, body = asked("/health", signs=signs)
+        assert status == "503 Service Unavailable"
+        assert orjson.loads(body)["workers"][0]["state"] == state
+
+
+def test_metrics_are_told_beside_it() -> None:
+    status, body = asked("/metrics")
+    assert status == "200 OK"
+    assert b"pipelines_worker_beat_timestamp_seconds" in body
+
+
+@pytest.mark.parametrize("query", ["within=", "within=0", "within=-1", "within=nan", "within=1e99", "within=soon"])
+def test_a_senseless_question_is_refused(query: str) -> None:
+    status, body = asked("/health", query)
+    assert status == "400 Bad Request"
+    assert "seconds" in orjson.loads(body)["error"]
+
+
+def test_a_worker_whose_brokers_are_away_gives_signs_of_life(tmp_path: Path) -> None:
+    settings = WorkerSettings(
+        source="away",
+        instance="test",
+        slot=0,
+        contract_dir=tmp_path,
+        bootstrap=f"127.0.0.1:{free_port()}",
+        keyring=tmp_path / "keyring.json",
+        kek_file=tmp_path / "kek",
+    )
+    stopping, ended = threading.Event(), threading.Event()
+    station = Station(settings, Cluster(settings.bootstrap), structlog.stdlib.get_logger())
+    box = Outbox(station, "quarantine", stopping.is_set)
+
+    def settle() -> None:
+        with pytest.raises(StoppedError):
+            box.settle()
+        ended.set()
+
+    beat = metrics.BEAT.labels("away", "0")._value
+    threading.Thread(target=settle, daemon=True).start()
+    try:
+        first = until(beat.get, "a first sign of life")
+        until(lambda: beat.get() > first, "another sign, while it still waits", 30)
+        assert not ended.is_set()
+    finally:
+        stopping.set()
+        assert ended.wait(30)
