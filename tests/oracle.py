@@ -16,7 +16,7 @@ from functools import lru_cache
 import orjson
 
 from pipelines.broker import TIMESTAMP_CREATE_TIME, Cluster, Message, headers_of, records
-from pipelines.contract.model import Contract, Event, Purpose, View
+from pipelines.contract.model import Contract, Event, View
 from pipelines.keys import SubkeySource
 from pipelines.minimize import EventProgram, Fault, Handler, compile_event
 from pipelines.minimize.reference import minimize_event
@@ -54,11 +54,18 @@ class Expectation:
 
 
 def expect(
-    contract: Contract, cluster: Cluster, keys: SubkeySource, see: Callable[[Message], None] = lambda _message: None
+    contract: Contract,
+    cluster: Cluster,
+    keys: SubkeySource,
+    see: Callable[[Message], None] = lambda _message: None,
+    now_ms: Callable[[Coordinates], int] = lambda _place: 0,
 ) -> Expectation:
-    """Read the raw topics and compute what must come out; nothing may have expired yet.
+    """Read the raw topics and compute what must come out.
 
-    `see` is shown every raw record on the way.
+    Args:
+        see: is shown every raw record on the way.
+        now_ms: when an event was judged; a view whose topic's `late` had passed by then gets nothing. By default
+            nothing is ever too late.
     """
     expectation = Expectation()
 
@@ -66,7 +73,7 @@ def expect(
         expectation.events[message.topic() or ""] += 1
         see(message)
 
-    for place, output in obligations(contract, cluster, keys, count):
+    for place, output in obligations(contract, cluster, keys, count, now_ms=now_ms):
         if isinstance(output, bytes):
             expectation.notes[output] += 1
         else:
@@ -81,6 +88,7 @@ def obligations(
     keys: SubkeySource,
     see: Callable[[Message], None],
     partitions: Container[int] | None = None,
+    now_ms: Callable[[Coordinates], int] = lambda _place: 0,
 ) -> Iterator[tuple[Coordinates, Record | bytes]]:
     """What `expect` gathers, one by one: a raw event's place, and a record or a quarantine note that it obliges to.
 
@@ -95,7 +103,7 @@ def obligations(
             if partitions is not None and place[1] not in partitions:
                 continue
             see(message)
-            for view, outcome in _outcomes(contract, keys, guard, event, message):
+            for view, outcome in _outcomes(contract, keys, guard, event, message, now_ms(place)):
                 if view is None or isinstance(outcome, Fault):
                     assert isinstance(outcome, Fault)
                     yield place, _note(event, message, view, outcome)
@@ -142,13 +150,17 @@ def differences(expectation: Expectation, minimized: Iterable[Record], notes: It
 
 
 def reordered(expectation: Expectation, minimized: Iterable[Record]) -> int:
-    """Records that come before an earlier one of the same raw partition, topic, handle and epoch."""
+    """Records that come before an earlier one of the same raw partition, topic, handle and epoch.
+
+    One that nothing obliges to has no place in any order; `differences` tells of it.
+    """
     last: dict[tuple[object, ...], int] = defaultdict(lambda: -1)
     count = 0
     for record in minimized:
-        if record.key is None:
+        place = expectation.origin.get((record.topic, record.id))
+        if record.key is None or place is None:
             continue
-        raw_topic, partition, offset = expectation.origin[record.topic, record.id]
+        raw_topic, partition, offset = place
         lane = (raw_topic, partition, record.topic, record.key, record.epoch)
         count += offset <= last[lane]
         last[lane] = offset
@@ -156,18 +168,21 @@ def reordered(expectation: Expectation, minimized: Iterable[Record]) -> int:
 
 
 def _outcomes(
-    contract: Contract, keys: SubkeySource, guard: EventProgram, event: Event, message: Message
+    contract: Contract, keys: SubkeySource, guard: EventProgram, event: Event, message: Message, now_ms: int
 ) -> Iterator[tuple[View | None, Fault | tuple[bytes, bytes | None]]]:
     broker_ms = message.timestamp()[1]
 
-    def handler(purpose: Purpose) -> Handler | None:
+    def handler(view: View) -> Handler | None:
+        purpose = contract.purposes[view.purpose]
+        if now_ms - broker_ms > contract.topics[view.topic].late_ms:
+            return None  # too late
         if purpose.review is None or broker_ms >= purpose.review.expires_ms:
             return None  # suspended: nothing is shown to the view
         if purpose.handle is None:
             return lambda _identifier: b""
         return keys.subkeys_at(purpose, broker_ms).handle_maker(purpose.handle)
 
-    handlers = [handler(contract.purposes[view.purpose]) for view in event.views]
+    handlers = [handler(view) for view in event.views]
     value = _value(message)
     malformed = guard.minimize(value, handlers)
     if isinstance(malformed, Fault):

@@ -30,13 +30,14 @@ class UndecodableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One committed offset; `offset` is None for a tombstone (the commit was deleted)."""
+    """One committed offset; `offset` is None for a tombstone (the commit was deleted). `at_ms`: since 1970."""
 
     group: str
     topic: str
     partition: int
     offset: int | None
     metadata: str = ""
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def decode(key: bytes | None, value: bytes | None) -> Commit | Generation | None
     return None
 
 
-def _offset(read: _Bytes) -> tuple[int, str]:
+def _offset(read: _Bytes) -> tuple[int, str, int]:
     version = read.integer(2)
     if not 0 <= version <= _NEWEST_VALUE:
         raise UndecodableError("an offset of a version that is not known")
@@ -124,10 +125,10 @@ def _offset(read: _Bytes) -> tuple[int, str]:
     if version >= 3:
         read.integer(4)  # leader epoch
     metadata = read.compact_text() if version >= _FLEXIBLE else read.text()
-    read.integer(8)  # when it was committed
+    at_ms = read.integer(8)
     if offset < 0 or metadata is None:
         raise UndecodableError("an offset below zero, or without metadata")
-    return offset, metadata
+    return offset, metadata, at_ms
 
 
 def _classic(group: str, read: _Bytes) -> Generation | None:

@@ -1,0 +1,149 @@
+"""Raw events that get too old for a view while workers come and go: exactly those are left out, and counted.
+
+When an event was judged is told by the broker: between the commit before its own and its own, which carry their times
+(before the first one: when workers began). An event whose `late` passed between the two may be out or expired.
+Everything else is exact.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pipelines.broker import Cluster
+from pipelines.relay.audit import read_books
+from pipelines.relay.supervisor import Launch
+from tests.faults.flow import until
+from tests.faults.ledger import Commit, decode, log_of
+from tests.oracle import Coordinates, Expectation, committed, differences, expect, reordered
+from tests.relay.house import House, build, running
+
+LATE_S = 5
+EVENTS = 600
+
+
+@pytest.fixture
+def house(tmp_path: Path, cluster: Cluster) -> House:
+    return build(tmp_path, cluster, late=f"{LATE_S}s")
+
+
+@dataclass
+class Commits:
+    """The group's commits of each raw partition, in their order: where they end, and when they were."""
+
+    began_ms: int
+    ends: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
+    times_ms: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    @classmethod
+    def of(cls, house: House, began_ms: int) -> Commits:
+        commits, group = cls(began_ms), house.settings().group
+        for key, value in log_of(house.cluster):
+            entry = decode(key, value)
+            if isinstance(entry, Commit) and entry.group == group and entry.offset is not None:
+                commits.ends[entry.topic, entry.partition].append(entry.offset)
+                commits.times_ms[entry.topic, entry.partition].append(entry.at_ms)
+        return commits
+
+    def before(self, place: Coordinates) -> int:
+        """An event was not judged earlier."""
+        topic, partition, _ = place
+        return [self.began_ms, *self.times_ms[topic, partition]][self._number(place)]
+
+    def own(self, place: Coordinates) -> int:
+        """An event was not judged later."""
+        topic, partition, _ = place
+        return self.times_ms[topic, partition][self._number(place)]
+
+    def _number(self, place: Coordinates) -> int:
+        topic, partition, offset = place
+        return bisect_right(self.ends[topic, partition], offset)
+
+
+def judged(house: House, began_ms: int) -> tuple[dict[str, int], Expectation, Expectation]:
+    """Violations; what must be out at least; what may be out at most."""
+    commits = Commits.of(house, began_ms)
+    least = expect(house.contract, house.cluster, house.keyring, now_ms=commits.own)
+    most = expect(house.contract, house.cluster, house.keyring, now_ms=commits.before)
+    records, notes = committed(house.contract, house.cluster)
+    missing, surplus = differences(least, records, notes), differences(most, records, notes)
+    found = {
+        "lost": missing.get("lost", 0),
+        "duplicated": surplus.get("duplicated", 0),
+        "unexplained": surplus.get("unexplained", 0),
+        "reordered": reordered(most, records),
+    }
+    return {kind: count for kind, count in found.items() if count}, least, most
+
+
+def records_of(expectation: Expectation, topic: str) -> int:
+    """How many records a topic gets."""
+    return sum(where == topic for where, _ in expectation.origin)
+
+
+def publish(house: House) -> None:
+    house.publish([*(house.ping(n) for n in range(EVENTS - 2)), b"not avro", house.ping(4001)])
+
+
+def killed_at_work(house: House) -> None:
+    """A worker's process that is killed as soon as anything is committed."""
+    before = {place: book.next_offset for place, book in read_books(house.contract, house.cluster.admin()).items()}
+    with Launch().process() as process:
+        assert process.stdin is not None
+        process.stdin.write(house.settings(batch_events=50).to_json() + b"\n")
+        process.stdin.flush()
+
+        def further() -> bool:
+            books = read_books(house.contract, house.cluster.admin())
+            return any(book.next_offset > before.get(place, 0) for place, book in books.items())
+
+        until(further, "a commit")
+        process.kill()
+        assert process.wait(30) == -signal.SIGKILL
+
+
+def test_what_is_too_late_when_it_is_judged_is_left_out_and_counted_over_kills(house: House) -> None:
+    publish(house)
+    time.sleep(LATE_S + 0.5)
+    began_ms = int(time.time() * 1000)
+    publish(house)
+    killed_at_work(house)
+    time.sleep(LATE_S / 2)
+    publish(house)
+    killed_at_work(house)
+    with running(house.worker(batch_events=50)) as raised:
+        publish(house)
+        house.wait_until_through()
+    assert raised == []
+    found, least, most = judged(house, began_ms)
+    assert found == {}
+    books = read_books(house.contract, house.cluster.admin()).values()
+    assert [book.imbalances() for book in books] == [[]] * len(books)
+    records, _ = committed(house.contract, house.cluster)
+    out = sum(record.topic == house.handled for record in records)
+    fates = [book.views[house.handled] for book in books]
+    assert sum(fate.out for fate in fates) == out
+    # The malformed events and those out of bounds: quarantined, or expired.
+    odd = sum(fate.quarantined for fate in fates)
+    assert sum(fate.expired for fate in fates) == 4 * EVENTS - out - odd
+    assert 0 < records_of(least, house.handled) <= out <= records_of(most, house.handled) <= 3 * EVENTS
+
+
+@pytest.mark.parametrize(("ahead_s", "found"), [(-3600, "unexplained"), (3600, "lost")])
+def test_a_worker_that_judges_by_another_time_is_found_out(house: House, ahead_s: int, found: str) -> None:
+    publish(house)
+    time.sleep(LATE_S + 0.5)
+    began_ms = int(time.time() * 1000)
+    with running(house.worker(clock=lambda: time.time() + ahead_s)) as raised:
+        house.wait_until_through()
+        publish(house)
+        house.wait_until_through()
+    assert raised == []
+    violations, _, _ = judged(house, began_ms)
+    assert set(violations) == {found}
