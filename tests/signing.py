@@ -9,13 +9,19 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.contract import digest_of, load
+from pipelines.contract.model import Contract
 
 
 def sign(folder: Path, *, as_of: date) -> Path:
     """Give every review in a folder that has a contract the digest of what its purpose receives now."""
     contract = load(folder, as_of=as_of).contract
-    for purpose in () if contract is None else contract.purposes.values():
-        if contract is not None and purpose.review is not None and purpose.review.covers:
+    return folder if contract is None else sign_as(folder, contract)
+
+
+def sign_as(folder: Path, contract: Contract) -> Path:
+    """Give every review in a folder that was loaded as this contract the digest of what its purpose receives."""
+    for purpose in contract.purposes.values():
+        if purpose.review is not None and purpose.review.covers:
             place = purpose.review.covers_position
             file = folder / place.file
             lines = file.read_text().split("\n")

@@ -34,6 +34,17 @@ STRICTEST_FIRST: Final = (
     FieldClass.EVENT_TIME,
     FieldClass.METADATA,
 )
+_PROTECTED: Final = "only `count` of arrays and maps, `present`, or `never`"
+_HANDLE: Final = "only `handle` where the purpose names it, or `never`"
+_ALLOWED: Final = {
+    FieldClass.CREDENTIAL: _PROTECTED,
+    FieldClass.CONTENT: _PROTECTED,
+    FieldClass.NETWORK_IDENTIFIER: _PROTECTED,
+    FieldClass.EVENT_ID: "no view may use it",
+    FieldClass.ACCOUNT_IDENTIFIER: _HANDLE,
+    FieldClass.DEVICE_IDENTIFIER: _HANDLE,
+    FieldClass.EVENT_TIME: "only `truncate`, `present`, `count`, or `never`",
+}
 _IDENTIFYING: Final = frozenset({FieldClass.EVENT_ID, FieldClass.ACCOUNT_IDENTIFIER, FieldClass.DEVICE_IDENTIFIER})
 
 
@@ -144,9 +155,7 @@ def _resolve(line: Line, versions: tuple[RawSchema, ...], lists: Lists, report: 
     applies, to_what = APPLIES[line.action]
     if not applies(avro_type):
         what = f"`{line.action}` does not apply to {describe(avro_type)}; it applies to {to_what}."
-        report.add(
-            "action-type", line.position, what, "Use another action (docs/contract.md has the table), or `never`."
-        )
+        report.add("action-type", line.position, what, _way_out(found))
         return None
     if not (_bounded(line, found, versions, report) and _handle_stands_alone(line, report)):
         return None
@@ -163,6 +172,14 @@ def _resolve(line: Line, versions: tuple[RawSchema, ...], lists: Lists, report: 
     if action is None or name is None:
         return None
     return Resolved(Rule(line.path, action, name, line.position), found, avro_type)
+
+
+def _way_out(found: Reach) -> str:
+    """What may be said instead, by the class: whoever is told of the type alone tries what the class refuses next."""
+    class_ = strictest(field.class_ for one in found.found for field in (one.field, *one.keyed))
+    if class_ in (None, FieldClass.METADATA):
+        return "Use another action (docs/contract.md has the table), or `never`."
+    return f"It is of class {class_}: {_ALLOWED[class_]}."
 
 
 def _name(node: Scalar, report: Report) -> str | None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from pipelines.contract import Loaded, build, load
 from pipelines.contract.building import Under
-from tests.signing import sign
+from tests.signing import sign, sign_as
 
 FIXTURES: Final = Path(__file__).parent / "fixtures"
 BASE: Final = FIXTURES / "base"
@@ -76,12 +76,12 @@ def overlay_of(fixture: Path) -> str | None:
     return note.read_text().strip() if note.exists() else None
 
 
-def freshened(folder: Path, overlay: str | None = None) -> Path:
+def freshened(folder: Path, overlay: str | None = None, *, as_of: date = TODAY) -> Path:
     """The folder with its derived schemas written and its reviews signed anew, when there is a contract in it."""
-    contract = load(sign(folder, as_of=TODAY), as_of=TODAY).contract
+    contract = load(folder, as_of=as_of).contract
     if contract is not None:
-        build(folder, contract)
-        under = None if overlay is None else load(folder, as_of=TODAY, overlay=overlay).contract
+        build(sign_as(folder, contract), contract)
+        under = None if overlay is None else load(folder, as_of=as_of, overlay=overlay).contract
         if overlay is not None and under is not None:
             build(folder, under, under=Under(overlay, contract))
     return folder

@@ -9,7 +9,7 @@ import pytest
 from pipelines.contract import CHECKS, load, load_valid
 from pipelines.contract.findings import Severity
 from pipelines.trouble import Exit, Trouble
-from tests.contract.folders import BASE, FIXTURES, TODAY, found_in, freshened, overlaid
+from tests.contract.folders import BASE, FIXTURES, TODAY, edited, found_in, freshened, overlaid
 
 INVALID = sorted((FIXTURES / "invalid").iterdir())
 KNOWN = {check.id: check for check in CHECKS}
@@ -97,3 +97,20 @@ def test_findings_stand_in_the_order_of_their_places(tmp_path: Path) -> None:
         if fixture.name.startswith("path-unknown"):
             found = load(overlaid(tmp_path / fixture.name, fixture), as_of=TODAY).findings
             assert [one.position for one in found] == sorted(one.position for one in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "does", "way_out"),
+    [
+        ("dns_names: count", "dns_names: keep", "content: only `count` of arrays and maps, `present`, or `never`."),
+        ("device_id: handle", "device_id: keep", "device_identifier: only `handle` where the purpose names it, or"),
+        ("occurred_at: {truncate: 1h}", "occurred_at: keep", "event_time: only `truncate`, `present`, `count`, or"),
+        ("region: {one_of: {list: regions}, else: other}", "region: keep", "Use another action"),
+    ],
+)
+def test_where_an_action_does_not_fit_the_type_the_way_out_is_what_the_class_allows(
+    line: str, does: str, way_out: str, tmp_path: Path
+) -> None:
+    folder = edited(tmp_path, {"policies/vpn/session.yaml": (line, does)})
+    (found,) = [one for one in load(folder, as_of=TODAY).findings if one.check == "action-type"]
+    assert way_out in found.remedy
