@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("pipelines.cli.explain", "Say what happens to an event type or to one field, and why."),
     "linkage": ("pipelines.cli.linkage", "Say how much two purposes share of one event, in bits."),
     "singling-out": ("pipelines.cli.singling", "Say which fields together few devices of a sample share."),
+    "test": ("pipelines.cli.cases", "Run the cases beside the policies: raw event in, views out."),
     "try": ("pipelines.cli.try_", "Minimize events from a file, with a throwaway key and no broker."),
     "topics": ("pipelines.cli.topics", "Create the contract's topics with the retention that keeps their promise."),
     "keys": ("pipelines.cli.keys", "Make the keys of the coming epochs; show how far they reach."),

@@ -23,6 +23,11 @@ class Leaf:
     field: Field
     keys_only: bool = False
 
+    @property
+    def bare(self) -> AvroType:
+        """The leaf's type after null, arrays and maps are taken off."""
+        return _peeled(self.field.type)[0]
+
     def under(self, path: Path) -> bool:
         """Whether a path names this leaf or something that holds it."""
         return covers(path, self.fields, keys_only=self.keys_only)

@@ -39,9 +39,9 @@ UNFIT_CODES: Final[dict[str, str]] = {
 }
 
 _SINGLE_OBJECT: Final = b"\xc3\x01"
-_RANGES: Final = {"int": range(-(1 << 31), 1 << 31), "long": range(-(1 << 63), 1 << 63)}
-_TICKS: Final = {"millis": 1_000, "micros": 1_000_000, "nanos": 1_000_000_000}
-_UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+RANGES: Final = {"int": range(-(1 << 31), 1 << 31), "long": range(-(1 << 63), 1 << 63)}
+TICKS: Final = {"millis": 1_000, "micros": 1_000_000, "nanos": 1_000_000_000}
+UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -127,7 +127,7 @@ def _primitive(out: bytearray, primitive: Primitive, value: Any, path: str) -> N
             out += b"\1" if _of(bool, value, path) else b"\0"
         case "int" | "long":
             number = _of(int, _ticks(primitive.logical, value, path), path)
-            if number not in _RANGES[primitive.name]:
+            if number not in RANGES[primitive.name]:
                 raise _Stop("out_of_range", path)
             out += _zigzag(number)
         case "float" | "double":
@@ -162,15 +162,23 @@ def _ticks(logical: str | None, value: Any, path: str) -> Any:
     """A time that was written as text, in its type's unit since 1970; anything else as it is."""
     if not isinstance(value, str) or logical is None:
         return value
+    found = ticks(value, logical)
+    if found is None:
+        raise _Stop("wrong_type", path)
+    return found
+
+
+def ticks(text: str, logical: str) -> int | None:
+    """A time written as RFC 3339 (a date as YYYY-MM-DD), in its type's unit since 1970; None if it is none."""
     try:
         if logical == "date":
-            return (date.fromisoformat(value) - _UNIX_EPOCH.date()).days
-        moment = datetime.fromisoformat(value)
+            return (date.fromisoformat(text) - UNIX_EPOCH.date()).days
+        moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return (moment - _UNIX_EPOCH) // _MICROSECOND * _TICKS[logical.rpartition("-")[2]] // 1_000_000
+        return (moment - UNIX_EPOCH) // _MICROSECOND * TICKS[logical.rpartition("-")[2]] // 1_000_000
     except (ValueError, KeyError, OverflowError):
-        raise _Stop("wrong_type", path) from None
+        return None
 
 
 def _unscaled(value: Any, scale: int, path: str) -> int:

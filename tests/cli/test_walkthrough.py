@@ -64,7 +64,7 @@ def _write_the_line(folder: Path, shown: str) -> None:
 
 
 def test_the_page_has_the_steps_that_are_tried_here() -> None:
-    assert [len(block) for block in BLOCKS] == [4, 1, 2, 1, 4]
+    assert [len(block) for block in BLOCKS] == [4, 1, 2, 2, 4]
 
 
 def test_the_request_is_written_and_said_to_be_worse(walked: dict[tuple[int, int], Ended]) -> None:
@@ -91,6 +91,12 @@ def test_the_only_error_is_the_review_and_it_names_the_change(walked: dict[tuple
     assert valid.out.count("  error") == 1
     assert "[review-signed]" in valid.out
     assert "duration_ms: field added" in valid.out
+
+
+def test_the_cases_ask_what_the_new_field_says(walked: dict[tuple[int, int], Ended]) -> None:
+    tested = walked[3, 1]
+    assert tested.code == 1
+    assert "'duration_ms' is missing in the view 'network-metadata.support'" in tested.out
 
 
 def test_after_the_line_was_written_everything_is_signed_and_valid(walked: dict[tuple[int, int], Ended]) -> None:
