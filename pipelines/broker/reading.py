@@ -25,14 +25,14 @@ def headers_of(message: Message) -> list[tuple[str, bytes]]:
 
 
 def records(
-    cluster: Cluster, topic: str, *, from_beginning: bool = True, follow: bool = False
+    cluster: Cluster, topic: str, *, begin: At = "earliest", follow: bool = False
 ) -> Generator[Message, None, None]:
     """Every committed record of the topic, each partition's in their order, up to where they end now.
 
     Args:
         cluster: where the topic is.
         topic: its name.
-        from_beginning: begin at the oldest record; else at the first one to come.
+        begin: the oldest record, the first one to come, or the first one that is not older than a time (ms).
         follow: do not end, but wait for what comes.
 
     Raises:
@@ -42,12 +42,16 @@ def records(
     info = admin.topics([topic]).get(topic)
     if info is None:
         raise Trouble(f"there is no topic {topic}", hint="`pipelines topics apply` creates the contract's topics.")
-    begin: At = "earliest" if from_beginning else "latest"
-    starts = admin.offsets([(topic, number) for number in range(info.partitions)], begin)
+    partitions = [(topic, number) for number in range(info.partitions)]
+    starts = admin.offsets(partitions, begin)
+    ends = {} if begin == "earliest" else admin.offsets(partitions, "latest")
     # The broker holds a fetch that finds nothing back for so long, and the end is known by such a fetch.
     consumer = cluster.consumer(**{"enable.partition.eof": True, "fetch.wait.max.ms": 500 if follow else 10})
     try:
-        consumer.assign([TopicPartition(*partition, start.offset) for partition, start in starts.items()])
+        consumer.assign([
+            TopicPartition(*partition, start.offset if start.offset >= 0 else ends[partition].offset)
+            for partition, start in starts.items()
+        ])  # fmt: skip
         open_partitions = set(range(info.partitions))
         heard_at = time.monotonic()
         while follow or open_partitions:

@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "keys": ("pipelines.cli.keys", "Make the keys of the coming epochs; show how far they reach."),
     "run": ("pipelines.cli.run", "Run the minimizer workers."),
     "health": ("pipelines.cli.health", "Say whether the workers of a run live and move."),
+    "replay": ("pipelines.cli.replay", "Run raw events that are still alive through the policy again."),
     "simulate": ("pipelines.cli.simulate", "Publish synthetic events of the contract's systems."),
     "consume": ("pipelines.cli.consume", "Read a minimized topic, decoded."),
     "broker": ("pipelines.cli.broker", "Start, stop or look at the embedded Kafka."),

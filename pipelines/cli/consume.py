@@ -46,7 +46,9 @@ def command(
     """Print the records of a minimized topic, or the notes of the quarantine topic. Ends on Ctrl-C."""
     decoder = _decoder(contract_dir, topic, overlay)
     cluster = connect(bootstrap, kafka_properties)
-    found = records(cluster, topic, from_beginning=from_beginning, follow=follow or not from_beginning)
+    found = records(
+        cluster, topic, begin="earliest" if from_beginning else "latest", follow=follow or not from_beginning
+    )
     with contextlib.suppress(KeyboardInterrupt), contextlib.closing(found):
         for message in islice(found, most):
             told = _told(message, decoder)

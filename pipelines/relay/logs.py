@@ -38,6 +38,8 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "clock.behind": frozenset({"seconds"}),
     "keys.runway_short": frozenset({"purpose", "hours"}),
     "review.expired": frozenset({"purpose"}),
+    "replay.started": frozenset({"replay", "event_type", "resumed"}),
+    "replay.finished": frozenset({"replay", "events"}),
     "supervisor.started": frozenset({"workers"}),
     "supervisor.worker_ended": frozenset({"source", "slot", "exit_code", "restart_in_s"}),
     "supervisor.worker_stuck": frozenset({"source", "slot"}),

@@ -30,8 +30,8 @@ _WAIT_S = TRANSACTION_TIMEOUT_MS / 1000
 _OFFSETS_WAIT_S = 5.0
 _PAUSE_S = 0.5  # between a producer that could not begin and the next
 _INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
-# Fenced so often within so many seconds: a second process runs the slot, and they would fence each other for ever.
-_FENCED_OFTEN, _FENCED_WITHIN_S = 5, 60.0
+# Fenced too often within so many seconds: a second process runs the slot, and they would fence each other for ever.
+_FENCED_WITHIN_S = 60.0
 _NOW = 0  # librdkafka's word for its own clock; the quarantine topic has the broker's anyway
 # Errors that another producer under the same id will meet too: a person has to act.
 _HOPELESS = frozenset({
@@ -62,7 +62,7 @@ class Outbox:
         self._log = station.log
         self._quarantine = quarantine
         self._stopping = stopping
-        self._fenced: deque[float] = deque(maxlen=_FENCED_OFTEN)
+        self._fenced: deque[float] = deque()
         self._producer: Producer | None = None
         self._doubt: str | None = "start"
         self._offsets_wait_s = _OFFSETS_WAIT_S
@@ -202,10 +202,12 @@ class Outbox:
             )
         if error.code() in _FENCED:
             now = time.monotonic()
-            if len(self._fenced) == _FENCED_OFTEN and now - self._fenced[0] < _FENCED_WITHIN_S:
+            while self._fenced and now - self._fenced[0] >= _FENCED_WITHIN_S:
+                self._fenced.popleft()
+            if len(self._fenced) >= self._settings.fences_borne:
                 raise Trouble(
                     f"another process runs the slot {self._settings.slot_id}",
-                    hint="Give each host's `pipelines run` an --instance of its own.",
+                    hint=self._settings.rival_hint,
                     exit_code=Exit.REFUSED,
                 )
             self._fenced.append(now)

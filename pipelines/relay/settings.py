@@ -43,6 +43,16 @@ class WorkerSettings:
         """The transactional id, and under the classic protocol the static member's id (KIP-345)."""
         return f"{self.group}.{self.instance}.{self.slot}"
 
+    @property
+    def fences_borne(self) -> int:
+        """So often within a minute another producer may fence this slot's before that is a second process."""
+        return 5
+
+    @property
+    def rival_hint(self) -> str:
+        """What an operator does about a second process."""
+        return "Give each host's `pipelines run` an --instance of its own."
+
     def to_json(self) -> bytes:
         """One line of JSON."""
         return orjson.dumps({**asdict(self), "properties": dict(self.properties)}, default=str)

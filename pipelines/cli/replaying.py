@@ -1,0 +1,145 @@
+"""What `replay` and `quarantine retry` share: options, the run with its progress, how its outcome is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from pipelines.broker import Cluster
+from pipelines.cli.times import spelled
+from pipelines.contract.model import Contract
+from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
+from pipelines.relay.settings import WorkerSettings
+from pipelines.replay.engine import Outcome
+from pipelines.replay.opening import open_replay
+from pipelines.replay.tally import ViewTally
+from pipelines.replay.task import Task
+
+COLUMNS: Final = {
+    "events_in": "in",
+    "out": "out",
+    "already": "already there",
+    "quarantined": "quarantined",
+    "expired": "expired",
+    "too_late": "too late",
+    "suspended": "suspended",
+}
+
+execute_option: Callable[..., Any] = click.option(
+    "--execute", is_flag=True, help="Do it. Without this, only say what would be done."
+)
+batch_option: Callable[..., Any] = click.option(
+    "--batch-events",
+    default=2_000,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Most raw events a transaction.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """With what a replay is done."""
+
+    contract_dir: Path
+    overlay: str | None
+    cluster: Cluster
+    keyring_file: Path | None
+    kek_file: Path | None
+    batch_events: int
+
+    def worker(self, source: str) -> WorkerSettings:
+        """The settings of a worker of that source."""
+        return WorkerSettings(
+            source=source,
+            instance="replay",
+            slot=0,
+            contract_dir=self.contract_dir.resolve(),
+            overlay=self.overlay,
+            bootstrap=self.cluster.bootstrap,
+            properties=self.cluster.properties,
+            keyring=(self.keyring_file or DEFAULT_KEYRING).resolve(),
+            kek_file=(self.kek_file or DEFAULT_KEK_FILE).resolve(),
+            batch_events=self.batch_events,
+        )
+
+
+def carry_out(means: Means, contract: Contract, task: Task, *, execute: bool) -> Outcome:
+    """Run it, dry or for good; shows its progress on a terminal.
+
+    Raises:
+        Trouble: as `Replay.execute`.
+    """
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        bar = progress.add_task(task.event, total=None)
+        replay = open_replay(
+            means.worker(contract.events[task.event].source),
+            contract,
+            task,
+            tell=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+        return replay.execute() if execute else replay.dry_run()
+
+
+def told(outcome: Outcome, task: Task, *, executed: bool) -> dict[str, Any]:
+    """An outcome as JSON has it."""
+    tally = outcome.tally
+    return {
+        "replay": outcome.name,
+        "event": task.event,
+        "executed": executed,
+        "again": task.again,
+        "resumed": outcome.resumed,
+        "raw_events": tally.taken,
+        "unreadable": tally.lost,
+        "left_to_the_relay": outcome.behind,
+        "may_be_gone_before": None if outcome.gone_before_ms is None else spelled(outcome.gone_before_ms),
+        "views": {topic: _counts(view) for topic, view in tally.views.items()},
+    }
+
+
+def print_outcome(outcome: Outcome, task: Task, *, executed: bool) -> None:
+    """The same for a person."""
+    tally = outcome.tally
+    verb = "Replayed" if executed else "Would replay"
+    click.echo(f"{verb} {tally.taken} raw events of {task.event} (replay {outcome.name})")
+    if outcome.resumed:
+        click.echo("  These counts include what earlier runs of this same replay committed.")
+    width = max((len(topic) for topic in tally.views), default=0)
+    click.echo(f"\n  {'':{width}}" + "".join(f"  {name:>13}" for name in COLUMNS.values()))
+    for topic, view in tally.views.items():
+        click.echo(f"  {topic:{width}}" + "".join(f"  {count:>13}" for count in asdict(view).values()))
+    click.echo("")
+    for remark in _remarks(outcome, task, executed=executed):
+        click.echo(f"  {remark}")
+
+
+def _remarks(outcome: Outcome, task: Task, *, executed: bool) -> list[str]:
+    tally, remarks = outcome.tally, list[str]()
+    views = tally.views.values()
+    if outcome.gone_before_ms is not None:
+        remarks.append(f"Raw events from before {spelled(outcome.gone_before_ms)} may be deleted; see `late` and TTL.")
+    if outcome.behind:
+        remarks.append(f"{outcome.behind} raw offsets are not relayed yet, and were left to the relay.")
+    if tally.lost:
+        remarks.append(f"{tally.lost} raw offsets cannot be read; quarantine has them as unreadable.")
+    if any(view.already for view in views) and not task.again:
+        remarks.append(
+            "Records that a topic has already are not sent again; `replay --again` sends them, under the same ce_id."
+        )
+    if task.again and any(view.out for view in views):
+        remarks.append("Consumers get these once more, with the same ce_id and the header ce_replay; tell them.")
+    if not executed:
+        remarks.append("Nothing was written. Add --execute to do it.")
+    return remarks
+
+
+def _counts(view: ViewTally) -> dict[str, int]:
+    return {COLUMNS[each.name].replace(" ", "_"): getattr(view, each.name) for each in fields(view)}

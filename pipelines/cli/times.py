@@ -1,0 +1,37 @@
+"""Times and spans of time on the command line: RFC 3339 with a zone in, UTC and whole units out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import click
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs alone, of some versions
+    """An RFC 3339 time with its zone, as milliseconds since 1970.
+
+    Only absolute times: the same command, repeated later, then means the same.
+    """
+
+    name = "TIME"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it; click's usage error (exit 2) when it is none."""
+        if isinstance(value, int):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail("that is no time; write one like 2026-11-25T08:00:00Z.", param, ctx)
+        if moment.tzinfo is None:
+            self.fail("a time needs its zone; end it with Z for UTC.", param, ctx)
+        return int(moment.timestamp() * 1000)
+
+
+MOMENT: Final = Moment()
+
+
+def spelled(timestamp_ms: int) -> str:
+    """A time as RFC 3339 in UTC, to the second."""
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
