@@ -56,7 +56,7 @@ def test_a_replay_is_planned_then_done_and_its_counts_are_for_people_and_program
         (("--from", "2026-11-25T09:00:00Z", "--to", "2026-11-25T09:00:00Z"), "must be earlier"),
     ],
 )
-def test_a_time_that_says_nothing_is_refused(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+def test_a_time_that_says_nothing_is_refused(arguments: tuple[str, ...], says: str) -> None:
     refused = CliRunner().invoke(pipelines, ["replay", "--event", "vpn.session", *arguments])
     assert refused.exit_code == Exit.USAGE
     assert says in refused.output

@@ -151,6 +151,11 @@ def headers(topic: Topic, purpose: Purpose, views: Sequence[View]) -> Table:
             line(f"RFC 3339; timestamp + {duration(topic.ttl_ms)}"),
         ),
         (Code("content-type"), line("how the value is written"), line(Code("application/avro"))),
+        (
+            Code("ce_replay"),
+            line("only on a record that an operator replayed: it takes the place of one with its id that you may have"),
+            line("16 hexadecimal digits, one replay's"),
+        ),
     ]
     if purpose.handle is not None:
         epoch = (
