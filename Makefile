@@ -1,7 +1,7 @@
 # Needs make and Python 3.11–3.14; everything else is set up in .venv. `make` lists the targets.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format types check lock clean
+.PHONY: help setup demo test wheel test-wheel lint format types check lock clean
 SHELL := /bin/sh
 
 VENV := .venv
@@ -10,6 +10,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 # What an installed set of packages depends on; a stamp is renewed only when one of these changes.
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+WHEEL := .venv-wheel
+# What the compiled modules are part of. Everything else: make test-wheel ARGS=tests
+ON_A_WHEEL := tests/minimize tests/keys tests/envelope tests/relay/test_lane.py tests/relay/test_worker.py tests/faults/test_faults.py
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -22,6 +25,16 @@ demo: $(RUNTIME) ## Run the whole thing on this machine, checked: broker, traffi
 
 test: $(DEV) ## Run all tests, those on a real Kafka included, on two cores
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+wheel: $(DEV) ## Build a wheel in dist/: compiled where a C compiler finds Python.h, pure elsewhere
+	@rm -rf build; $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	@ls -t dist/*.whl | head -n 1
+
+# Without cwd on the import path, so that the installed package is what runs; a .pth file leads to the tests alone.
+test-wheel: $(WHEEL)/.wheel ## Run the tests on the compiled wheel, installed in .venv-wheel; on a pure one, say so and skip
+	@set -e; if ! $(WHEEL)/bin/python -P -c 'from pipelines.minimize import compiled; raise SystemExit(not compiled())'; then \
+	  echo 'skipped: the wheel is pure, because no C compiler here finds Python.h; `make test` tested the same code'; exit 0; fi; \
+	PYTHONSAFEPATH=1 PIPELINES_FAULT_EVENTS=10000 $(WHEEL)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -o pythonpath= $(or $(ARGS),$(ON_A_WHEEL))
 
 lint: $(DEV) ## Check style, formatting, types and the rooms; all findings, then a verdict
 	@failed=; \
@@ -46,7 +59,7 @@ lock: $(VENV)/.lock ## Renew the hashed requirements from pyproject.toml (ARGS=-
 	compile lock.txt --group lock
 
 clean: ## Remove what was built, installed and cached here (not .pipelines: it holds keys and broker data)
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(WHEEL) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	find pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The newest fitting Python that is known to have wheels for everything; PYTHON=… chooses another.
@@ -71,6 +84,17 @@ $(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@$(INSTALL) --require-hashes -r requirements/runtime.txt
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $(RUNTIME)
+
+# The wheel's own environment: the same locked packages, the wheel in place of the checkout.
+$(WHEEL)/.wheel: requirements/dev.txt pyproject.toml setup.py $(shell find pipelines -name '*.py') | $(DEV)
+	@[ -x $(WHEEL)/bin/python ] || $(BIN)/python -m venv $(WHEEL)
+	@echo 'Building the wheel, and installing it in $(WHEEL)'
+	@$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt
+	@rm -rf build $(WHEEL)/dist $(WHEEL)/suite; mkdir -p $(WHEEL)/suite; ln -s ../../tests $(WHEEL)/suite/tests
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w $(WHEEL)/dist .
+	@$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --force-reinstall $(WHEEL)/dist/*.whl
+	@$(WHEEL)/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "suite.pth").write_text("$(CURDIR)/$(WHEEL)/suite\n")'
+	@touch $@
 
 $(VENV)/.lock: requirements/lock.txt | $(BIN)/python
 	@$(INSTALL) --require-hashes -r requirements/lock.txt

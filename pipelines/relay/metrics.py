@@ -52,7 +52,10 @@ BEAT = Gauge(
     "pipelines_worker_beat_timestamp_seconds", "When the worker last took a step.", ["source", "slot"],
     multiprocess_mode="livemax",
 )  # fmt: skip
-COMPILED = Gauge("pipelines_walk_compiled", "1 when the walk runs compiled.", multiprocess_mode="livemin")
+BUILD = Gauge(
+    "pipelines_build_info", "1 where a worker's walk runs so: compiled, or pure Python.", ["walk"],
+    multiprocess_mode="livemax",
+)  # fmt: skip
 
 
 def begin(source: str, views: Mapping[str, Iterable[str]]) -> None:

@@ -33,7 +33,6 @@ CRASHED = 70  # EX_SOFTWARE of sysexits.h
 
 def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
     """Run one worker until it is told to stop; returns its exit code."""
-    metrics.COMPILED.set(compiled())  # before anybody asks: a spare's gauge counts, too
     ahead = read_ahead()
     line = stdin.readline()
     if not line:
@@ -47,6 +46,7 @@ def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
         keyring = keyring_of(settings, contract)
         ids = topic_ids(contract, cluster, settings.source)
         walk = "compiled" if compiled() else "pure"
+        metrics.BUILD.labels(walk).set(1)
         log.info("worker.started", contract=contract.policy_version, walk=walk, pid=os.getpid())
         events = contract.events_of(settings.source)
         metrics.begin(settings.source, {event.raw_topic: [view.topic for view in event.views] for event in events})

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipelines.broker import AdminClient, Cluster, TopicPartition
 from pipelines.contract.model import DAY_MS
 from pipelines.keys import LocalKeyEncryption, extend
+from pipelines.minimize import compiled
 from pipelines.relay.accounting import Books, PartitionBook
 from pipelines.relay.audit import behind, read_books
 from pipelines.trouble import Exit
@@ -309,6 +310,7 @@ def test_metrics_agree_with_the_books(tmp_path: Path, cluster: Cluster) -> None:
     assert sum(replacements.values()) == len(replaced) >= 1
     assert {labelled(source=house.source, reason=line["reason"]) for line in replaced} <= replacements.keys()
     assert by_labels(caught_up, "pipelines_lag_seconds") == {raw(house): 0.0}
+    assert by_labels(caught_up, "pipelines_build_info") == {labelled(walk="compiled" if compiled() else "pure"): 1.0}
     source = labelled(source=house.source)
     batches, commits = (
         metrics["pipelines_batch_seconds_count", source],

@@ -18,12 +18,15 @@ from typing import Final, TextIO
 
 import structlog
 
+import tests
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Launch, Slot, Supervisor
 from tests.faults.orders import Desk, Line, TrailReader
 from tests.faults.worker import FOLDER
 
 ROOT: Final = Path(__file__).parents[2]
+# Where a worker's process finds these tests; beside a wheel's own environment that is not the checkout's folder.
+TESTS_LIE_IN: Final = str(Path(next(iter(tests.__path__))).parent)
 _LOOK_S: Final = 0.02
 _JOIN_S: Final = 120.0
 
@@ -149,7 +152,7 @@ class Crew:
         )
         launch = Launch(
             (sys.executable, "-m", "tests.faults.worker"),
-            {**self.environment, FOLDER: str(self.folder), "PYTHONPATH": str(ROOT)},
+            {**self.environment, FOLDER: str(self.folder), "PYTHONPATH": TESTS_LIE_IN},
             self._log.fileno(),
             spare=slots.start == 0,  # an extra worker is not killed
         )

@@ -26,6 +26,7 @@ from pipelines.relay.supervisor import Launch
 from pipelines.sdk.encoding import encoders
 from pipelines.simulate import Simulation
 from pipelines.topics.apply import apply
+from tests.faults.crew import TESTS_LIE_IN
 from tests.faults.orders import Desk, TrailReader
 from tests.faults.worker import FOLDER
 
@@ -70,7 +71,7 @@ class Scene:
     def launch(self) -> Launch:
         """How a worker that obeys is started."""
         command = (sys.executable, "-m", "tests.faults.worker")
-        return Launch(command, {FOLDER: str(self.folder), "PYTHONPATH": str(SHIPPED)}, self.output)
+        return Launch(command, {FOLDER: str(self.folder), "PYTHONPATH": TESTS_LIE_IN}, self.output)
 
     def slot(self, number: int, **changes: Any) -> WorkerSettings:
         """One worker's settings."""

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from pipelines.minimize import compiled
 from pipelines.relay.steps import Step
 from tests.faults.controls import CONTROLS, GUARD_OFF, OFFSETS_OUTSIDE, READ_UNCOMMITTED
 from tests.faults.crew import ROOT
@@ -85,6 +86,12 @@ def test_every_killed_worker_was_followed_by_one_that_committed() -> None:
     followed = report["recovery_s"]["n"] + report["recovery_with_outage_s"]["n"]
     assert report["never_recovered"] == 0
     assert followed == KILLS + report["delayed_commits"]
+
+
+def test_the_workers_walk_as_this_installation_does() -> None:
+    _, report, _ = the_run()
+    walks = {line for line in report["log"] if line.startswith("worker.started ")}
+    assert walks == {f"worker.started {'compiled' if compiled() else 'pure'}"}
 
 
 def test_a_report_names_no_event() -> None:
