@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("pipelines.cli.run", "Run the minimizer workers."),
     "health": ("pipelines.cli.health", "Say whether the workers of a run live and move."),
     "replay": ("pipelines.cli.replay", "Run raw events that are still alive through the policy again."),
+    "quarantine": ("pipelines.cli.quarantine", "Show what could not be minimized; try it again."),
     "simulate": ("pipelines.cli.simulate", "Publish synthetic events of the contract's systems."),
     "consume": ("pipelines.cli.consume", "Read a minimized topic, decoded."),
     "broker": ("pipelines.cli.broker", "Start, stop or look at the embedded Kafka."),

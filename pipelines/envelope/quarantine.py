@@ -7,6 +7,7 @@ here.
 """
 
 import re
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import orjson
@@ -19,6 +20,7 @@ _PATH: Final = re.compile(
 )
 _MOST_CODE: Final = 64
 _MOST_PATH: Final = 4_096
+_MOST_BYTES: Final = 8_192
 
 
 def quarantine_record(
@@ -56,6 +58,32 @@ def quarantine_record(
             "path": path,
         }
     )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Note:
+    """What a note says; see `quarantine_record`."""
+
+    topic: str
+    partition: int
+    offset: int
+    event: str
+    view: str | None
+    code: str
+    path: str
+
+
+def read_note(value: bytes) -> Note | None:
+    """The note that `quarantine_record` wrote; None for any bytes that it did not, whoever wrote them."""
+    if len(value) > _MOST_BYTES:
+        return None
+    try:
+        note = Note(**orjson.loads(value))
+        written = quarantine_record(**asdict(note))
+    except (ValueError, TypeError):
+        return None
+    # Its own bytes back: no other spelling, key twice, `true` for 1 or number with a point gets by.
+    return note if written == value and type(note.partition) is type(note.offset) is int else None
 
 
 def _is(pattern: re.Pattern[str], text: str) -> bool:

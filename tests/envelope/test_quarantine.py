@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.envelope import quarantine_record
+from pipelines.envelope import Note, quarantine_record, read_note
 
 NOTE: dict[str, Any] = {
     "topic": "raw.vpn.session",
@@ -83,3 +83,50 @@ def test_a_path_that_passes_has_no_index_no_key_and_no_other_character(path: str
         return
     assert path.isascii()
     assert path.replace("[]", "").replace("{}", "").replace(".", "").replace("_", "").isalnum() or not path.strip("_")
+
+
+@given(
+    partition=st.integers(0, 2**31 - 1),
+    offset=st.integers(0, 2**63 - 1),
+    view=st.sampled_from([None, "audit.network-policy-review"]),
+    path=st.sampled_from(["", "client_ip", "checks[].result", "headers{}"]),
+)
+def test_a_note_reads_back_as_what_was_written(partition: int, offset: int, view: str | None, path: str) -> None:
+    said = NOTE | {"partition": partition, "offset": offset, "view": view, "path": path}
+    assert read_note(quarantine_record(**said)) == Note(**said)
+
+
+WRITTEN = quarantine_record(**NOTE)
+FOREIGN = [
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b"not JSON",
+    b"\xff\xfe",
+    b"\xc3\x01SYNTHETIC",
+    WRITTEN + b" ",
+    WRITTEN[:-1],
+    WRITTEN[:-1] + b',"path":"client_ip"}',
+    WRITTEN[:-1] + b',"value":"SYNTHETIC-SECRET"}',
+    WRITTEN.replace(b"3,", b"3.0,"),
+    WRITTEN.replace(b"1234", b"-1"),
+    WRITTEN.replace(b"1234", b"1e3"),
+    WRITTEN.replace(b'"partition":3', b'"partition":true'),
+    WRITTEN.replace(b'"partition":3', b'"partition":"3"'),
+    WRITTEN.replace(b'"vpn.session"', b"null"),
+    WRITTEN.replace(b'"bound"', b'["bound"]'),
+    WRITTEN.replace(b"checks[].result", b"checks[3].result"),
+    WRITTEN.replace(b"checks[].result", b"a" * 10_000),
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("value", FOREIGN, ids=range(len(FOREIGN)))
+def test_what_no_relay_wrote_is_no_note(value: bytes) -> None:
+    assert read_note(value) is None
+
+
+@given(st.binary(max_size=300))
+def test_bytes_by_chance_are_no_note(value: bytes) -> None:
+    assert read_note(value) is None

@@ -1,0 +1,99 @@
+"""Quarantine, read for people who mend things: what failed, where, and for how long it can still be tried again.
+
+The topic takes records of whoever may write to it, so what is not a note of the relay's on an event type, view and
+partition of the contract is counted as foreign and neither shown nor followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from pipelines.broker import Cluster, Message, records
+from pipelines.contract.model import Contract
+from pipelines.envelope import Note, read_note
+from pipelines.replay.selection import ByPlace, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A note, and the broker time at which it was written (of several that say the same: the first)."""
+
+    note: Note
+    noted_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which notes are wanted: those with one of the named values, or any where none is named."""
+
+    events: Collection[str] = ()
+    views: Collection[str] = ()
+    codes: Collection[str] = ()
+
+    def wants(self, note: Note) -> bool:
+        """Whether the note is wanted. One on a whole event has no view, and none is named for it."""
+        return (
+            (not self.events or note.event in self.events)
+            and (not self.views or note.view in self.views)
+            and (not self.codes or note.code in self.codes)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The wanted notes by coordinates, each once, and how many records were none of ours."""
+
+    notes: tuple[Noted, ...]
+    foreign: int
+
+
+def gather(contract: Contract, cluster: Cluster, wish: Wish) -> Gathered:
+    """Read all of quarantine.
+
+    Raises:
+        Trouble: (exit 3) it cannot be read.
+    """
+    return sorted_out(contract, records(cluster, contract.quarantine.name), wish)
+
+
+def sorted_out(contract: Contract, messages: Iterable[Message], wish: Wish) -> Gathered:
+    """What `gather` makes of quarantine's records."""
+    first: dict[Note, int] = {}
+    foreign = 0
+    for message in messages:
+        note = read_note(message.value() or b"")
+        if note is None or not _is_ours(contract, note):
+            foreign += 1
+        elif wish.wants(note):
+            noted_ms = message.timestamp()[1]
+            first[note] = min(noted_ms, first.get(note, noted_ms))
+    ordered = sorted(first, key=lambda note: (note.topic, note.partition, note.offset, note.view or "", note.code))
+    return Gathered(tuple(Noted(note, first[note]) for note in ordered), foreign)
+
+
+def retries(contract: Contract, gathered: Gathered, now_ms: int) -> dict[str, ByPlace]:
+    """What to try again, by event type: each noted event for the views that failed (all, if it failed as a whole)."""
+    places: dict[str, dict[tuple[int, int], Place]] = {}
+    for each in gathered.notes:
+        note = each.note
+        known = [view.topic for view in contract.events[note.event].views]
+        mine = places.setdefault(note.event, {})
+        before = mine.get((note.partition, note.offset), Place((), 0))
+        failed = {*before.views, *(known if note.view is None else [note.view])}
+        views = tuple(topic for topic in known if topic in failed)
+        mine[note.partition, note.offset] = Place(views, max(before.noted_ms, each.noted_ms))
+    return {
+        event: ByPlace(mine, now_ms - contract.raw_topics[contract.events[event].raw_topic].ttl_ms)
+        for event, mine in sorted(places.items())
+    }
+
+
+def _is_ours(contract: Contract, note: Note) -> bool:
+    event = contract.events.get(note.event)
+    return (
+        event is not None
+        and note.topic == event.raw_topic
+        and note.partition < contract.raw_topics[note.topic].partitions
+        and (note.view is None or note.view in {view.topic for view in event.views})
+    )
