@@ -20,11 +20,24 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from pipelines.broker.admin import Admin
-from pipelines.broker.answers import At, Committed, NewTopic, Offset, Partition, TopicInfo
+from pipelines.broker.answers import (
+    At,
+    Committed,
+    Grant,
+    NewTopic,
+    Offset,
+    Partition,
+    Place,
+    Setting,
+    Source,
+    TopicInfo,
+)
+from pipelines.broker.changer import Changer
 from pipelines.broker.cluster import Cluster
 from pipelines.broker.embedded import EmbeddedKafka, find_running
 from pipelines.broker.node import Door
 from pipelines.broker.reading import headers_of, records
+from pipelines.broker.survey import Survey
 from pipelines.broker.unreachable import error_of, unreachable
 
 __all__ = [
@@ -36,18 +49,24 @@ __all__ = [
     "Admin",
     "AdminClient",
     "At",
+    "Changer",
     "Cluster",
     "Committed",
     "Consumer",
     "Door",
     "EmbeddedKafka",
+    "Grant",
     "KafkaError",
     "KafkaException",
     "Message",
     "NewTopic",
     "Offset",
     "Partition",
+    "Place",
     "Producer",
+    "Setting",
+    "Source",
+    "Survey",
     "TopicInfo",
     "TopicPartition",
     "error_of",

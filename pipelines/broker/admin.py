@@ -6,12 +6,10 @@ Every call waits a bounded time and turns Kafka's errors into `Trouble` (exit 3)
 from __future__ import annotations
 
 import base64
-import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from confluent_kafka import (
     Consumer,
@@ -22,61 +20,47 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package has no __all__
-    AdminClient,
     ConfigResource,
+    ConfigSource,
     OffsetSpec,
     ResourceType,
 )
 from confluent_kafka.admin import NewTopic as _ClientNewTopic  # type: ignore[attr-defined]
 
-from pipelines.broker.answers import At, Committed, NewTopic, Offset, Partition, TopicInfo
+from pipelines.broker.answers import At, Committed, NewTopic, Offset, Partition, Place, Setting, Source, TopicInfo
+from pipelines.broker.asking import PAUSE_S, Asking
 from pipelines.broker.unreachable import error_of, unreachable
 
-_LEAST_S: Final = 1.0
-_PAUSE_S: Final = 0.1
-# What ends by itself while a broker goes away, a leader is chosen or a new topic becomes known everywhere.
-_PASSING: Final = frozenset(
-    {
-        KafkaError._TRANSPORT,  # noqa: SLF001 - librdkafka's own codes begin so
-        KafkaError._WAIT_COORD,  # noqa: SLF001
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.FENCED_LEADER_EPOCH,
-        KafkaError.UNKNOWN_LEADER_EPOCH,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.NOT_COORDINATOR,
-    }
-)
-_Key = TypeVar("_Key")
-_Answer = TypeVar("_Answer")
+_SOURCES: Final = {
+    ConfigSource.DYNAMIC_TOPIC_CONFIG.value: Source.TOPIC,
+    ConfigSource.DYNAMIC_BROKER_CONFIG.value: Source.BROKER,
+    ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG.value: Source.CLUSTER,
+    ConfigSource.STATIC_BROKER_CONFIG.value: Source.FILE,
+    ConfigSource.DEFAULT_CONFIG.value: Source.DEFAULT,
+}
 
 
 class Admin:
     """The cluster's administration. Safe to use from several threads.
 
-    Every method raises `Trouble` (exit 3) when the cluster does not answer within `timeout_s` or refuses.
+    Every method raises `Trouble` (exit 3) when the cluster does not answer in time or refuses.
 
     Args:
-        client: the client's own administration.
+        asking: the client's own administration, and how long a call may wait.
         reader: makes a read_committed consumer of a group.
-        bootstrap: the cluster's name in messages.
-        timeout_s: how long a call may wait.
     """
 
-    def __init__(
-        self, client: AdminClient, reader: Callable[[str], Consumer], bootstrap: str, *, timeout_s: float
-    ) -> None:
-        self._client = client
+    def __init__(self, asking: Asking, reader: Callable[[str], Consumer]) -> None:
+        self._asking = asking
+        self._client = asking.client
         self._reader = reader
         self._readers: dict[str, Consumer] = {}
-        self._bootstrap = bootstrap
-        self._timeout_s = timeout_s
+        self._bootstrap = asking.bootstrap
+        self._timeout_s = asking.timeout_s
 
     def broker_ids(self) -> tuple[int, ...]:
         """The ids of the brokers that are up, ascending."""
-        asked = self._ask(
+        asked = self._asking.ask(
             lambda within_s: {None: self._client.describe_cluster(request_timeout=within_s)}, "describe the cluster"
         )
         return tuple(sorted(node.id for node in asked[None].nodes))
@@ -87,7 +71,7 @@ class Admin:
         wanted = TopicCollection(sorted(found if names is None else found & set(names)))
         if not wanted.topic_names:
             return {}
-        described = self._ask(
+        described = self._asking.ask(
             lambda within_s: self._client.describe_topics(wanted, request_timeout=within_s), "describe the topics"
         )
         return {
@@ -96,6 +80,14 @@ class Admin:
                 topic_id=base64.urlsafe_b64decode(f"{topic.topic_id}=="),
                 partitions=len(topic.partitions),
                 replication=min(len(partition.replicas) for partition in topic.partitions),
+                places=tuple(
+                    Place(
+                        partition.id,
+                        None if partition.leader is None or partition.leader.id < 0 else partition.leader.id,
+                        tuple(node.id for node in partition.replicas),
+                    )
+                    for partition in topic.partitions
+                ),
             )
             for name, topic in described.items()
             if names is not None or not topic.is_internal
@@ -127,14 +119,22 @@ class Admin:
         self._wait_until_known(made)
         return tuple(made)
 
-    def topic_configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    def topic_settings(self, names: Iterable[str]) -> dict[str, dict[str, Setting]]:
         """Every setting in force for each topic, inherited ones included. The topics must exist."""
-        return self._configs(ResourceType.TOPIC, names)
+        return self._settings(ResourceType.TOPIC, names)
 
-    def broker_configs(self) -> dict[int, dict[str, str]]:
+    def topic_configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """The values of `topic_settings`."""
+        return {topic: _values(settings) for topic, settings in self.topic_settings(names).items()}
+
+    def broker_settings(self) -> dict[int, dict[str, Setting]]:
         """Every setting of each broker that is up, by broker id. Passwords come as empty text."""
         # A request goes to the broker that it asks about, so it may ask about one only.
-        return {number: self._configs(ResourceType.BROKER, [str(number)])[str(number)] for number in self.broker_ids()}
+        return {number: self._settings(ResourceType.BROKER, [str(number)])[str(number)] for number in self.broker_ids()}
+
+    def broker_configs(self) -> dict[int, dict[str, str]]:
+        """The values of `broker_settings`."""
+        return {number: _values(settings) for number, settings in self.broker_settings().items()}
 
     def offsets(
         self, partitions: Iterable[Partition], at: At, *, read_committed: bool = False
@@ -148,7 +148,7 @@ class Admin:
         if not asked:
             return {}
         level = IsolationLevel.READ_COMMITTED if read_committed else IsolationLevel.READ_UNCOMMITTED
-        found = self._ask(
+        found = self._asking.ask(
             lambda within_s: self._client.list_offsets(asked, isolation_level=level, request_timeout=within_s),
             "list the offsets",
         )
@@ -170,7 +170,7 @@ class Admin:
         # A consumer of the group that never joins it, since an admin client's own request for a group's offsets ends
         # the process when the coordinator has moved (librdkafka 2.16: it asks for the new one in a group it has not).
         reader = self._readers.get(group) or self._readers.setdefault(group, self._reader(group))
-        found = self._patiently(
+        found = self._asking.patiently(
             lambda within_s: reader.committed(asked, timeout=within_s), f"read the offsets of the group {group}"
         )
         for error in (partition.error for partition in found if partition.error is not None):
@@ -182,51 +182,34 @@ class Admin:
         }
 
     def _names(self) -> set[str]:
-        return set(
-            self._patiently(lambda within_s: self._client.list_topics(timeout=within_s), "list the topics").topics
-        )
+        ask = self._asking.patiently
+        return set(ask(lambda within_s: self._client.list_topics(timeout=within_s), "list the topics").topics)
 
     def _wait_until_known(self, names: Sequence[str]) -> None:
         deadline = time.monotonic() + self._timeout_s
         while not self._names() >= set(names):
             if time.monotonic() > deadline:
                 raise unreachable(None, self._bootstrap, "see the new topics")
-            time.sleep(_PAUSE_S)
+            time.sleep(PAUSE_S)
 
-    def _configs(self, kind: ResourceType, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    def _settings(self, kind: ResourceType, names: Iterable[str]) -> dict[str, dict[str, Setting]]:
         asked = [ConfigResource(kind, name) for name in names]
         if not asked:
             return {}
-        found = self._ask(
+        found = self._asking.ask(
             lambda within_s: self._client.describe_configs(asked, request_timeout=within_s), "describe the settings"
         )
         return {
-            resource.name: {name: entry.value or "" for name, entry in entries.items()}
+            resource.name: {
+                name: Setting(entry.value or "", _SOURCES.get(entry.source, Source.UNKNOWN))
+                for name, entry in entries.items()
+            }
             for resource, entries in found.items()
         }
 
-    def _ask(self, call: Callable[[float], Mapping[_Key, Future[_Answer]]], wanted: str) -> dict[_Key, _Answer]:
-        # A little more than the request's own limit: the request answers first, with a reason.
-        return self._patiently(
-            lambda within_s: {key: future.result(within_s + _LEAST_S) for key, future in call(within_s).items()}, wanted
-        )
 
-    def _patiently(self, call: Callable[[float], _Answer], wanted: str) -> _Answer:
-        """Make a read-only request, again and again while a broker goes away or metadata spreads."""
-        deadline = time.monotonic() + self._timeout_s
-        while True:
-            try:
-                return call(max(_LEAST_S, deadline - time.monotonic()))
-            except KafkaException as refused:
-                error = error_of(refused)
-                passing = error is not None and error.code() in _PASSING
-                if not passing or time.monotonic() + _PAUSE_S > deadline:
-                    raise unreachable(refused, self._bootstrap, wanted) from None
-            except FutureTimeoutError:
-                raise unreachable(None, self._bootstrap, wanted) from None
-            time.sleep(_PAUSE_S)
-            with contextlib.suppress(KafkaException):  # what the client remembers of leaders may be what failed
-                self._client.list_topics(timeout=_LEAST_S)
+def _values(settings: Mapping[str, Setting]) -> dict[str, str]:
+    return {name: setting.value for name, setting in settings.items()}
 
 
 def _spec(at: At) -> OffsetSpec:

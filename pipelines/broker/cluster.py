@@ -16,7 +16,10 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from pipelines.broker.admin import Admin
+from pipelines.broker.asking import Asking
+from pipelines.broker.changer import Changer
 from pipelines.broker.log import ClientLog
+from pipelines.broker.survey import Survey
 from pipelines.broker.unreachable import unreachable
 from pipelines.trouble import Exit, Trouble
 
@@ -89,13 +92,18 @@ class Cluster:
 
     def admin(self, *, timeout_s: float = REACH_S) -> Admin:
         """An admin client; each of its calls waits at most `timeout_s` seconds."""
-        client = self._made(lambda settings, log: AdminClient(settings, logger=log), {}, {})
         return Admin(
-            client,
+            self._asking(timeout_s),
             lambda group: self.consumer(**{"group.id": group, "isolation.level": "read_committed"}),
-            self.bootstrap,
-            timeout_s=timeout_s,
         )
+
+    def survey(self, *, timeout_s: float = REACH_S) -> Survey:
+        """Questions whose parts may be refused one by one."""
+        return Survey(self._asking(timeout_s))
+
+    def changer(self, *, timeout_s: float = REACH_S) -> Changer:
+        """Changes to topics that exist."""
+        return Changer(self._asking(timeout_s))
 
     def require(self, *, timeout_s: float = REACH_S) -> None:
         """Prove that the cluster answers.
@@ -104,6 +112,10 @@ class Cluster:
             Trouble: (exit 3) no broker answered within `timeout_s` seconds.
         """
         self.admin(timeout_s=timeout_s).broker_ids()
+
+    def _asking(self, timeout_s: float) -> Asking:
+        client = self._made(lambda settings, log: AdminClient(settings, logger=log), {}, {})
+        return Asking(client, self.bootstrap, timeout_s)
 
     def _made(
         self,

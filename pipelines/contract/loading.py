@@ -246,7 +246,8 @@ def _contract(draft: Draft) -> Contract | None:
         events[name] = Event(name, event.versions, whole, event.policy.never)
     topics = _topics(draft.topics, events)
     parts = (events, dict(draft.purposes), topics, dict(draft.topics.raw), draft.topics.quarantine)
-    return Contract(*parts, digest=digest(*parts), linkage=draft.linkage)
+    changes = draft.topics.changes
+    return Contract(*parts, digest=digest(*parts, changes), linkage=draft.linkage, changes=changes)
 
 
 def _topics(topics: Topics, events: Mapping[str, Event]) -> dict[str, Topic]:

@@ -15,6 +15,7 @@ from pipelines.contract.avro import AvroType, Record
 from pipelines.contract.findings import Position
 from pipelines.contract.path import Path
 
+_NOWHERE = Position("topics.yaml")
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
@@ -238,6 +239,22 @@ class QuarantineTopic:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangesTopic:
+    """Where each change of a topic is recorded before it is made: audit evidence of the pipeline's own operation.
+
+    One partition, since the order of changes matters. A contract that does not name one has this one.
+    """
+
+    name: str = "audit.retention-changes"
+    ttl_ms: int = 400 * DAY_MS
+    consumers: tuple[str, ...] = ()
+    position: Position = _NOWHERE
+
+
+USUAL_CHANGES = ChangesTopic()
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptedLinkage:
     """What somebody took upon them: two purposes (in name order) share up to `up_to` bits of an event, for a reason."""
 
@@ -270,6 +287,7 @@ class Contract:
     quarantine: QuarantineTopic
     digest: bytes
     linkage: Linkage = Linkage()
+    changes: ChangesTopic = USUAL_CHANGES
 
     @property
     def policy_version(self) -> str:

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pipelines.contract.folder import EVENT, MINIMIZED, NAME
-from pipelines.contract.model import DAY_MS, HOUR_MS, Basis, QuarantineTopic, RawTopic, Topic
+from pipelines.contract.model import (
+    DAY_MS,
+    HOUR_MS,
+    USUAL_CHANGES,
+    Basis,
+    ChangesTopic,
+    QuarantineTopic,
+    RawTopic,
+    Topic,
+)
 from pipelines.contract.node import Node, Scalar
 from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.section import Section, bad, day, duration, integer, names, text
@@ -26,6 +35,7 @@ MAX_TTL_MS: Final = 3_660 * DAY_MS
 MAX_TOPICS: Final = 1_000
 MAX_PARTITIONS: Final = 10_000
 _PLAIN: Final = re.compile(NAME, re.ASCII)
+_AUDIT: Final = re.compile(rf"audit\.{NAME}", re.ASCII)
 _SECOND_MS: Final = 1_000
 NO_LATE: Final = -1  # until the raw topics are known, whose TTL is the default
 
@@ -39,6 +49,7 @@ class Topics:
     minimized: MappingOf[str, Topic] = field(default_factory=dict)
     minimized_names: frozenset[str] = frozenset()
     quarantine: QuarantineTopic | None = None
+    changes: ChangesTopic = USUAL_CHANGES
 
 
 def read_topics(node: Node, report: Report) -> Topics:
@@ -49,6 +60,7 @@ def read_topics(node: Node, report: Report) -> Topics:
     raw = Section.of(section.need("raw"), "raw", report)
     minimized = Section.of(section.need("minimized"), "minimized", report)
     quarantine = _quarantine(section.need("quarantine"), report)
+    changes = _changes(section.may("changes"), report)
     section.close()
     raw_entries = () if raw is None else raw.entries(MAX_TOPICS)
     entries = () if minimized is None else minimized.entries(MAX_TOPICS)
@@ -60,6 +72,7 @@ def read_topics(node: Node, report: Report) -> Topics:
         {topic.name: topic for topic in topics if topic is not None},
         frozenset(key.text for key, _ in entries),
         quarantine,
+        changes,
     )
 
 
@@ -133,23 +146,36 @@ def _quarantine(node: Node | None, report: Report) -> QuarantineTopic | None:
     section = Section.of(node, "The quarantine topic", report)
     if section is None:
         return None
-    name_node = section.need("topic")
-    name = text(name_node, report)
+    name = _named(section.need("topic"), _PLAIN, "quarantine topic's", "lower-case letters, digits and dashes", report)
     ttl = duration(section.need("ttl"), _SECOND_MS, MAX_TTL_MS, report)
     partitions = integer(section.need("partitions"), 1, MAX_PARTITIONS, report)
     consumers = names(section.need("consumers"), report)
     section.close()
-    if name is not None and name_node is not None and not _PLAIN.fullmatch(name):
-        bad(
-            report,
-            name_node,
-            f"{shown(name)} is no quarantine topic's name.",
-            "Write lower-case letters, digits and dashes.",
-        )
-        return None
     if name is None or ttl is None or partitions is None or consumers is None:
         return None
     return QuarantineTopic(name, ttl, partitions, consumers, section.node.position)
+
+
+def _changes(node: Node | None, report: Report) -> ChangesTopic:
+    """The topic of the pipeline's own audit records; without one, or after a mistake, the usual one."""
+    section = Section.of(node, "The changes topic", report)
+    if section is None:
+        return USUAL_CHANGES
+    name = _named(section.need("topic"), _AUDIT, "audit topic's", "audit.<name>", report)
+    ttl = duration(section.need("ttl"), _SECOND_MS, MAX_TTL_MS, report)
+    consumers = names(section.need("consumers"), report)
+    section.close()
+    if name is None or ttl is None or consumers is None:
+        return USUAL_CHANGES
+    return ChangesTopic(name, ttl, consumers, section.node.position)
+
+
+def _named(node: Node | None, pattern: re.Pattern[str], whose: str, shape: str, report: Report) -> str | None:
+    name = text(node, report)
+    if node is None or name is None or pattern.fullmatch(name):
+        return name
+    bad(report, node, f"{shown(name)} is no {whose} name.", f"Write {shape}.")
+    return None
 
 
 def _other_mistakes(report: Report, before: int) -> bool:

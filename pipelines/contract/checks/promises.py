@@ -9,7 +9,7 @@ from pipelines import retention
 from pipelines.contract.books import LIMIT_BYTES, fitting
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
-from pipelines.contract.model import HOUR_MS, QuarantineTopic, RawTopic
+from pipelines.contract.model import HOUR_MS, ChangesTopic, QuarantineTopic, RawTopic
 from pipelines.contract.report import Mistake
 from pipelines.contract.section import spelled
 from pipelines.contract.topics import MAX_RAW_TTL_MS, with_late
@@ -42,7 +42,7 @@ def kept(draft: Draft) -> Iterator[Mistake]:
                 f"{spelled(step)}: the shortest that can is {_rounded(settings.shortest_ttl_ms)}."
             )
             yield Mistake(topic.position, what, "Lengthen the TTL, or shorten `late` or the step.")
-    others: list[RawTopic | QuarantineTopic] = [*draft.topics.raw.values()]
+    others: list[RawTopic | QuarantineTopic | ChangesTopic] = [*draft.topics.raw.values(), draft.topics.changes]
     if draft.topics.quarantine is not None:
         others.append(draft.topics.quarantine)
     for other in others:
@@ -53,6 +53,14 @@ def kept(draft: Draft) -> Iterator[Mistake]:
                 f"{_rounded(settings.shortest_ttl_ms)}."
             )
             yield Mistake(other.position, what, "Lengthen the TTL.")
+
+
+def apart(draft: Draft) -> Iterator[Mistake]:
+    """One name for the record of changes and for a minimized topic."""
+    if draft.topics is not None and draft.topics.changes.name in draft.topics.minimized_names:
+        topics = draft.topics
+        what = f"'{topics.changes.name}' is both a minimized topic and where changes of topics are recorded."
+        yield Mistake(topics.changes.position, what, "Name another topic under `changes:`.")
 
 
 def accounted(draft: Draft) -> Iterator[Mistake]:
@@ -76,5 +84,6 @@ def _rounded(span_ms: int) -> str:
 CHECKS: Final = (
     Check("raw-ttl", "No raw topic keeps events longer than 72 hours.", raw_limit),
     Check("ttl-too-short", "Every TTL can be kept.", kept),
+    Check("changes-topic", "Changes of topics are recorded in a topic of their own.", apart),
     Check("too-many-views", "An event type has no more views than an offset's metadata can account for.", accounted),
 )

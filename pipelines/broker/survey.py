@@ -1,0 +1,116 @@
+"""What is asked of a cluster only when its topics are planned or verified: rights, groups, and each partition alone.
+
+A part that is refused is a value here (None), not trouble: who asks may see little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package has no __all__
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ConfigResource,
+    OffsetSpec,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from pipelines.broker.answers import Grant, Offset, Partition
+from pipelines.broker.asking import Asking
+from pipelines.broker.unreachable import unreachable
+from pipelines.trouble import Trouble
+
+_READS: Final = frozenset({AclOperation.READ, AclOperation.ALL})
+_PREFIXED: Final = ResourcePatternType.PREFIXED
+_NO_ANSWER: Final = frozenset({"SECURITY_DISABLED", "CLUSTER_AUTHORIZATION_FAILED"})
+
+
+class Survey:
+    """Requests whose parts may be refused one by one. Methods raise `Trouble` (exit 3) when nobody answers."""
+
+    def __init__(self, asking: Asking) -> None:
+        """Begin with who asks whom."""
+        self._asking = asking
+
+    def exists(self, topic: str) -> bool:
+        """Whether there is a topic that the metadata do not show, as they hide what a principal may not describe.
+
+        Raises:
+            Trouble: (exit 3) not even that may be known.
+        """
+        asked = [ConfigResource(ResourceType.TOPIC, topic)]
+        answer = self._asking.each(
+            lambda within_s: self._asking.client.describe_configs(asked, request_timeout=within_s),
+            f"describe the topic {topic}",
+        )[asked[0]]
+        if not isinstance(answer, KafkaError):
+            return True
+        if answer.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return False
+        raise unreachable(answer, self._asking.bootstrap, f"know whether there is a topic {topic}")
+
+    def readers(self) -> tuple[Grant, ...] | None:
+        """Who is allowed to read which topics by an ACL; None where no authorizer runs, or it may not be asked.
+
+        Super users and what an ACL denies are not in it.
+        """
+        anything: Any = None  # which the stubs do not know of
+        wanted = AclBindingFilter(
+            ResourceType.TOPIC,
+            anything,
+            ResourcePatternType.ANY,
+            anything,
+            anything,
+            AclOperation.ANY,
+            AclPermissionType.ALLOW,
+        )
+        try:
+            found = self._asking.ask(
+                lambda within_s: {None: self._asking.client.describe_acls(wanted, request_timeout=within_s)},
+                "describe the ACLs",
+            )[None]
+        except Trouble as refused:
+            if any(name in str(refused) for name in _NO_ANSWER):
+                return None
+            raise
+        return tuple(
+            Grant(
+                acl.principal.removeprefix("User:"),
+                acl.name,
+                acl.resource_pattern_type is _PREFIXED,
+            )
+            for acl in found
+            if acl.operation in _READS
+        )
+
+    def groups(self) -> tuple[str, ...]:
+        """The consumer groups that this client may see."""
+        found = self._asking.ask(
+            lambda within_s: {None: self._asking.client.list_consumer_groups(request_timeout=within_s)},
+            "list the consumer groups",
+        )[None]
+        if found.errors:
+            raise unreachable(found.errors[0], self._asking.bootstrap, "list the consumer groups")
+        return tuple(sorted(group.group_id for group in found.valid))
+
+    def oldest(self, partitions: Iterable[Partition]) -> dict[Partition, Offset | None]:
+        """The oldest record of each partition, aborted ones and markers included; None where nobody answers for it.
+
+        An empty partition has the offset -1.
+        """
+        asked = {TopicPartition(topic, number): OffsetSpec.for_timestamp(1) for topic, number in partitions}
+        if not asked:
+            return {}
+        found = self._asking.each(
+            lambda within_s: self._asking.client.list_offsets(asked, request_timeout=within_s), "list the offsets"
+        )
+        return {
+            (partition.topic, partition.partition): None
+            if isinstance(answer, KafkaError)
+            else Offset(answer.offset, None if answer.timestamp < 0 else answer.timestamp)
+            for partition, answer in found.items()
+        }
