@@ -32,7 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "singling-out": ("pipelines.cli.singling", "Say which fields together few devices of a sample share."),
     "test": ("pipelines.cli.cases", "Run the cases beside the policies: raw event in, views out."),
     "try": ("pipelines.cli.try_", "Minimize events from a file, with a throwaway key and no broker."),
-    "topics": ("pipelines.cli.topics", "Create the contract's topics with the retention that keeps their promise."),
+    "topics": ("pipelines.cli.topics", "Plan, apply and verify the contract's topics and their retention."),
     "keys": ("pipelines.cli.keys", "Make the keys of the coming epochs; show how far they reach."),
     "run": ("pipelines.cli.run", "Run the minimizer workers."),
     "health": ("pipelines.cli.health", "Say whether the workers of a run live and move."),

@@ -38,6 +38,17 @@ overlay_option: Decorator = click.option(
     help="Lay overlays/NAME.yaml over the contract, which makes it tighter. One a deployment.",
 )
 
+initial_delay_option: Decorator = click.option(
+    "--initial-delay",
+    "initial_delay_ms",
+    type=click.IntRange(min=0),
+    default=30_000,
+    show_default=True,
+    metavar="MS",
+    envvar="PIPELINES_INITIAL_DELAY",
+    help="The brokers' log.initial.task.delay.ms, which they do not tell.",
+)
+
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
 

@@ -1,7 +1,10 @@
-"""`pipelines topics apply`: make the contract's topics, and say which existing ones are not as promised."""
+"""`pipelines topics`: plan, apply and verify the contract's topics. Parsing and printing only."""
 
 from __future__ import annotations
 
+import getpass
+import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,75 +13,204 @@ import click
 import orjson
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
+from pipelines.cli.options import contract_option, initial_delay_option, json_option, kafka_options, overlay_option
 from pipelines.contract import load_valid
-from pipelines.topics.apply import Applied, apply
-from pipelines.topics.live import INITIAL_DELAY_MS
-from pipelines.trouble import Exit
+from pipelines.contract.model import Contract
+from pipelines.topics.applying import Applied, apply, create_missing
+from pipelines.topics.document import MOST_BYTES, document, read
+from pipelines.topics.looking import look_around
+from pipelines.topics.planning import Plan, offline, plan
+from pipelines.topics.telling import applied_lines, plan_lines
+from pipelines.trouble import Exit, Trouble
 
 
-@click.group()
+@click.group(short_help="Plan, apply and verify the contract's topics and their retention.")
 def command() -> None:
-    """The contract's topics, with the retention that keeps their promise."""
+    """The contract's topics, with the retention that keeps their promise.
+
+    \b
+    pipelines topics apply                   create what is missing: a first cluster
+    pipelines topics plan --out plan.json    what has to change; have it reviewed
+    pipelines topics apply plan.json         exactly that
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
 
 
-@command.command(name="apply")
+@command.command(name="plan")
 @contract_option
 @overlay_option
 @kafka_options
 @json_option
-@click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
+@initial_delay_option
 @click.option(
-    "--initial-delay",
-    "initial_delay_ms",
-    type=click.IntRange(min=0),
-    default=INITIAL_DELAY_MS,
-    show_default=True,
-    metavar="MS",
-    help="The brokers' log.initial.task.delay.ms, which they do not tell.",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Save the plan, for review and for `topics apply FILE`.",
 )
+@click.option(
+    "--offline", "is_offline", is_flag=True, help="Ask no cluster: show the desired state, as for an empty one."
+)
+@click.option(
+    "--brokers",
+    type=click.IntRange(1, 10_000),
+    default=3,
+    show_default=True,
+    help="With --offline: how many there are.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when there is something to apply.")
 @click.pass_context
-def apply_(
+def plan_(
     ctx: click.Context,
     contract_dir: Path,
     overlay: str | None,
     bootstrap: str | None,
     kafka_properties: Path | None,
     as_json: bool,
-    dry_run: bool,
     initial_delay_ms: int,
+    out: Path | None,
+    is_offline: bool,
+    brokers: int,
+    exit_code: bool,
 ) -> None:
-    """Create what is missing; never delete, never alter. Exit 1 when an existing topic is not as promised."""
-    contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
-    cluster = connect(bootstrap, kafka_properties)
-    applied = apply(contract, cluster.admin(), initial_delay_ms=initial_delay_ms, dry_run=dry_run)
-    if as_json:
-        click.echo(orjson.dumps(_told(applied), option=orjson.OPT_INDENT_2).decode())
+    """Show what has to change so that the topics keep the contract's promises; change nothing.
+
+    The most dangerous comes first: what is kept longer, who reads anew, what for, more partitions; then the rest. Needs
+    the rights DESCRIBE and DESCRIBE_CONFIGS only. Reading the topic of changes, and the ACLs, tells who is a new
+    consumer; without those rights the plan says that it does not know.
+
+    \b
+    Examples:
+      pipelines topics plan                    read it
+      pipelines topics plan --out plan.json    and keep it for `topics apply plan.json`
+      pipelines topics plan --offline          what the contract wants, without a cluster
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    contract = _contract(contract_dir, overlay)
+    if is_offline:
+        if out is not None:
+            raise click.UsageError("A plan that was made --offline cannot be applied: leave --out away.")
+        planned = offline(contract, brokers, initial_delay_ms)
     else:
-        _print(applied, dry_run=dry_run)
-    ctx.exit(Exit.DONE if applied.is_clean else Exit.FINDINGS)
+        cluster = connect(bootstrap, kafka_properties)
+        planned = plan(contract, look_around(contract, cluster, initial_delay_ms=initial_delay_ms))
+    if out is not None:
+        _save(planned, overlay, out)
+    if as_json:
+        click.echo(_json(document(planned, overlay)))
+    else:
+        for line in plan_lines(planned, offline=is_offline):
+            click.echo(line)
+        if out is not None:
+            click.echo(f"Saved. When it is reviewed: pipelines topics apply {out}")
+    ctx.exit(Exit.FINDINGS if exit_code and not planned.is_empty else Exit.DONE)
 
 
-def _told(applied: Applied) -> dict[str, Any]:
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+@command.command(name="apply")
+@click.argument(
+    "plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True)
+)
+@contract_option
+@overlay_option
+@kafka_options
+@json_option
+@initial_delay_option
+@click.option("--dry-run", is_flag=True, help="Without PLAN: say what would be created, and create nothing.")
+@click.option(
+    "--accept-loss-for", multiple=True, metavar="GROUP", help="This group may lose records that it has not read yet."
+)
+@click.option(
+    "--by", default=_login, show_default="the login name", envvar="PIPELINES_BY", help="Who applies it, for the record."
+)
+@click.pass_context
+def apply_(
+    ctx: click.Context,
+    plan_file: Path | None,
+    contract_dir: Path,
+    overlay: str | None,
+    bootstrap: str | None,
+    kafka_properties: Path | None,
+    as_json: bool,
+    initial_delay_ms: int,
+    dry_run: bool,
+    accept_loss_for: tuple[str, ...],
+    by: str,
+) -> None:
+    """Make the changes of a saved PLAN; without one, create the topics that are missing and change nothing else.
+
+    Never deletes a topic, never asks. Each change is recorded in the contract's topic of changes before it is made.
+    Broken off, it may be run again and goes on from there. Refuses (exit 4) when the contract or the cluster changed
+    since the plan was made, and when a shorter retention would delete what a group has yet to read. Exit 1 when, after
+    it, something is left for a person to do.
+    """
+    contract = _contract(contract_dir, overlay)
+    cluster = connect(bootstrap, kafka_properties)
+    if plan_file is not None:
+        if dry_run:
+            raise click.UsageError("--dry-run is for apply without PLAN: a plan says itself what would be done.")
+        planned = read(_bytes(plan_file), contract, overlay)
+        applied = apply(planned, contract, cluster, by, accept_loss_for=accept_loss_for)
+        left = Plan(planned.contract, planned.state, (), (), planned.notices)
+    else:
+        planned, applied = create_missing(contract, cluster, by, initial_delay_ms=initial_delay_ms, dry_run=dry_run)
+        steps = tuple(step for step in planned.steps if step not in applied.made)
+        entries = tuple(entry for entry in planned.entries if any(step in steps for step in entry.steps))
+        left = Plan(planned.contract, planned.state, entries, steps, planned.notices)
+    if as_json:
+        click.echo(_json(_told(applied, left)))
+    else:
+        _print(applied, left, dry_run=dry_run)
+    clean = left.is_empty and not any(notice.broken for notice in left.notices)
+    ctx.exit(Exit.DONE if clean else Exit.FINDINGS)
+
+
+def _contract(contract_dir: Path, overlay: str | None) -> Contract:
+    return load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
+
+
+def _save(planned: Plan, overlay: str | None, out: Path) -> None:
+    hidden = [notice.topic for notice in planned.notices if notice.code == "hidden"]
+    if hidden:
+        raise Trouble(
+            f"a plan that does not know the partitions of {', '.join(hidden)} cannot be applied, so it is not saved",
+            hint="Grant DESCRIBE on them to this principal, or plan with another.",
+        )
+    out.write_text(_json(document(planned, overlay)) + "\n", encoding="utf-8")
+
+
+def _bytes(plan_file: Path) -> bytes:
+    with plan_file.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
+def _told(applied: Applied, left: Plan) -> dict[str, Any]:
     return {
-        "created": [
-            {"topic": made.name, "partitions": made.partitions, "replicas": made.replication, "settings": made.configs}
-            for made in applied.created
-        ],
-        "breaches": list(applied.breaches),
-        "differences": list(applied.differences),
+        "plan": applied.plan,
+        "made": [asdict(step) for step in applied.made],
+        "found_made": [asdict(step) for step in applied.found_made],
+        "kept_from_ms": dict(applied.kept_from_ms),
+        "accepted": [asdict(loss) for loss in applied.accepted],
+        "left": [asdict(step) for step in left.steps],
+        "notices": [asdict(notice) for notice in left.notices],
     }
 
 
-def _print(applied: Applied, *, dry_run: bool) -> None:
-    verb = "would create" if dry_run else "created"
-    for made in applied.created:
-        shape = f"{made.partitions} partitions, {made.replication} replicas"
-        keeps = " ".join(f"{name}={made.configs[name]}" for name in ("retention.ms", "segment.ms"))
-        click.echo(f"{verb} {made.name} ({shape}, {made.configs['message.timestamp.type']}, {keeps})")
-    for breach in applied.breaches:
-        click.echo(f"broken promise: {breach}\n  {breach.remedy}")
-    for difference in applied.differences:
-        click.echo(f"differs: {difference}")
-    if not applied.created and applied.is_clean:
+def _print(applied: Applied, left: Plan, *, dry_run: bool) -> None:
+    for line in applied_lines(applied, dry_run=dry_run):
+        click.echo(line)
+    if not left.is_empty or left.notices:
+        click.echo("Left to do:")
+        for line in plan_lines(left):
+            click.echo(f"  {line}".rstrip())
+        if not left.is_empty:
+            click.echo("To do that: pipelines topics plan --out plan.json; review it; pipelines topics apply plan.json")
+    elif not applied.made:
         click.echo("Every topic is there, as promised")
+
+
+def _json(document: dict[str, Any]) -> str:
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()

@@ -108,7 +108,7 @@ def _handles_differ(evidence: Evidence) -> Finding:
 
 
 def _retention_kept(evidence: Evidence) -> Finding:
-    wanted = len(evidence.contract.topics) + len(evidence.contract.raw_topics) + 1
+    wanted = len(evidence.contract.topics) + len(evidence.contract.raw_topics) + 2  # quarantine, changes
     looked = f"the live settings of {evidence.judged} topics keep their TTLs"
     wrong = list(evidence.breaches)
     if evidence.judged != wanted:

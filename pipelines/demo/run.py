@@ -27,7 +27,8 @@ from pipelines.demo.stage import Stage, staged
 from pipelines.relay.accounting import Books
 from pipelines.relay.audit import read_books
 from pipelines.simulate import Simulation, Tally
-from pipelines.topics.live import breaches, look
+from pipelines.topics.judging import judged
+from pipelines.topics.looking import look
 
 _LOOK_EVERY_S = 0.5
 
@@ -166,8 +167,9 @@ def _gathered(stage: Stage, sent: Sent, books: Books, workers: Sequence[str]) ->
     gathering.gather_logs(stage.logs, evidence)
     gathering.gather_metrics(stage.metrics, evidence)
     evidence.handles = gathering.device_handles(contract, keyring, sent.device, evidence.raw)
-    evidence.breaches = [str(breach) for breach in breaches(contract, admin)]
-    evidence.judged = len(look(contract, admin).topics)
+    live = look(contract, admin)
+    evidence.breaches = [str(breach) for breach in judged(contract, live)]
+    evidence.judged = len(live.topics)
     return evidence
 
 

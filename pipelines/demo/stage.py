@@ -17,7 +17,7 @@ from pipelines.broker import Cluster, EmbeddedKafka
 from pipelines.contract.model import DAY_MS, Contract
 from pipelines.demo.interrupt import undisturbed
 from pipelines.keys import Keyring, LocalKeyEncryption, extend, open_keyring
-from pipelines.topics.apply import apply
+from pipelines.topics.applying import create_missing
 from pipelines.trouble import Exit, Trouble
 
 # As far as `keys init` reaches, so that a kept demo can be played with.
@@ -81,8 +81,9 @@ def staged(
         try:
             kafka = EmbeddedKafka(folder / "broker", progress=say)
             kafka.start()
-            made = apply(contract, kafka.cluster.admin())
-            say(f"Made {len(made.created)} topics, each with the retention that keeps its promise.")
+            _, made = create_missing(contract, kafka.cluster, "demo")
+            count = sum(step.kind == "create" for step in made.made)
+            say(f"Made {count} topics, each with the retention that keeps its promise.")
             yield _with_keys(Stage(folder, contract_dir, contract, kafka.cluster), now_ms, say)
         except (KeyboardInterrupt, SystemExit):
             say("Broken off: Kafka ends, and its data is deleted.")

@@ -10,8 +10,8 @@ from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, open_keyring, topic_hash
 from pipelines.relay.ahead import Ahead, current
 from pipelines.relay.settings import WorkerSettings
-from pipelines.topics.live import judge, look
-from pipelines.topics.promise import promises
+from pipelines.topics.judging import judged
+from pipelines.topics.looking import look
 from pipelines.trouble import Exit, Trouble
 
 _SHOWN = 5
@@ -53,7 +53,7 @@ def topic_ids(contract: Contract, cluster: Cluster, source: str) -> Mapping[str,
         Trouble: a topic is missing or breaks its promise (exit 4), or no broker answers (exit 3).
     """
     live = look(contract, cluster.admin())
-    _refuse([str(breach) for promise in promises(contract) for breach in judge(promise, live)])
+    _refuse([str(breach) for breach in judged(contract, live)])
     # From the same look: a worker that starts after a crash has no time for asking twice.
     ids = {event.raw_topic: live.topics[event.raw_topic].topic_id for event in contract.events_of(source)}
     if len({topic_hash(topic_id) for topic_id in ids.values()}) < len(ids):
@@ -71,6 +71,6 @@ def _refuse(reasons: Sequence[str]) -> None:
     more = f"\n  and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
     raise Trouble(
         "the topics do not keep the contract's promises:\n  " + "\n  ".join(reasons[:_SHOWN]) + more,
-        hint="`pipelines topics apply` creates what is missing and says what else to mend.",
+        hint="`pipelines topics apply` creates what is missing; `pipelines topics verify` says how to mend the rest.",
         exit_code=Exit.REFUSED,
     )

@@ -1,4 +1,5 @@
-"""Topics: what each must be to keep its promise, making those that are missing, and judging those that are there.
+"""Topics: what each must be to keep its promise; planning, applying and verifying that; watching that it stays so.
 
-Nothing here deletes a topic or changes a setting of one: an existing topic that breaks its promise is reported.
+`state` is a cluster as a value, `looking` asks for it. `judging`, `steps`, `notices` and `planning` are pure.
+`applying` is all that changes anything, and it never deletes a topic.
 """

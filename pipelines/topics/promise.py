@@ -13,7 +13,7 @@ from typing import Final
 
 from pipelines import retention
 from pipelines.contract.model import HOUR_MS, Contract
-from pipelines.retention import SLACK_MS, SWEEP_MS, TRANSACTION_TIMEOUT_MS, BrokerTimes, TooShort
+from pipelines.retention import BrokerTimes, TooShort
 
 MOST_REPLICAS: Final = 3
 _DEFAULT_STEP_MS: Final = HOUR_MS
@@ -30,7 +30,8 @@ class Clock(StrEnum):
 class Promise:
     """What a topic must be.
 
-    `late_ms` and `step_ms` are 0 where the TTL counts from the append to the topic itself (raw, quarantine).
+    `late_ms` and `step_ms` are 0 where the TTL counts from the append to the topic itself (raw, quarantine, changes).
+    `purpose` is None for a topic that nobody reads for a purpose.
     """
 
     topic: str
@@ -39,10 +40,12 @@ class Promise:
     late_ms: int
     step_ms: int
     clock: Clock
+    consumers: tuple[str, ...] = ()
+    purpose: str | None = None
 
 
 def promises(contract: Contract) -> Iterator[Promise]:
-    """One for each topic of the contract: raw, minimized, quarantine."""
+    """One for each topic of the contract: raw, minimized, quarantine, changes."""
     for raw in contract.raw_topics.values():
         yield Promise(raw.name, raw.partitions, raw.ttl_ms, 0, 0, Clock.BROKER)
     steps: dict[str, int] = {}
@@ -51,9 +54,11 @@ def promises(contract: Contract) -> Iterator[Promise]:
             steps[view.topic] = max(view.step_ms, steps.get(view.topic, 0))
     for topic in contract.topics.values():
         step_ms = steps.get(topic.name, _DEFAULT_STEP_MS)
-        yield Promise(topic.name, topic.partitions, topic.ttl_ms, topic.late_ms, step_ms, Clock.RECORD)
-    noted = contract.quarantine
-    yield Promise(noted.name, noted.partitions, noted.ttl_ms, 0, 0, Clock.BROKER)
+        spans = (topic.ttl_ms, topic.late_ms, step_ms)
+        yield Promise(topic.name, topic.partitions, *spans, Clock.RECORD, topic.consumers, topic.purpose)
+    noted, changes = contract.quarantine, contract.changes
+    yield Promise(noted.name, noted.partitions, noted.ttl_ms, 0, 0, Clock.BROKER, noted.consumers)
+    yield Promise(changes.name, 1, changes.ttl_ms, 0, 0, Clock.BROKER, changes.consumers)
 
 
 def replicas(brokers: int) -> tuple[int, int]:
@@ -70,7 +75,7 @@ def settings(promise: Promise, times: BrokerTimes, brokers: int) -> dict[str, st
     return {
         "cleanup.policy": "delete",
         "message.timestamp.type": promise.clock.value,
-        **_timestamp_limits(promise),
+        **_timestamp_limits(promise, times),
         "retention.ms": str(keeping.retention_ms),
         "segment.ms": str(keeping.segment_ms),
         "segment.jitter.ms": "0",
@@ -80,13 +85,13 @@ def settings(promise: Promise, times: BrokerTimes, brokers: int) -> dict[str, st
     }
 
 
-def _timestamp_limits(promise: Promise) -> Mapping[str, str]:
+def _timestamp_limits(promise: Promise, times: BrokerTimes) -> Mapping[str, str]:
     # The broker's own clock needs no limits. A record's own time is a raw broker time, floored: one that lies ahead by
     # more than clocks differ would outlive its TTL, and one that is older than the relay may be late is not to enter.
     if promise.clock is Clock.BROKER:
         return {}
-    oldest_ms = promise.late_ms + promise.step_ms + TRANSACTION_TIMEOUT_MS + SWEEP_MS + SLACK_MS
+    oldest_ms = promise.late_ms + promise.step_ms + times.transaction_timeout_ms + times.sweep_ms + times.slack_ms
     return {
-        "message.timestamp.after.max.ms": str(SLACK_MS),
+        "message.timestamp.after.max.ms": str(times.slack_ms),
         "message.timestamp.before.max.ms": str(oldest_ms),
     }

@@ -25,7 +25,7 @@ from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Launch
 from pipelines.sdk.encoding import encoders
 from pipelines.simulate import Simulation
-from pipelines.topics.apply import apply
+from pipelines.topics.applying import create_missing
 from tests.faults.crew import TESTS_LIE_IN
 from tests.faults.orders import Desk, TrailReader
 from tests.faults.worker import FOLDER
@@ -83,7 +83,7 @@ def shipped(folder: Path, cluster: Cluster, source: str) -> tuple[Contract, Keyr
     contract = load(SHIPPED, as_of=datetime.now(UTC).date()).contract
     assert contract is not None
     now_ms = int(time.time() * 1000)
-    apply(contract, cluster.admin(timeout_s=PATIENCE_S))
+    create_missing(contract, cluster, "tests")
     kek = LocalKeyEncryption.create(folder / "kek")
     purposes = contract.purposes.values()
     extend(folder / "keyring.json", kek, purposes, first_ms=now_ms - 4 * DAY_MS, last_ms=now_ms + DAY_MS)

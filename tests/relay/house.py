@@ -27,7 +27,7 @@ from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Watch
 from pipelines.relay.worker import Worker
-from pipelines.topics.apply import apply
+from pipelines.topics.applying import create_missing
 from tests.signing import sign
 
 _SOURCES = count(1)
@@ -151,7 +151,7 @@ def build(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     contract = load_valid(folder, as_of=TODAY)
-    apply(contract, cluster.admin())
+    create_missing(contract, cluster, "tests")
     now_ms = int(time.time() * 1000)
     kek = LocalKeyEncryption.create(folder / "kek")
     extend(

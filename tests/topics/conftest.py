@@ -1,6 +1,7 @@
-"""A contract of topics alone, under names of its own, whose topics go away again."""
+"""A contract of topics alone, under names of its own, whose topics go away again; and changes behind our back."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from itertools import count
 
@@ -8,12 +9,19 @@ import pytest
 
 from pipelines.broker import AdminClient, Cluster
 from pipelines.contract.findings import Position
-from pipelines.contract.model import DAY_MS, HOUR_MS, Basis, Contract, QuarantineTopic, RawTopic, Topic
+from pipelines.contract.model import DAY_MS, HOUR_MS, Basis, ChangesTopic, Contract, QuarantineTopic, RawTopic, Topic
+from pipelines.topics.promise import promises
+from tests.conftest import delete_topics
 
 HERE = Position("topics.yaml")
 BASIS = Basis("tests", "tests", "tests", date(2026, 11, 2), date(2027, 11, 2))
 MakeContract = Callable[..., Contract]
+Alter = Callable[[str, Mapping[str, str | None]], None]
 _SOURCES = count(1)
+
+
+def names(contract: Contract) -> set[str]:
+    return {promise.topic for promise in promises(contract)}
 
 
 @pytest.fixture
@@ -21,9 +29,12 @@ def make_contract() -> MakeContract:
     def make(*, raw_ttl_ms: int = DAY_MS, ttl_ms: int = 2 * DAY_MS, late_ms: int = DAY_MS) -> Contract:
         source = f"topics{next(_SOURCES)}"
         raw = RawTopic(f"raw.{source}.session", f"{source}.session", raw_ttl_ms, 2, (), HERE)
-        minimized = Topic(f"audit.{source}", ttl_ms, late_ms, 3, (), BASIS, HERE)
+        minimized = Topic(f"audit.{source}", ttl_ms, late_ms, 3, ("audit-office",), BASIS, HERE)
         quarantine = QuarantineTopic(f"quarantine-{source}", 7 * DAY_MS, 1, (), HERE)
-        return Contract({}, {}, {minimized.name: minimized}, {raw.name: raw}, quarantine, b"")
+        changes = ChangesTopic(f"audit.changes-{source}")
+        return Contract(
+            {}, {}, {minimized.name: minimized}, {raw.name: raw}, quarantine, source.encode(), changes=changes
+        )
 
     return make
 
@@ -32,7 +43,37 @@ def make_contract() -> MakeContract:
 def contract(make_contract: MakeContract, cluster: Cluster) -> Iterator[Contract]:
     contract = make_contract(late_ms=6 * HOUR_MS)
     yield contract
-    client = AdminClient({"bootstrap.servers": cluster.bootstrap})
-    there = cluster.admin().topics([*contract.raw_topics, *contract.topics, contract.quarantine.name])
-    for future in client.delete_topics(list(there)).values() if there else ():
-        future.result(30)
+    delete_topics(cluster, list(cluster.admin().topics(names(contract))))
+
+
+@pytest.fixture
+def alter(cluster: Cluster) -> Alter:
+    """Changes a topic's settings behind the project's back; None takes one away."""
+    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+    client, admin = AdminClient({"bootstrap.servers": cluster.bootstrap}), cluster.admin()
+
+    def own(topic: str) -> dict[str, str]:
+        return {
+            name: setting.value
+            for name, setting in admin.topic_settings([topic])[topic].items()
+            if setting.source == "topic"
+        }
+
+    def alter(topic: str, changed: Mapping[str, str | None]) -> None:
+        entries = [
+            ConfigEntry(name, value or "", incremental_operation=AlterConfigOpType.SET)
+            if value is not None
+            else ConfigEntry(name, "", incremental_operation=AlterConfigOpType.DELETE)
+            for name, value in changed.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        for future in client.incremental_alter_configs([resource]).values():
+            future.result(30)
+        # The controller has it; the broker that answers learns of it a moment later.
+        deadline = time.monotonic() + 30
+        while any(own(topic).get(name) != value for name, value in changed.items()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    return alter

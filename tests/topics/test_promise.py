@@ -66,7 +66,7 @@ def test_a_ttl_that_no_settings_keep_gives_the_shortest_that_some_do() -> None:
 def test_every_topic_of_the_contract_has_a_promise(make_contract: object) -> None:
     contract = make_contract()  # type: ignore[operator]
     found = {promise.topic: promise for promise in promises(contract)}
-    assert found.keys() == {*contract.raw_topics, *contract.topics, contract.quarantine.name}
+    assert found.keys() == {*contract.raw_topics, *contract.topics, contract.quarantine.name, contract.changes.name}
     for name in contract.raw_topics:
         assert (found[name].late_ms, found[name].step_ms, found[name].clock) == (0, 0, Clock.BROKER)
     assert found[contract.quarantine.name].clock is Clock.BROKER

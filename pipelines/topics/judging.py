@@ -1,0 +1,188 @@
+"""How the topics of a cluster stand to the contract's promises. Pure: judges a `ClusterState`, asks nobody.
+
+A `Breach` means that a promise does not hold; the relay refuses to start on one. A `Difference` is a setting that is
+not the computed one and yet breaks nothing (a shorter retention, say).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pipelines import retention
+from pipelines.contract.model import Contract
+from pipelines.retention import BrokerTimes, TooShort
+from pipelines.topics.promise import Clock, Promise, promises, settings
+from pipelines.topics.spans import span
+from pipelines.topics.state import (
+    AHEAD,
+    CHECK_INTERVAL,
+    CLEANUP,
+    CLOCK,
+    DELETE_DELAY,
+    RETENTION,
+    SEGMENT,
+    TIERED,
+    ClusterState,
+    Held,
+    unlimited,
+)
+
+PLAN: Final = "pipelines topics plan --out plan.json && pipelines topics apply plan.json"
+"""Sets what a topic should have."""
+CREATE: Final = "pipelines topics apply"
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A promise that does not hold.
+
+    `code` is one of a closed set. `settings` are those to blame, each with its values in force and where they come
+    from. `remedy` is what an operator does about it; `command` does it, where a command can.
+    """
+
+    topic: str
+    code: str
+    message: str
+    remedy: str
+    settings: Mapping[str, str]
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting of a topic's own that is not the computed one, and breaks no promise."""
+
+    topic: str
+    setting: str
+    live: str
+    computed: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.setting} is {self.live or 'not set'}, computed is {self.computed}"
+
+
+def judged(contract: Contract, state: ClusterState) -> list[Breach]:
+    """Every promise that the topics do not keep; empty when all is well."""
+    return [breach for promise in promises(contract) for breach in judge(promise, state)]
+
+
+def judge(promise: Promise, state: ClusterState) -> Iterator[Breach]:
+    """The breaches of one topic."""
+    topic = state.topics.get(promise.topic)
+    if topic is None:
+        yield Breach(promise.topic, "missing", "there is no such topic", f"Run `{CREATE}`.", {}, CREATE)
+        return
+    if topic.partitions is not None and topic.partitions != promise.partitions:
+        more = topic.partitions < promise.partitions
+        yield Breach(
+            promise.topic,
+            "partitions",
+            f"it has {topic.partitions} partitions, the contract says {promise.partitions}",
+            "Say in topics.yaml what is true, or add partitions (a device's or handle's records then change theirs).",
+            {},
+            PLAN if more else "",
+        )
+    yield from _wrong(promise, state)
+    yield from _too_long(promise, state)
+
+
+def differences(promise: Promise, state: ClusterState) -> Iterator[Difference]:
+    """The settings of an existing topic that are not set as computed, whether or not they break a promise."""
+    topic, computed = state.topics.get(promise.topic), settings(promise, state.times, len(state.brokers))
+    if topic is None or isinstance(computed, TooShort):
+        return
+    for name, value in computed.items():
+        if topic.settings.get(name) != value:
+            yield Difference(promise.topic, name, topic.settings.get(name, ""), value)
+
+
+def lives_ms(promise: Promise, state: ClusterState, **instead: int) -> int:
+    """The longest that a record of an existing topic can live under what is in force, but for settings to try."""
+    topic = promise.topic
+
+    def longest(name: str) -> int:
+        return instead[name] if name in instead else unlimited(state.longest(topic, name).value)
+
+    times = BrokerTimes(
+        check_interval_ms=instead.get(CHECK_INTERVAL, state.times.check_interval_ms),
+        initial_delay_ms=state.initial_delay_ms,
+        delete_delay_ms=longest(DELETE_DELAY),
+        sweep_ms=state.times.sweep_ms,
+    )
+    ahead = 0 if ahead_ms(promise, state) == 0 else longest(AHEAD)
+    return retention.worst_case_ms(
+        longest(RETENTION), longest(SEGMENT), promise.late_ms, promise.step_ms, times, ahead_ms=ahead
+    )
+
+
+def ahead_ms(promise: Promise, state: ClusterState) -> int:
+    """How far a record's own time may lie ahead of the broker's; 0 where the broker's is written instead."""
+    clocks = {held.value for held in state.in_force(promise.topic, CLOCK)}
+    return 0 if clocks == {Clock.BROKER.value} else unlimited(state.longest(promise.topic, AHEAD).value)
+
+
+def _wrong(promise: Promise, state: ClusterState) -> Iterator[Breach]:
+    def wrong(code: str, name: str, right: str, message: str, remedy: str, command: str = PLAN) -> Iterator[Breach]:
+        bad = [held for held in state.in_force(promise.topic, name) if held.value != right]
+        if bad:
+            said = f"{name} is {bad[0].value}{message}"
+            yield Breach(promise.topic, code, said, remedy, {name: _said(bad)}, command)
+
+    remedy = f"Set {CLOCK}={promise.clock}."
+    if promise.clock is Clock.BROKER:
+        remedy += " Records that came meanwhile keep the times they have: look at the oldest with `topics verify`."
+    yield from wrong("clock", CLOCK, promise.clock, f", not {promise.clock}", remedy)
+    yield from wrong("cleanup", CLEANUP, "delete", ": compaction keeps records", "Set it to delete.")
+    yield from wrong(
+        "tiered",
+        TIERED,
+        "false",
+        ": tiered storage takes copies off the brokers' disks",
+        "Set it to false, and see that the remote copies are gone.",
+        f"kafka-configs.sh --alter --entity-type topics --entity-name {promise.topic} "
+        "--add-config remote.storage.enable=false,remote.log.delete.on.disable=true",
+    )
+
+
+def _too_long(promise: Promise, state: ClusterState) -> Iterator[Breach]:
+    worst_ms = lives_ms(promise, state)
+    # Under the wrong clock records may be ahead; then the clock is to blame, and that is said already.
+    blameless_ms = lives_ms(promise, state, **{AHEAD: 0}) if promise.clock is Clock.BROKER else worst_ms
+    if blameless_ms <= promise.ttl_ms:
+        return
+    computed = settings(promise, state.times, len(state.brokers))
+    if isinstance(computed, TooShort):
+        remedy, command = f"Promise at least {span(computed.shortest_ttl_ms)}, or shorten {CHECK_INTERVAL}.", ""
+    else:
+        named = ", ".join(f"{name}={computed[name]}" for name in (SEGMENT, RETENTION, DELETE_DELAY))
+        remedy, command = f"Set {named} ({SEGMENT} first).", PLAN
+    blamed = {name: _said([state.longest(promise.topic, name)]) for name in _to_blame(promise, state, computed)}
+    lived = "for ever" if worst_ms >= retention.FOREVER_MS else f"for {span(worst_ms)}"
+    message = f"a record may stay {lived}, the promise is {span(promise.ttl_ms)}"
+    yield Breach(promise.topic, "retention", message, remedy, blamed, command)
+
+
+def _to_blame(promise: Promise, state: ClusterState, computed: Mapping[str, str] | TooShort) -> list[str]:
+    """The setting that alone makes the life too long; else all that are longer than computed."""
+    usual = replace(state.times, check_interval_ms=BrokerTimes().check_interval_ms)
+    before = settings(promise, usual, len(state.brokers))
+    own = state.topics[promise.topic].settings
+    slow = state.times.check_interval_ms > usual.check_interval_ms
+    if slow and not isinstance(before, TooShort) and before.items() <= own.items():
+        return [CHECK_INTERVAL]  # the topic is what it should be if the brokers looked as often as they usually do
+    if isinstance(computed, TooShort):
+        return [RETENTION]
+    right = {name: int(computed[name]) for name in (RETENTION, SEGMENT, DELETE_DELAY)}
+    for name, value in {**right, AHEAD: usual.slack_ms}.items():
+        if lives_ms(promise, state, **{name: value}) <= promise.ttl_ms:
+            return [name]
+    return [name for name, value in right.items() if unlimited(state.longest(promise.topic, name).value) > value]
+
+
+def _said(held: Iterable[Held]) -> str:
+    return ", ".join(map(str, held))

@@ -1,0 +1,92 @@
+"""Looking at a cluster: what it answers, as a `ClusterState`. Asks, judges nothing, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from pipelines.broker import Admin, Cluster, Setting, Source
+from pipelines.contract.model import Contract
+from pipelines.topics import state as names
+from pipelines.topics.promise import promises
+from pipelines.topics.record import recorded
+from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState, TopicState
+
+_HOUR_MS: Final = 3_600_000
+_MINUTE_MS: Final = 60_000
+# A topic's setting → the broker's settings that it inherits, the first that is set, with what a unit of it is in ms.
+_INHERITED: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
+    names.RETENTION: (
+        ("log.retention.ms", 1),
+        ("log.retention.minutes", _MINUTE_MS),
+        ("log.retention.hours", _HOUR_MS),
+    ),
+    names.SEGMENT: (("log.roll.ms", 1), ("log.roll.hours", _HOUR_MS)),
+    names.DELETE_DELAY: (("log.segment.delete.delay.ms", 1),),
+    names.AHEAD: (("log.message.timestamp.after.max.ms", 1),),
+    names.CLOCK: (("log.message.timestamp.type", 0),),
+    names.CLEANUP: (("log.cleanup.policy", 0),),
+    names.CHECK_INTERVAL: ((names.CHECK_INTERVAL, 1),),
+    names.SWEEP: ((names.SWEEP, 1),),
+}
+
+
+def look(contract: Contract, admin: Admin, *, initial_delay_ms: int = INITIAL_DELAY_MS) -> ClusterState:
+    """Ask for the brokers and the contract's topics, in as few requests as it takes.
+
+    Raises:
+        Trouble: (exit 3) the cluster does not answer, or does not let this client know.
+    """
+    brokers = {number: _as_topics_say(settings) for number, settings in admin.broker_settings().items()}
+    found = admin.topics(promise.topic for promise in promises(contract))
+    settings = admin.topic_settings(found)
+    topics = {
+        name: TopicState(info.partitions, info.replication, _own(settings[name]), info.topic_id)
+        for name, info in found.items()
+    }
+    return ClusterState(brokers, topics, initial_delay_ms)
+
+
+def look_around(contract: Contract, cluster: Cluster, *, initial_delay_ms: int = INITIAL_DELAY_MS) -> ClusterState:
+    """Ask for all of that, for what else is there, for what metadata hide, and for who reads what.
+
+    Raises:
+        Trouble: (exit 3) the cluster does not answer, or hides whether a topic exists.
+    """
+    admin, survey = cluster.admin(), cluster.survey()
+    seen = look(contract, admin, initial_delay_ms=initial_delay_ms)
+    wanted = [promise.topic for promise in promises(contract)]
+    hidden = [name for name in wanted if name not in seen.topics and survey.exists(name)]
+    more = {name: TopicState(None, None, _own(admin.topic_settings([name])[name])) for name in hidden}
+    grants = survey.readers()
+    readers = None if grants is None else {
+        name: tuple(sorted({grant.principal for grant in grants if grant.covers(name)})) for name in wanted
+    }  # fmt: skip
+    audience, hidden_record = recorded(contract, cluster) if contract.changes.name in seen.topics else (None, False)
+    return replace(
+        seen,
+        topics={**seen.topics, **more},
+        undeclared=tuple(sorted(admin.topics().keys() - set(wanted))),
+        readers=readers,
+        recorded=audience,
+        hides_record=hidden_record,
+    )
+
+
+def _own(settings: Mapping[str, Setting]) -> dict[str, str]:
+    return {name: setting.value for name, setting in sorted(settings.items()) if setting.source is Source.TOPIC}
+
+
+def _as_topics_say(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    found = {}
+    for name, spellings in _INHERITED.items():
+        said = next(((settings[each], unit) for each, unit in spellings if _is_set(settings, each)), None)
+        if said is not None:
+            setting, unit = said
+            found[name] = Setting(str(int(setting.value) * unit) if unit > 1 else setting.value, setting.source)
+    return found
+
+
+def _is_set(settings: Mapping[str, Setting], name: str) -> bool:
+    return name in settings and settings[name].value != ""

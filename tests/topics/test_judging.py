@@ -1,0 +1,115 @@
+"""Which live settings break a promise, and which setting is to blame."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from pipelines.broker import Setting, Source
+from pipelines.contract.model import HOUR_MS, Contract
+from pipelines.topics.judging import PLAN, judged
+from pipelines.topics.planning import plan
+from pipelines.topics.state import CHECK_INTERVAL, USUAL, ClusterState
+from pipelines.topics.steps import after
+from tests.topics.conftest import MakeContract, names
+
+
+@pytest.fixture
+def contract(make_contract: MakeContract) -> Contract:
+    return make_contract(late_ms=6 * HOUR_MS)
+
+
+@pytest.fixture
+def kept(contract: Contract) -> ClusterState:
+    """A cluster that a plan was applied to."""
+    return applied(contract, ClusterState({1: USUAL}, {}))
+
+
+def applied(contract: Contract, state: ClusterState) -> ClusterState:
+    topics = dict(state.topics)
+    for step in plan(contract, state).steps:
+        if (made := after(topics.get(step.topic), step)) is not None:
+            topics[step.topic] = made
+    return replace(state, topics=topics)
+
+
+def changed(state: ClusterState, topic: str, settings: Mapping[str, str | None]) -> ClusterState:
+    own = {**state.topics[topic].settings, **settings}
+    left = {name: value for name, value in own.items() if value is not None}
+    return replace(state, topics={**state.topics, topic: replace(state.topics[topic], settings=left)})
+
+
+def test_topics_that_a_plan_was_applied_to_break_nothing(contract: Contract, kept: ClusterState) -> None:
+    assert judged(contract, kept) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "code", "blamed"),
+    [
+        ("raw", {"message.timestamp.type": "CreateTime"}, "clock", "message.timestamp.type"),
+        ("raw", {"message.timestamp.type": None}, "clock", "message.timestamp.type"),
+        ("minimized", {"message.timestamp.type": "LogAppendTime"}, "clock", "message.timestamp.type"),
+        ("raw", {"retention.ms": str(24 * HOUR_MS)}, "retention", "retention.ms"),
+        ("minimized", {"retention.ms": "-1"}, "retention", "retention.ms"),
+        ("minimized", {"retention.ms": None}, "retention", "retention.ms"),
+        ("minimized", {"segment.ms": str(24 * HOUR_MS)}, "retention", "segment.ms"),
+        ("minimized", {"segment.ms": None}, "retention", "segment.ms"),
+        ("minimized", {"file.delete.delay.ms": str(24 * HOUR_MS)}, "retention", "file.delete.delay.ms"),
+        ("minimized", {"message.timestamp.after.max.ms": None}, "retention", "message.timestamp.after.max.ms"),
+        ("raw", {"cleanup.policy": "compact"}, "cleanup", "cleanup.policy"),
+        ("minimized", {"cleanup.policy": "compact,delete"}, "cleanup", "cleanup.policy"),
+        ("minimized", {"remote.storage.enable": "true"}, "tiered", "remote.storage.enable"),
+    ],
+)
+def test_a_setting_that_breaks_the_promise_is_a_breach_and_is_blamed_alone(
+    contract: Contract, kept: ClusterState, kind: str, settings: dict[str, str | None], code: str, blamed: str
+) -> None:
+    topic = next(iter(contract.raw_topics if kind == "raw" else contract.topics))
+    (found,) = judged(contract, changed(kept, topic, settings))
+    assert (found.topic, found.code) == (topic, code)
+    assert list(found.settings) == [blamed]
+    said = found.settings[blamed]
+    assert ("Kafka's default" if settings[blamed] is None else "set on the topic") in said
+    assert found.command
+
+
+def test_the_raw_topics_limit_on_times_ahead_is_idle_under_the_brokers_clock(
+    contract: Contract, kept: ClusterState
+) -> None:
+    raw = next(iter(contract.raw_topics))
+    assert judged(contract, changed(kept, raw, {"message.timestamp.after.max.ms": str(2**63 - 1)})) == []
+
+
+@pytest.mark.parametrize("source", [Source.BROKER, Source.CLUSTER, Source.FILE])
+def test_what_one_broker_inherits_to_a_topic_is_blamed_with_its_place(
+    contract: Contract, kept: ClusterState, source: Source
+) -> None:
+    topic = next(iter(contract.topics))
+    odd = {**USUAL, "cleanup.policy": Setting("compact", source)}
+    state = replace(changed(kept, topic, {"cleanup.policy": None}), brokers={1: USUAL, 2: odd, 3: USUAL})
+    (found,) = judged(contract, state)
+    where = {"broker": "set on broker 2", "cluster": "set for all brokers", "file": "in broker 2's server.properties"}
+    assert found.settings == {"cleanup.policy": f"compact ({where[source]})"}
+
+
+def test_one_broker_that_looks_less_often_breaks_every_promise_and_is_to_blame(
+    contract: Contract, kept: ClusterState
+) -> None:
+    slow = {**USUAL, CHECK_INTERVAL: Setting(str(HOUR_MS), Source.FILE)}
+    state = replace(kept, brokers={1: USUAL, 2: slow, 3: USUAL})
+    found = judged(contract, state)
+    assert {breach.topic for breach in found} == names(contract)
+    assert {tuple(breach.settings) for breach in found} == {(CHECK_INTERVAL,)}
+    assert {breach.settings[CHECK_INTERVAL] for breach in found} == {f"{HOUR_MS} (in broker 2's server.properties)"}
+    assert judged(contract, applied(contract, state)) == []  # a plan makes retention shorter by as much
+
+
+def test_missing_topics_and_other_partition_counts_are_breaches(contract: Contract, kept: ClusterState) -> None:
+    found = judged(contract, replace(kept, topics={}))
+    assert {(breach.topic, breach.code) for breach in found} == {(name, "missing") for name in names(contract)}
+    raw = next(iter(contract.raw_topics))
+    for partitions, command in ((1, PLAN), (3, "")):
+        state = replace(kept, topics={**kept.topics, raw: replace(kept.topics[raw], partitions=partitions)})
+        assert [(each.topic, each.code, each.command) for each in judged(contract, state)] == [
+            (raw, "partitions", command)
+        ]
