@@ -31,7 +31,9 @@ from pipelines.topics.state import (
 
 PLAN: Final = "pipelines topics plan --out plan.json && pipelines topics apply plan.json"
 """Sets what a topic should have."""
+
 CREATE: Final = "pipelines topics apply"
+_LENGTHS: Final = (RETENTION, SEGMENT, DELETE_DELAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +175,11 @@ def _to_blame(promise: Promise, state: ClusterState, computed: Mapping[str, str]
     before = settings(promise, usual, len(state.brokers))
     own = state.topics[promise.topic].settings
     slow = state.times.check_interval_ms > usual.check_interval_ms
-    if slow and not isinstance(before, TooShort) and before.items() <= own.items():
+    if slow and not isinstance(before, TooShort) and all(own.get(name) == before[name] for name in _LENGTHS):
         return [CHECK_INTERVAL]  # the topic is what it should be if the brokers looked as often as they usually do
     if isinstance(computed, TooShort):
         return [RETENTION]
-    right = {name: int(computed[name]) for name in (RETENTION, SEGMENT, DELETE_DELAY)}
+    right = {name: int(computed[name]) for name in _LENGTHS}
     for name, value in {**right, AHEAD: usual.slack_ms}.items():
         if lives_ms(promise, state, **{name: value}) <= promise.ttl_ms:
             return [name]

@@ -6,9 +6,12 @@ from click.testing import CliRunner, Result
 
 from pipelines.broker import Cluster
 from pipelines.cli.app import pipelines
+from pipelines.contract.model import Contract
 from pipelines.trouble import Exit, Trouble
 from tests.conftest import delete_topics
 from tests.relay.house import House, build
+
+HOURS = str(2 * 3_600_000)
 
 
 @pytest.fixture
@@ -16,35 +19,71 @@ def house(tmp_path: Path, cluster: Cluster) -> House:
     return build(tmp_path, cluster)
 
 
-def run(house: House, *arguments: str) -> Result:
+def run(house: House, command: str, *arguments: str) -> Result:
     options = ["--contract", str(house.folder), "--bootstrap", house.cluster.bootstrap]
-    return CliRunner().invoke(pipelines, ["topics", "apply", *options, *arguments])
+    return CliRunner().invoke(pipelines, ["topics", command, *options, *arguments])
+
+
+def names(contract: Contract) -> set[str]:
+    return {*contract.raw_topics, *contract.topics, contract.quarantine.name, contract.changes.name}
 
 
 def test_apply_over_what_is_as_promised_says_so_and_exits_0(house: House) -> None:
-    done = run(house)
+    done = run(house, "apply", "--json")
     assert done.exit_code == Exit.DONE
-    assert done.output == "Every topic is there, as promised\n"
-    assert json.loads(run(house, "--json").output) == {"created": [], "breaches": [], "differences": []}
+    said = json.loads(done.output)
+    assert (said["made"], said["left"]) == ([], [])
 
 
 def test_a_dry_run_and_an_apply_name_the_same_topics_with_their_settings(house: House) -> None:
     delete_topics(house.cluster, [house.raw_topic, house.handled])
-    planned = run(house, "--dry-run")
+    planned = run(house, "apply", "--dry-run")
     assert planned.exit_code == Exit.DONE
-    assert {line.split()[2] for line in planned.output.splitlines()} == {house.raw_topic, house.handled}
-    made = json.loads(run(house, "--json").output)["created"]
-    assert {topic["topic"] for topic in made} == {house.raw_topic, house.handled}
-    assert made[0]["settings"]["message.timestamp.type"] == "LogAppendTime"
+    would = {line.split()[4].rstrip(",") for line in planned.output.splitlines() if line.startswith("would be made: c")}
+    assert would == {house.raw_topic, house.handled}
+    made = json.loads(run(house, "apply", "--json").output)["made"]
+    assert {step["topic"] for step in made if step["kind"] == "create"} == {house.raw_topic, house.handled}
+    (raw,) = (step for step in made if step["topic"] == house.raw_topic)
+    assert raw["settings"]["message.timestamp.type"] == "LogAppendTime"
 
 
-def test_a_topic_that_breaks_its_promise_is_shown_with_the_mend_and_exits_1(house: House) -> None:
-    # The same cluster under brokers that look after their files a day later: the retention is too long for that.
-    done = run(house, "--initial-delay", str(24 * 3_600_000))
+def test_a_topic_that_should_change_is_left_as_it_is_without_a_plan_and_exits_1(house: House) -> None:
+    # The same cluster under brokers that look after their files two hours later: the retention is too long for that.
+    done = run(house, "apply", "--initial-delay", HOURS)
     assert done.exit_code == Exit.FINDINGS
-    assert f"broken promise: {house.handled}: a record may stay" in done.output
-    assert "the promise is 3d" in done.output
-    assert json.loads(run(house, "--json", "--initial-delay", "86400000").output)["breaches"]
+    assert f"~ {house.handled}: changed" in done.output
+    assert "pipelines topics plan --out plan.json" in done.output
+    assert json.loads(run(house, "apply", "--json", "--initial-delay", HOURS).output)["left"]
+    assert run(house, "apply").exit_code == Exit.DONE
+
+
+def test_a_plan_is_saved_reviewed_and_applied_and_then_there_is_nothing_left(house: House, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    planned = run(house, "plan", "--initial-delay", HOURS, "--out", str(saved), "--exit-code")
+    assert planned.exit_code == Exit.FINDINGS
+    assert f"pipelines topics apply {saved}" in planned.output
+    done = run(house, "apply", str(saved), "--by", "a reviewer")
+    assert (done.exit_code, done.exception) == (Exit.DONE, None)
+    assert f"{house.handled}: kept from 20" in done.output
+    again = run(house, "plan", "--initial-delay", HOURS, "--exit-code")
+    assert again.exit_code == Exit.DONE
+    assert "Nothing to apply" in again.output
+
+
+def test_the_printed_json_is_what_a_saved_plan_holds(house: House, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    printed = run(house, "plan", "--json", "--out", str(saved))
+    assert json.loads(printed.output) == json.loads(saved.read_text())
+
+
+def test_offline_shows_the_desired_state_and_cannot_be_saved(house: House, tmp_path: Path) -> None:
+    arguments = ["topics", "plan", "--offline", "--contract", str(house.folder)]
+    shown = CliRunner().invoke(pipelines, [*arguments, "--json", "--brokers", "3"])
+    said = json.loads(shown.output)
+    assert {step["topic"] for step in said["steps"]} == names(house.contract)
+    assert {step["replication"] for step in said["steps"] if step["kind"] == "create"} == {3}
+    refused = CliRunner().invoke(pipelines, [*arguments, "--out", str(tmp_path / "plan.json")])
+    assert refused.exit_code == Exit.USAGE
 
 
 def test_no_broker_is_trouble_with_the_way_out(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,6 +209,7 @@ minimized:
   network-metadata.probe-{source}: {{ttl: 72h, late: {late}, partitions: 2, consumers: [probe-readers], basis: {basis}}}
   network-metadata.tally-{source}: {{ttl: 72h, late: 24h, partitions: 2, consumers: [tally-readers], basis: {basis}}}
 quarantine: {{topic: quarantine-{source}, ttl: 7d, partitions: 1, consumers: [operators]}}
+changes: {{topic: audit.changes-{source}, ttl: 400d, consumers: [audit-office]}}
 """
     )
 
