@@ -111,9 +111,7 @@ def _login() -> str:
 
 
 @command.command(name="apply")
-@click.argument(
-    "plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True)
-)
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @contract_option
 @overlay_option
 @kafka_options
@@ -183,8 +181,15 @@ def _save(planned: Plan, overlay: str | None, out: Path) -> None:
 
 
 def _bytes(plan_file: Path) -> bytes:
-    with plan_file.open("rb") as file:
-        return file.read(MOST_BYTES + 1)
+    try:
+        with plan_file.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as refused:
+        raise Trouble(
+            f"the plan {plan_file} cannot be read ({refused.strerror})",
+            hint="Make one: pipelines topics plan --out FILE.",
+            exit_code=Exit.USAGE,
+        ) from None
 
 
 def _told(applied: Applied, left: Plan) -> dict[str, Any]:
