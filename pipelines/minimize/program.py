@@ -109,6 +109,9 @@ def compile_event(event: Event) -> EventProgram:
     blank: list[bytes] = []
     frames: list[Frame] = []
     for number, view in enumerate(event.views):
+        for guard in view.guards:  # their parts lie outside the frame: they are tried first, and never written
+            wants.append(_want(number, len(blank), guard))
+            blank.append(wants[-1].use.blank)
         frame = Frame(len(blank), 0)
         blank.append(MAGIC + view.fingerprint)
         for output in view.output:
@@ -122,9 +125,6 @@ def compile_event(event: Event) -> EventProgram:
                 raise ValueError(f"{view.topic}: {output.name} is in an array's items, but not in an array")
             blank.append(use.blank)
         frame.high = len(blank)
-        for guard in view.guards:  # their parts lie outside the frame: they are tried, and never written
-            wants.append(_want(number, len(blank), guard))
-            blank.append(wants[-1].use.blank)
         frames.append(frame)
     versions = {MAGIC + version.fingerprint: steps_of(version.record, wants, "") for version in event.versions}
     return EventProgram(event.views, frames, blank, versions)

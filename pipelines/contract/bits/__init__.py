@@ -70,8 +70,13 @@ def view_bits(versions: tuple[RawSchema, ...], view: View) -> ViewBits:
 
 def rule_bits(versions: tuple[RawSchema, ...], rule: Rule) -> float:
     """What one rule's output alone can say, for each item where it goes into an array."""
+    return log2(rule_count(versions, rule))
+
+
+def rule_count(versions: tuple[RawSchema, ...], rule: Rule) -> int:
+    """How many distinct things that are: a whole number, at least 1."""
     in_items = any(step.items for step in rule.path.steps)
-    return log2(max(items(versions, [rule]) if in_items else bodies(versions, [rule]), 1))
+    return max(items(versions, [rule]) if in_items else bodies(versions, [rule]), 1)
 
 
 def _field(versions: tuple[RawSchema, ...], output: OutputField | OutputArray) -> FieldBits:
@@ -94,4 +99,4 @@ def _is_time(output: OutputField) -> bool:
     return isinstance(output.rule.action, Truncate)
 
 
-__all__ = ["FieldBits", "ViewBits", "rule_bits", "spelled_bits", "view_bits"]
+__all__ = ["FieldBits", "ViewBits", "rule_bits", "rule_count", "spelled_bits", "view_bits"]

@@ -12,7 +12,7 @@ below everything by definition.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from enum import Enum as PythonEnum
 from typing import Final
 
@@ -72,10 +72,29 @@ def follows(old: Action, new: Action, raw: AvroType) -> bool:
         return new.step_ms % old.step_ms == 0
     if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)):
         return False
-    before, after = _outcomes(old), _outcomes(new)
-    pairs = [(before(point), after(point)) for point in _points(old, new, (raw, raw))]
     said: dict[Hashable, Hashable] = {}
+    pairs = (outcomes for _, outcomes in _pairs(old, new, raw))
     return all(said.setdefault(first, second) == second for first, second in pairs if first is not _HELD_BACK)
+
+
+def held_back(old: Action, new: Action, raw: AvroType) -> list[str]:
+    """What a new action, which `follows` from the old one, holds back although the old one lets it through.
+
+    Returns:
+        The raw values in words that the actions themselves have; none when it holds back no more.
+    """
+    if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)):
+        return []
+    return [
+        "any other text" if point == _NO_TEXT else repr(point)
+        for point, (first, second) in _pairs(old, new, raw)
+        if second is _HELD_BACK and first is not _HELD_BACK
+    ]
+
+
+def _pairs(old: Action, new: Action, raw: AvroType) -> Iterator[tuple[Scalar, tuple[Hashable, Hashable]]]:
+    before, after = _outcomes(old), _outcomes(new)
+    return ((point, (before(point), after(point))) for point in _points(old, new, (raw, raw)))
 
 
 def _either(*, less: bool, more: bool) -> Order:

@@ -82,6 +82,8 @@ def rotation(draft: Draft) -> Iterator[Mistake]:
 
 
 def _step(view: ViewDraft) -> int:
+    if view.view is not None:  # under an overlay it is at least as coarse as without, whatever the lines say
+        return view.view.step_ms
     own = [line.rule.action for line in view.resolved if str(line.rule.path) == "occurred_at"]
     return next((action.step_ms for action in own if isinstance(action, Truncate)), HOUR_MS)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipelines.contract.findings import Position
 from pipelines.contract.model import Contract, View
-from pipelines.contract.node import Node
+from pipelines.contract.node import Node, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,16 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """An overlay that was laid over a contract. `base` is that contract, as it stands without it."""
+    """An overlay that was laid over a contract. `base` is that contract, as it stands without it.
+
+    `moot` are the keys of lines about what is gone by other lines.
+    """
 
     name: str
     base: Contract
     edits: tuple[Edit, ...]
     removed: Removed
+    moot: tuple[Scalar, ...]
 
     def view(self, event: str, topic: str) -> View | None:
         """The view as it is without the overlay."""

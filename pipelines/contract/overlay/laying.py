@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from pipelines.contract.model import Contract, Linkage
 from pipelines.contract.node import Mapping, Node, Scalar
-from pipelines.contract.overlay.laid import Edit, Laid, Removed
-from pipelines.contract.overlay.reading import QUARANTINE, Entry, Words, is_remove, read_words, rules
+from pipelines.contract.overlay.laid import Edit, Laid
+from pipelines.contract.overlay.reading import QUARANTINE, Entry, is_remove, read_words, rules
+from pipelines.contract.overlay.removing import moot, removed
 from pipelines.contract.report import Report
 from pipelines.contract.section import Section, bad
 
@@ -39,11 +40,13 @@ class Laying:
         self._report = report
         self._words = read_words(node, base, lists, report)
         self._edits: list[Edit] = []
-        self._removed = _removed(base, self._words)
+        self._removed = removed(base, self._words)
 
     def done(self) -> Laid:
         """What was done, once all files have been through."""
-        return Laid(self._name, self._base, tuple(self._edits), self._removed)
+        return Laid(
+            self._name, self._base, tuple(self._edits), self._removed, moot(self._base, self._words, self._removed)
+        )
 
     def lists(self, node: Node) -> Node:
         """The node of policies/lists.yaml."""
@@ -116,6 +119,10 @@ class Laying:
 
     def _topic(self, name: str, key: Scalar, entry: Node, old: Node) -> Node:
         known = _OF_QUARANTINE if name == QUARANTINE else _OF_RAW if name in self._base.raw_topics else _OF_MINIMIZED
+        if is_remove(entry):
+            what = f"'{name}' cannot be removed: the relay cannot do without it."
+            bad(self._report, entry, what, "Remove the views of an event type, and the topic's producers or consumers.")
+            return old
         return self._keys(name, key, entry, old, known)
 
     def _purpose(self, name: str, key: Scalar, entry: Node, old: Node) -> Node:
@@ -160,17 +167,3 @@ class Laying:
         if name is None:
             return anew
         return Mapping(((Scalar("do", anew.position), anew), (Scalar("as", name.position), name)), anew.position)
-
-
-def _removed(base: Contract, words: Words) -> Removed:
-    """What the overlay removes, and what then has nothing to do: topics without views, purposes without topics."""
-    named = {name for name, (_, entry) in words.purposes.items() if is_remove(entry)}
-    there = [(event.name, view) for event in base.events.values() for view in event.views]
-    gone = {key for key, (_, entry) in words.views.items() if is_remove(entry)}
-    gone |= {(event, view.topic) for event, view in there if view.purpose in named}
-    fed = {view.topic for _, view in there}
-    left = {view.topic for event, view in there if (event, view.topic) not in gone}
-    topics = frozenset(name for name, topic in base.topics.items() if topic.purpose in named or name in fed - left)
-    had = {topic.purpose for topic in base.topics.values()}
-    has = {topic.purpose for name, topic in base.topics.items() if name not in topics}
-    return Removed(frozenset(named | (had - has)), topics, frozenset(gone))

@@ -6,14 +6,14 @@
     lists:
       NAME: [what remains]
     topics:
-      TOPIC: {ttl: …, late: …, consumers: [who remains]}
+      TOPIC: remove | {ttl: …, late: …, consumers: [who remains]}
       RAW TOPIC: {ttl: …, producers: [who remains]}
       quarantine: {ttl: …, consumers: [who remains]}
     views:
-      EVENT:
-        TOPIC: remove | {PATH: remove | action, …}
+      EVENT: remove | {TOPIC: remove | {PATH: remove | action, …}, …}
 
-What a value means is for the readers of the contract's own files, which read it where it takes the place of theirs.
+To remove a purpose, a topic or an event type is to remove all views of it. What a value means is for the readers of the
+contract's own files, which read it where it takes the place of theirs.
 """
 
 from __future__ import annotations
@@ -34,11 +34,15 @@ Entry = tuple[Scalar, Node]
 
 @dataclass(slots=True)
 class Words:
-    """An overlay as it stands: for each thing that the contract has, the entries that it says anew, or `remove`."""
+    """An overlay as it stands: for each thing that the contract has, the entries that it says anew, or `remove`.
+
+    `events` are those that are to go as a whole.
+    """
 
     purposes: dict[str, Entry] = field(default_factory=dict)
     lists: dict[str, Entry] = field(default_factory=dict)
     topics: dict[str, Entry] = field(default_factory=dict)
+    events: dict[str, Entry] = field(default_factory=dict)
     views: dict[tuple[str, str], Entry] = field(default_factory=dict)
 
 
@@ -60,7 +64,10 @@ def read_words(node: Node, base: Contract, lists: frozenset[str], report: Report
     words.purposes = _known(parts["purposes"], "purpose", base.purposes, report)
     words.lists = _known(parts["lists"], "list", lists, report)
     words.topics = _known(parts["topics"], "topic", known, report)
-    for event, (_, entry) in _known(parts["views"], "event type", base.events, report).items():
+    for event, (key, entry) in _known(parts["views"], "event type", base.events, report).items():
+        if is_remove(entry):
+            words.events[event] = (key, entry)
+            continue
         topics = [view.topic for view in base.events[event].views]
         views = _known(Section.of(entry, "The views of an event type", report), "view", topics, report)
         words.views |= {(event, topic): view for topic, view in views.items()}
@@ -95,7 +102,7 @@ def rules(node: Node, base: Mapping, report: Report) -> dict[str, Entry]:
     for key, value in node:
         path = spelled.get(normal(key.text))
         if path is None:
-            unknown("field", key, spelled, report)
+            unknown("line for", key, spelled, report)
         elif path in found:
             what = f"{shown(key.text)} stands twice (first on line {found[path][0].position.line})."
             report.add("path-twice", key.position, what, "Remove one of them.")

@@ -1,0 +1,63 @@
+"""Removing: which views, topics and purposes an overlay takes away, and which of its lines speak of them in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pipelines.contract.model import Contract
+from pipelines.contract.node import Scalar
+from pipelines.contract.overlay.laid import Removed
+from pipelines.contract.overlay.reading import Entry, Words, is_remove
+
+K = TypeVar("K")
+
+
+def removed(base: Contract, words: Words) -> Removed:
+    """What the overlay removes, and what then has nothing to do: topics without views, purposes without topics."""
+    purposes = {name for name, (_, entry) in words.purposes.items() if is_remove(entry)}
+    views = {
+        (event.name, view.topic)
+        for event in base.events.values()
+        for view in event.views
+        if _why(words, event.name, view.topic)
+    }
+    there = {(event.name, view.topic) for event in base.events.values() for view in event.views}
+    left = {topic for _, topic in there - views}
+    fed = {topic for _, topic in there}
+    topics = frozenset(
+        name
+        for name, topic in base.topics.items()
+        if topic.purpose in purposes or _goes(words.topics, name) or name in fed - left
+    )
+    had = {topic.purpose for topic in base.topics.values()}
+    has = {topic.purpose for name, topic in base.topics.items() if name not in topics}
+    return Removed(frozenset(purposes | (had - has)), topics, frozenset(views))
+
+
+def _goes(words: Mapping[K, Entry], name: K) -> bool:
+    return name in words and is_remove(words[name][1])
+
+
+def _why(words: Words, event: str, topic: str) -> int:
+    """How many lines of the overlay remove a view."""
+    purpose = topic.partition(".")[2]
+    lines = (_goes(words.purposes, purpose), _goes(words.topics, topic), event in words.events)
+    return sum((*lines, _goes(words.views, (event, topic))))
+
+
+def moot(base: Contract, words: Words, gone: Removed) -> tuple[Scalar, ...]:
+    """The keys of lines about what is gone by other lines of the overlay."""
+    views = {event.name: [view.topic for view in event.views] for event in base.events.values()}
+    found = [key for name, (key, entry) in words.purposes.items() if name in gone.purposes and not is_remove(entry)]
+    for name, (key, entry) in words.topics.items():
+        by_purpose = _goes(words.purposes, name.partition(".")[2])
+        if name in gone.topics and (by_purpose or not is_remove(entry)):
+            found.append(key)
+    for event, (key, _) in words.events.items():
+        if views[event] and all(_why(words, event, topic) > 1 for topic in views[event]):
+            found.append(key)
+    for (event, topic), (key, entry) in words.views.items():
+        if _why(words, event, topic) > is_remove(entry):
+            found.append(key)
+    return tuple(found)
