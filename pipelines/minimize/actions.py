@@ -164,8 +164,10 @@ def _truncate(use: Use, path: str, logical: str | None, step_ms: int) -> NumberS
     sink = NumberSink(use.view, use.slot, Fault(OUT_OF_RANGE, path), TRUNCATE)
     sink.branch = use.branch
     sink.step = step_ms * numerator // denominator
-    # Nanoseconds since 1970 fill 64 bits within three centuries; flooring the first of them would leave a long.
-    sink.low = max(_FIRST_DAY * DAY_MS * numerator // denominator, _LEAST_LONG)
+    # Nanoseconds since 1970 fill 64 bits within three centuries; flooring the first of them would leave a long. Where
+    # times begin is a whole day, so that a coarser step holds back nothing that a finer one lets through.
+    day = DAY_MS * numerator // denominator
+    sink.low = max(_FIRST_DAY * day, -(-_LEAST_LONG // day) * day)
     sink.high = _AFTER_LAST_DAY * DAY_MS * numerator // denominator - 1
     if sink.step < 1:
         raise _refused(use, path)

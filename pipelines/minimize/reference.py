@@ -10,8 +10,10 @@ the same, bad text in a dropped field does no harm, and neither the order nor a 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 import fastavro
@@ -248,7 +250,8 @@ def _bounded(value: Any, code: str) -> Any:
 def _floored(value: int, step_ms: int, units_per_day: int) -> int:
     step = step_ms * units_per_day // _MS_PER_DAY
     floored = value - value % step
-    if floored < max(_YEAR_1 * units_per_day, -(2**63)) or value >= _YEAR_10000 * units_per_day:
+    first_whole_day = max(_YEAR_1, math.ceil(Fraction(-(2**63), units_per_day)))
+    if floored < first_whole_day * units_per_day or value >= _YEAR_10000 * units_per_day:
         raise _OutOfBound("out_of_range")
     return floored
 

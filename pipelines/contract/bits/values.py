@@ -128,7 +128,7 @@ def _times(avro_type: AvroType, step_ms: int) -> range:
     units = _UNITS_PER_DAY[logical or "timestamp-millis"]
     step = step_ms * units // DAY_MS
     least, most = _limits(avro_type)
-    low, high = max(_FIRST_DAY * units, least), min(_AFTER_LAST_DAY * units - 1, most)
+    low, high = max(_FIRST_DAY, -(-least // units)) * units, min(_AFTER_LAST_DAY * units - 1, most)
     return range(-(-low // step) * step, high + 1, step)
 
 
