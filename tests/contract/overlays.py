@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -34,19 +35,25 @@ def laid(folder: Path, overlay: dict[str, Any]) -> Loaded:
     return Loaded(loaded.contract, tuple(one for one in loaded.findings if not one.check.startswith("derived-")))
 
 
+def lists_of(contract: Contract) -> dict[str, tuple[str, ...]]:
+    """The named lists, as far as views use them."""
+    actions = [rule.action for event in contract.events.values() for view in event.views for rule in view.rules]
+    return {one.list_name: one.values for one in actions if isinstance(one, OneOf) and one.list_name is not None}
+
+
 def errors(loaded: Loaded) -> tuple[Finding, ...]:
     return tuple(one for one in loaded.findings if one.severity is Severity.ERROR)
 
 
-def random_overlay(rng: Random, contract: Contract, lists: dict[str, list[str]]) -> dict[str, Any]:
+def random_overlay(rng: Random, contract: Contract, lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """One to five edits, anywhere in the contract."""
     said: dict[str, Any] = {}
     kinds = (_view, _view, _view, _view, _topic, _topic, _raw, _purpose, _quarantine)
     for _ in range(rng.randrange(1, 6)):
         rng.choice(kinds)(rng, contract, said)
-    if rng.randrange(3) == 0:
+    if rng.randrange(2) == 0:
         name = rng.choice(sorted(lists))
-        said.setdefault("lists", {})[name] = _some(rng, lists[name], "unheard-of")
+        said.setdefault("lists", {})[name] = _some(rng, list(lists[name]), "unheard-of")
     return said
 
 
@@ -108,11 +115,12 @@ def _action(rng: Random, action: Action, view: View) -> Any:
     """Another action for what this one is for, spelled as a policy spells it; often one that follows from it."""
     if rng.randrange(5) == 0:
         return "present"
-    rest = rng.choice(({}, {"else": "other"}, {"else": "other"}))
+    rest = rng.choice(({}, {"else": "other"}, {"else": "rest"}))
     match action:
         case Bucket(edges):
             first = [edges[0]] if rng.randrange(4) else []
-            return {"bucket": sorted({*first, *_some(rng, list(edges), 7)})}
+            some = [edge + 1 if rng.randrange(12) == 0 else edge for edge in _some(rng, list(edges), 7)]
+            return {"bucket": sorted({*first, *some})}
         case Truncate():
             return {"truncate": spelled(max(rng.choice(_STEPS), view.step_ms) if rng.randrange(4) else MINUTE_MS)}
         case Within(low, high):
@@ -124,7 +132,9 @@ def _action(rng: Random, action: Action, view: View) -> Any:
         case Matches(strings=strings):
             return {"one_of": rng.sample(strings, 3), **rest}
         case MapTo(pairs):
-            return {"map": {_key(raw): rng.choice((text, "merged")) for raw, text in pairs}, **rest}
+            merged = {text: rng.choice(("one", "two")) for _, text in pairs}
+            said = {raw: text if rng.randrange(6) else "two" for raw, text in pairs}
+            return {"map": {_key(raw): merged.get(text, text) for raw, text in said.items()}, **rest}
         case Keep():
             return {"map": _mapped(rng, ["UP", "DOWN", "LEFT"]), **rest}
         case Count() | CountWhere():

@@ -25,13 +25,12 @@ from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.batch import Batch
 from pipelines.relay.lane import Lane, Raw
 from tests.contract.folders import TODAY
-from tests.contract.overlays import errors, lab, laid, random_overlay
+from tests.contract.overlays import errors, lab, laid, lists_of, random_overlay
 from tests.minimize.data import Speller, random_datum
 from tests.minimize.disturb import disturb
 
 EXAMPLES = int(os.environ.get("PIPELINES_EXAMPLES", "60"))
 NOON = 1_780_272_000_000 + 12 * HOUR_MS  # of TODAY
-LISTS = {"words": ["a", "b", "ab", "eu-west", "v1.5"]}
 
 Left = dict[str, object]
 """By topic: the record, or the note, that one raw event left there; nothing where none did."""
@@ -98,13 +97,13 @@ def test_every_output_follows_from_the_output_without_and_nothing_grows(
     base = load(folder, as_of=TODAY).contract
     assert base is not None
     (event,) = base.events.values()
-    seen: Counter[str] = Counter()
+    lists, seen = lists_of(base), Counter[str]()
 
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**48 - 1))
     def tried(seed: int) -> None:
         rng = Random(seed)
-        loaded = laid(folder, random_overlay(rng, base, LISTS))
+        loaded = laid(folder, random_overlay(rng, base, lists))
         seen["tried"] += 1
         if errors(loaded) or loaded.contract is None:
             return
