@@ -68,7 +68,7 @@ def command(purpose: str | None, against: str | None, contract_dir: Path, overla
                 laid = contract_of(str(contract_dir), contract_dir, stack, overlay)
                 told = replace(receipt(laid, purpose), digest=told.digest, signed=told.signed)
                 since_ = "the contract without the overlay", since(before or contract, laid, purpose)
-            signed = _one(told, *since_, as_json=as_json)
+            signed = _one(told, *since_, under_overlay=overlay is not None, as_json=as_json)
     findings = load(contract_dir, as_of=today, overlay=overlay).findings
     if unfit := sum(found.severity is Severity.ERROR and found.check != SIGNED for found in findings):
         click.echo(f"Other errors: {unfit}. `pipelines validate` names them; sign when there are none.", err=True)
@@ -113,7 +113,7 @@ def _all(contract: Contract, today: date, as_json: bool) -> bool:
     return all(one.signed for one in told)
 
 
-def _one(told: Receipt, compared: str, changes: Sequence[Change] | None, *, as_json: bool) -> bool:
+def _one(told: Receipt, compared: str, changes: Sequence[Change] | None, *, under_overlay: bool, as_json: bool) -> bool:
     if as_json:
         found = None if changes is None else [plain(one) for one in changes]
         said = {**asdict(told), "compared_with": compared, "changes": found}
@@ -128,7 +128,8 @@ def _one(told: Receipt, compared: str, changes: Sequence[Change] | None, *, as_j
         console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
     console.print()
     if told.signed:
-        console.print(Text("Signed: the review covers exactly this.", "bold green"))
+        covered = "the contract, of which this is a part" if under_overlay else "exactly this"
+        console.print(Text(f"Signed: the review covers {covered}.", "bold green"))
     else:
         console.print(Text("Not signed. If you agree, write this into the purpose's `review:`", "bold red"))
     console.print(f"covers: {told.digest}", soft_wrap=True)

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from pipelines.contract import load
 from pipelines.contract.bits import view_bits
+from pipelines.contract.changes import compare
+from pipelines.contract.changes.change import Direction
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract, Event
 from pipelines.keys import throwaway_keyring
 from pipelines.relay.accounting import PartitionBook
@@ -126,6 +128,7 @@ def test_every_output_follows_from_the_output_without_and_nothing_grows(
 
 
 def nothing_grew(base: Contract, under: Contract) -> None:
+    assert not [one for one in compare(base, under) if one.direction is Direction.WORSE]
     for name, purpose in under.purposes.items():
         old = base.purposes[name]
         assert purpose.max_bits <= old.max_bits

@@ -18,17 +18,20 @@ contract's own files, which read it where it takes the place of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pipelines.contract.model import Contract
 from pipelines.contract.node import Mapping, Node, Scalar, kind
 from pipelines.contract.path import Path
+from pipelines.contract.policy import MAX_RULES
 from pipelines.contract.purposes import MAX_ENTRIES
 from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.section import Section, text
 
-QUARANTINE = "quarantine"
+QUARANTINE: Final = "quarantine"
+_MOST_UNKNOWN: Final = 100
 Entry = tuple[Scalar, Node]
 
 
@@ -76,19 +79,16 @@ def read_words(node: Node, base: Contract, lists: frozenset[str], report: Report
 
 def _known(section: Section | None, what: str, names: Iterable[str], report: Report) -> dict[str, Entry]:
     known = frozenset(names)
-    found: dict[str, Entry] = {}
-    for key, value in () if section is None else section.entries(MAX_ENTRIES):
-        if key.text in known:
-            found[key.text] = (key, value)
-        else:
-            unknown(what, key, known, report)
-    return found
+    entries = () if section is None else section.entries(MAX_ENTRIES)
+    _unknown(what, [key for key, _ in entries if key.text not in known], known, report)
+    return {key.text: (key, value) for key, value in entries if key.text in known}
 
 
-def unknown(what: str, key: Scalar, known: Iterable[str], report: Report) -> None:
-    """Note a name that the contract does not have: an overlay that says it is believed to tighten something."""
-    said = f"The contract has no {what} {shown(key.text)} here.{meant(key.text, known)}"
-    report.add("overlay-unknown", key.position, said, "Mend the name, or remove the line: an overlay adds nothing.")
+def _unknown(what: str, keys: Sequence[Scalar], known: Iterable[str], report: Report) -> None:
+    """Note names that the contract does not have: an overlay that says one is believed to tighten something."""
+    for key in keys[:_MOST_UNKNOWN]:
+        said = f"The contract has no {what} {shown(key.text)} here.{meant(key.text, known)}"
+        report.add("overlay-unknown", key.position, said, "Mend the name, or remove the line: an overlay adds nothing.")
 
 
 def rules(node: Node, base: Mapping, report: Report) -> dict[str, Entry]:
@@ -99,11 +99,13 @@ def rules(node: Node, base: Mapping, report: Report) -> dict[str, Entry]:
         return {}
     spelled = {normal(key.text): key.text for key, _ in base}
     found: dict[str, Entry] = {}
-    for key, value in node:
+    entries = Section(node, report).entries(MAX_RULES)
+    _unknown("line for", [key for key, _ in entries if normal(key.text) not in spelled], spelled, report)
+    for key, value in entries:
         path = spelled.get(normal(key.text))
         if path is None:
-            unknown("line for", key, spelled, report)
-        elif path in found:
+            continue
+        if path in found:
             what = f"{shown(key.text)} stands twice (first on line {found[path][0].position.line})."
             report.add("path-twice", key.position, what, "Remove one of them.")
         else:

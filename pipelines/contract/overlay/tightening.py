@@ -28,7 +28,7 @@ def loosened(draft: Draft) -> Iterator[Mistake]:
     if draft.laid is None:
         return
     for edit in draft.laid.edits:
-        for told in _LOOKS[edit.thing[0]](draft, draft.laid.base, edit):
+        for told in KINDS[edit.thing[0]](draft, draft.laid.base, edit):
             yield Mistake(told.at, f"{told.what} ({edit.at}).", told.remedy)
 
 
@@ -131,7 +131,7 @@ _SIZES: Final[dict[str, _Look]] = {
     "rotate": _larger("Handles of '{}' would stay the same for {}"),
     "expires": _larger("The review of '{}' would stand until {}"),
 }
-_LOOKS: Final[dict[str, _Look]] = {
+KINDS: Final[dict[str, _Look]] = {
     **_SIZES,
     "consumers": _members("consumer"),
     "producers": _members("producer"),
