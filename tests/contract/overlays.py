@@ -107,6 +107,8 @@ def _view(rng: Random, contract: Contract, said: dict[str, Any]) -> None:
         views[view.topic] = "remove"
     elif views.get(view.topic) != "remove":
         lines = views.setdefault(view.topic, {})
+        if rng.randrange(6) == 0:
+            lines["occurred_at"] = "remove"
         for rule in rng.sample(view.rules, min(len(view.rules), rng.randrange(1, 4))):
             lines[str(rule.path)] = "remove" if rng.randrange(4) == 0 else _action(rng, rule.action, view)
 
@@ -127,7 +129,7 @@ def _action(rng: Random, action: Action, view: View) -> Any:
             narrow = {"within": [low, high - rng.choice((0, 1, 3_900))]}
             return rng.choice((narrow, {"bucket": [low, 10]}, {"map": {str(low): "least", "0": "zero"}, **rest}))
         case OneOf(values, _, name):
-            words = {"list": name} if name is not None and rng.randrange(3) == 0 else _some(rng, list(values), "new")
+            words = {"list": name} if name is not None and rng.randrange(2) == 0 else _some(rng, list(values), "new")
             return rng.choice(({"one_of": words, **rest}, {"map": _mapped(rng, list(values)), **rest}))
         case Matches(strings=strings):
             return {"one_of": rng.sample(strings, 3), **rest}

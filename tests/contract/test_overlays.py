@@ -16,9 +16,10 @@ from pipelines.contract import derived_schemas, load
 from pipelines.contract.building import Under
 from pipelines.contract.changes import compare
 from pipelines.contract.changes.change import Direction
+from pipelines.contract.model import DAY_MS, HOUR_MS, OutputArray
 from pipelines.contract.overlay.tightening import KINDS
 from tests.contract.folders import FIXTURES, TODAY, found_in, overlaid
-from tests.contract.overlays import lab
+from tests.contract.overlays import lab, laid
 from tests.contract.test_hostile import YAMLISH
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +119,26 @@ def test_an_overlay_is_named_by_a_name_and_by_nothing_else(name: str, tmp_path: 
     loaded = load(folder, as_of=TODAY, overlay=name)
     assert loaded.contract is None
     assert [one.check for one in loaded.findings] == ["file-missing"]
+
+
+def test_a_record_whose_time_is_taken_away_stays_as_coarse_in_its_envelope(tmp_path: Path) -> None:
+    folder = lab(tmp_path / "contract")
+    views = {topic: {"occurred_at": "remove"} for topic in ("network-metadata.support", "threat-intelligence.trends")}
+    loaded = laid(folder, {"views": {"lab.sample": views}})
+    assert loaded.contract is not None
+    steps = {view.topic: view.step_ms for view in loaded.contract.events["lab.sample"].views}
+    assert steps == {"network-metadata.support": HOUR_MS, "threat-intelligence.trends": DAY_MS}
+
+
+def test_what_a_view_no_longer_tells_goes_on_holding_back(tmp_path: Path) -> None:
+    folder = lab(tmp_path / "contract")
+    lines = {"tier": "remove", "small": "remove", "flag": "remove", "items[].id": "remove", "extra.x": "present"}
+    loaded = laid(folder, {"views": {"lab.sample": {"network-metadata.support": lines}}})
+    assert loaded.contract is not None
+    view = next(one for one in loaded.contract.events["lab.sample"].views if "support" in one.topic)
+    assert [guard.name for guard in view.guards] == ["small", "items", "extra_x", "tier"]
+    inside = [field.name for guard in view.guards if isinstance(guard, OutputArray) for field in guard.fields]
+    assert inside == ["id"]
 
 
 def test_an_overlay_that_removes_everything_leaves_a_contract_of_nothing(tmp_path: Path) -> None:

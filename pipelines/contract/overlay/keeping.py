@@ -38,7 +38,7 @@ def kept(laid: Laid, event: EventDraft) -> EventDraft:
 
 
 def _as_strict(was: View, view: View) -> View:
-    step = view.step_ms
+    step = view.step_ms if view.step_ms % was.step_ms == 0 else was.step_ms
     return replace(view, step_ms=step, guards=_guards(was, view))
 
 
