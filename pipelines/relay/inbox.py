@@ -292,6 +292,10 @@ class Inbox:
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
+            # The broker's rebalance timeout, too: with Kafka's default all partitions stood for 300 s when a rebalance
+            # waited for a member that was gone (decision 0064). No batch that takes longer than this can be committed:
+            # a transaction lives 30 s and a sweep.
+            "max.poll.interval.ms": max(self._settings.max_poll_ms, self._settings.session_timeout_ms),
             "fetch.wait.max.ms": 100,
             "enable.partition.eof": True,
             **FETCHING,

@@ -15,7 +15,8 @@ class WorkerSettings:
     """One worker: one source, one slot.
 
     `overlay` names what is laid over the contract. `batch_events` bounds a transaction, `linger_ms` is how long a batch
-    waits to fill. Times are milliseconds.
+    waits to fill. `max_poll_ms` is how long a worker may be away from its group, and so how long a rebalance waits for
+    anybody; it is at least the session timeout. Times are milliseconds.
     """
 
     source: str
@@ -30,6 +31,7 @@ class WorkerSettings:
     batch_events: int = 2_000
     linger_ms: int = 100
     session_timeout_ms: int = 10_000
+    max_poll_ms: int = 60_000
     slow_commit_ms: int = 400
     overlay: str | None = None
 

@@ -33,6 +33,13 @@ from tests.relay.house import House, build
 SESSION_MS: Final = 2_000
 CONSUMER_SESSION_MS: Final = 3_000
 _READER_S: Final = 600.0
+# What the brokers do with the group and its transactions is in their logs, for whoever finds that something stood.
+_TALKATIVE: Final = {
+    "JAVA_TOOL_OPTIONS": " ".join(
+        f"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.coordinator.{room}=info" for room in ("group", "transaction")
+    )
+    + " -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS"
+}
 _SETTINGS: Final = {
     **SHORT_TIMINGS,
     # The ledger reads every commit, so none may be compacted away.
@@ -67,7 +74,8 @@ def run(options: Options, tell: Tell) -> Report:
     plan = draw(options.wish, workers=options.workers, brokers=options.brokers, seed=options.seed)
     with ExitStack() as stack:
         proxy, doors = _proxy(options)
-        kafka = EmbeddedKafka(options.folder / "kafka", options.brokers, _SETTINGS, doors=doors)
+        environments = dict.fromkeys(range(1, options.brokers + 1), _TALKATIVE)
+        kafka = EmbeddedKafka(options.folder / "kafka", options.brokers, _SETTINGS, doors=doors, environments=environments)
         stack.enter_context(_guarded(kafka))
         tell("Kafka starts", 0.0)
         kafka.start()

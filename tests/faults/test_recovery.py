@@ -5,6 +5,7 @@ Bounds are generous here; `python -m tests.faults.recovery` measures.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from pipelines.broker import Cluster
 from pipelines.relay.steps import Step
+from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.conftest import MakeTopic
 from tests.faults.flow import everything_came_out_once, until
 from tests.faults.recovery import violations
@@ -110,7 +112,6 @@ def test_a_static_member_whose_place_was_taken_once_takes_it_back(house: House) 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_a_worker_that_did_not_poll_for_too_long_joins_again(house: House, protocol: str) -> None:
-    impatient = Cluster(house.cluster.bootstrap, {"max.poll.interval.ms": "6000"})
     commits, slept = [0], [False]
 
     def watch(step: Step) -> None:
@@ -120,11 +121,38 @@ def test_a_worker_that_did_not_poll_for_too_long_joins_again(house: House, proto
             time.sleep(9)
 
     house.publish([house.ping(number) for number in range(EVENTS)])
-    with running(house.worker(watch=watch, cluster=impatient, batch_events=50, protocol=protocol)) as raised:
+    with running(house.worker(watch=watch, max_poll_ms=6_000, batch_events=50, protocol=protocol)) as raised:
         house.wait_until_through(120)
         assert raised == []
     assert slept == [True]
     everything_came_out_once(house, EVENTS)
+
+
+def test_a_worker_that_hangs_in_a_batch_and_still_sends_heartbeats_holds_nobody_up_for_long(house: House) -> None:
+    awake, hangs, held, taken_over = threading.Event(), threading.Event(), {"max_poll_ms": 6_000}, threading.Event()
+
+    def hang(step: Step) -> None:
+        if step is Step.PRODUCED and not hangs.is_set():
+            hangs.set()
+            assert awake.wait(4 * NOISE_S)
+
+    def take_over(step: Step) -> None:
+        if step is Step.COMMITTED:
+            taken_over.set()
+
+    house.publish([house.ping(number) for number in range(EVENTS)])
+    with running(house.worker(watch=hang, batch_events=50, **held)) as first:
+        assert hangs.wait(4 * NOISE_S)
+        with running(house.worker(slot=1, watch=take_over, **held)) as second:
+            assert taken_over.wait(3 * NOISE_S), "the rebalance waits for who hangs"
+            awake.set()
+            house.wait_until_through(120)
+    assert first + second == []
+    everything_came_out_once(house, EVENTS)
+
+
+def test_who_may_still_commit_a_batch_is_not_put_out_of_the_group(house: House) -> None:
+    assert house.settings().max_poll_ms > TRANSACTION_TIMEOUT_MS + SWEEP_S * 1000
 
 
 def test_a_transaction_that_nobody_ends_is_over_by_its_timeout_and_a_sweep(
