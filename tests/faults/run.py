@@ -75,7 +75,9 @@ def run(options: Options, tell: Tell) -> Report:
     with ExitStack() as stack:
         proxy, doors = _proxy(options)
         environments = dict.fromkeys(range(1, options.brokers + 1), _TALKATIVE)
-        kafka = EmbeddedKafka(options.folder / "kafka", options.brokers, _SETTINGS, doors=doors, environments=environments)
+        kafka = EmbeddedKafka(
+            options.folder / "kafka", options.brokers, _SETTINGS, doors=doors, environments=environments
+        )
         stack.enter_context(_guarded(kafka))
         tell("Kafka starts", 0.0)
         kafka.start()
