@@ -17,7 +17,7 @@ from pipelines.relay.accounting import Books
 from pipelines.relay.backlog import Standing
 from pipelines.relay.limits import BATCH_BYTES, FETCHING, SLICE
 from pipelines.relay.metrics import GAP
-from pipelines.relay.positions import read_books
+from pipelines.relay.positions import Reached, read_books
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
 from pipelines.relay.suspects import Place, Span, Suspects
@@ -59,6 +59,7 @@ class Inbox:
         self._rebalanced = False
         self._lost_position = False
         self._suspects = Suspects(station.cluster, station.log)
+        self._reached = Reached(station)
         self._read_to: dict[Place, int] = {}  # where the client met the end; markers of transactions lie before it
         self.books: Books = {}
         self.unsaved: dict[tuple[str, int], int] = {}  # gaps that are in the books here but not yet in a commit
@@ -114,6 +115,7 @@ class Inbox:
     def advance(self, books: Books) -> None:
         """Take over the books of a committed batch."""
         self.books.update(books)
+        self._reached.advance(books)
         for partition in self.unsaved.keys() & books.keys():
             GAP.labels(partition[0]).inc(self.unsaved.pop(partition))
         for place in self._suspects.passed(self._committed):
@@ -262,8 +264,10 @@ class Inbox:
             self._suspects.clear(place)
 
     def _read_positions(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        positions = []
-        for (topic, partition), book in read_books(self._station, self._open_consumer(), partitions).items():
+        positions, found = [], read_books(self._station, self._open_consumer(), partitions)
+        if not self._reached.believes(found):
+            raise ConsumerLostError("offset_behind")
+        for (topic, partition), book in found.items():
             place = (topic, partition)
             if book.gap_found:
                 self.unsaved[place] = book.gap_found

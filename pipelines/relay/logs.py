@@ -27,6 +27,7 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "partitions.lost": frozenset({"topic", "partitions"}),
     "position.first_start": frozenset({"topic", "partition", "offset"}),
     "position.gap": frozenset({"topic", "partition", "offset", "count"}),
+    "position.behind": frozenset({"topic", "partition"}),
     "batch.failed": frozenset({"reason", "events"}),
     "producer.replaced": frozenset({"reason"}),
     "consumer.replaced": frozenset({"reason"}),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from pipelines.broker import Consumer, KafkaException, TopicPartition
-from pipelines.relay.accounting import PartitionBook
+from pipelines.relay.accounting import Books, PartitionBook
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
 
 # A stable OffsetFetch waits for the transaction of whoever held the partition before, up to its timeout and a sweep.
 _COMMITTED_WAIT_S = 60.0
 _WATERMARK_WAIT_S = 10.0
+# A coordinator that still reads its log knows more a moment later.
+_BEHIND_WAIT_S = 60.0
 
 
 def read_books(
@@ -29,6 +34,47 @@ def read_books(
         low, high = consumer.get_watermark_offsets(committed, timeout=_WATERMARK_WAIT_S, cached=False)
         books[committed.topic, committed.partition] = _book(station, committed, low, high)
     return books
+
+
+class Reached:
+    """How far each partition was committed, as far as this process knows. It never goes back while a process lives.
+
+    Nobody may set the offsets of a group back that has members. But a coordinator that answers before it has read its
+    log to the end tells offsets of long ago (decision 0064), and to go on from there would be to relay twice.
+    """
+
+    def __init__(self, station: Station, now: Callable[[], float] = time.monotonic) -> None:
+        self._station = station
+        self._now = now
+        self._to: dict[tuple[str, int], int] = {}
+        self._doubted_since: float | None = None
+
+    def advance(self, books: Books) -> None:
+        """These are committed."""
+        self._to.update((place, book.next_offset) for place, book in books.items())
+
+    def believes(self, books: Books) -> bool:
+        """Whether books may be what is committed; if not, ask again.
+
+        Raises:
+            Trouble: that has been so for a minute (exit 4).
+        """
+        behind = [place for place, book in books.items() if book.next_offset < self._to.get(place, 0)]
+        if not behind:
+            self._doubted_since = None
+            self.advance(books)
+            return True
+        now = self._now()
+        self._doubted_since = now if self._doubted_since is None else self._doubted_since
+        for topic, partition in behind:
+            self._station.log.error("position.behind", topic=topic, partition=partition)
+        if now - self._doubted_since > _BEHIND_WAIT_S:
+            raise Trouble(
+                f"the group {self._station.settings.group} stands behind what it had committed",
+                hint="The brokers lost commits, or somebody set offsets back. What follows may be relayed twice.",
+                exit_code=Exit.REFUSED,
+            )
+        return False
 
 
 def _book(station: Station, committed: TopicPartition, low: int, high: int) -> PartitionBook:

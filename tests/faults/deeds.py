@@ -126,9 +126,16 @@ class Deeds:
             send(pid, signal.SIGTERM)
         elif place == Step.REBALANCING:
             self.scaler.nudge()
-        line = witness.wait(mark, lambda line: line.number == order.number and line.said == said, _PATIENCE_S)
-        if line is None:
-            self.crew.desk.recall(self.slot)
+
+        def wanted(line: Line) -> bool:
+            return line.number == order.number and line.said == said
+
+        line = witness.wait(mark, wanted, _PATIENCE_S)
+        if line is None and not self.crew.desk.recall(self.slot):
+            # It is taken, and so will be carried out, however late: who sleeps then has to be woken.
+            taker = witness.wait(mark, lambda line: line.number == order.number and line.said == "took", 0)
+            while line is None and taker and self.crew.pid(self.slot) == taker.pid and not witness.abandoned.is_set():
+                line = witness.wait(mark, wanted, 1.0)
         return line
 
     def _sleep(self, fault: Fault, pid: int, then: str | None) -> bool:
