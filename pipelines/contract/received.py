@@ -29,10 +29,11 @@ from pipelines.contract.actions import (
 )
 from pipelines.contract.avro import AvroType, Enum, Fixed, Nullable, Primitive
 from pipelines.contract.leaves import Leaf, leaves
-from pipelines.contract.model import Contract, Event, OutputField, Purpose, Topic, View
+from pipelines.contract.model import Contract, Event, OutputField, Purpose, Rule, Topic, View
 from pipelines.contract.path import Path
+from pipelines.contract.reach import Reach, reach
 
-FORMAT: Final = "review-1"
+FORMAT: Final = "review-2"
 
 
 def digest_of(contract: Contract, purpose: str) -> str:
@@ -81,21 +82,35 @@ def _view(event: Event, view: View) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
     for output in view.output:
         if isinstance(output, OutputField):
-            fields[str(output.rule.path)] = _field(held, output)
+            fields[str(output.rule.path)] = _field(event, held, output)
         else:
             bounds = {"name": output.name, "max_items": output.max_items, "nullable": output.nullable}
             arrays[str(output.source)] = bounds
-            fields |= {str(field.rule.path): _field(held, field) for field in output.fields}
+            fields |= {str(field.rule.path): _field(event, held, field) for field in output.fields}
     return {"time_step_ms": view.step_ms, "fields": fields, "arrays": arrays}
 
 
-def _field(held: tuple[Leaf, ...], field: OutputField) -> dict[str, Any]:
-    return {
+def _field(event: Event, held: tuple[Leaf, ...], field: OutputField) -> dict[str, Any]:
+    said = {
         "name": field.name,
         "type": _type(field.type),
         "action": _action(field.rule.action),
         "classes": _classes(held, field.rule.path),
     }
+    bounds = counted_up_to(event, field.rule)
+    return said if bounds is None else {**said, "counted_up_to": bounds}
+
+
+def counted_up_to(event: Event, rule: Rule) -> list[int | None] | None:
+    """The `max_items` that the versions of the raw schema give what a rule counts, None where one gives none.
+
+    None when the rule counts nothing. A count says no more than it, and of more items there is no record.
+    """
+    found = reach(event.versions, rule.path) if isinstance(rule.action, Count | CountWhere) else None
+    if not isinstance(found, Reach):
+        return None
+    bounds = {reached.field.max_items for reached in found.found}
+    return sorted(bounds, key=lambda bound: (bound is None, bound))
 
 
 def classes(event: Event, path: Path) -> list[str]:

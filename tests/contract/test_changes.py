@@ -111,6 +111,13 @@ CASES = {
         BETTER,
         "class: account_identifier → credential",
     ),
+    "a bound of what is counted": (
+        SCHEMA,
+        '"items": "string"}, "class": "content"}',
+        '"items": "string"}, "class": "content", "max_items": 9}',
+        BETTER,
+        "no bound → 9",
+    ),
     "more items": (SCHEMA, '"max_items": 8', '"max_items": 9', WORSE, "max_items: 8 → 9"),
 }
 

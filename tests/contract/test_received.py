@@ -50,6 +50,9 @@ OTHER: dict[str, Edits] = {
     "a description": {PURPOSES: ("Help who asks", "Help whoever asks")},
     "a legal basis": {PURPOSES: ("dpv:Contract", "dpv:Consent")},
     "an answer": {PURPOSES: ("who: The support desk", "who: Everybody at support")},
+    "a bound of what is counted": {
+        SCHEMA: ('"items": "string"}, "class": "content"}', '"items": "string"}, "class": "content", "max_items": 9}')
+    },
     "a bound": {SCHEMA: ('"max_items": 8', '"max_items": 9')},
     "a logical type": {SCHEMA: ("timestamp-millis", "timestamp-micros")},
 }
@@ -96,4 +99,4 @@ def test_the_class_of_what_a_field_is_made_from_is_part_of_it(tmp_path: Path) ->
 def test_the_recipe_names_its_format() -> None:
     contract = load(BASE, as_of=TODAY).contract
     assert contract is not None
-    assert received(contract, "support")["format"] == "review-1"
+    assert received(contract, "support")["format"] == "review-2"

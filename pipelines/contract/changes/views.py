@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from pipelines.contract.actions import Action, Keep
@@ -13,6 +14,7 @@ from pipelines.contract.changes.change import Change, Changes, Direction, Place,
 from pipelines.contract.changes.order import Order, follows, order
 from pipelines.contract.model import Contract, Event, OutputArray, OutputField, View
 from pipelines.contract.reach import Reach, merged, reach
+from pipelines.contract.received import counted_up_to
 from pipelines.contract.section import spelled
 
 _TELLS: Final = {
@@ -27,10 +29,11 @@ _Guards = frozenset[tuple[str, Action]]
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field of a view, with the raw type that it is made from."""
+    """A field of a view, with the raw type that it is made from, and the bounds of what it counts."""
 
     output: OutputField
     raw: AvroType
+    counted: tuple[int | None, ...]
 
 
 def changes(old: Contract, new: Contract) -> Changes:
@@ -82,7 +85,10 @@ def _view(place: Place, old: tuple[Event, View], new: tuple[Event, View]) -> Cha
 
 
 def _fields(event: Event, view: View) -> dict[str, _Field]:
-    return {str(field.rule.path): _Field(field, _raw(event, field)) for field in _outputs(view.output)}
+    return {
+        str(field.rule.path): _Field(field, _raw(event, field), tuple(counted_up_to(event, field.rule) or ()))
+        for field in _outputs(view.output)
+    }
 
 
 def _outputs(outputs: tuple[OutputField | OutputArray, ...]) -> Iterator[OutputField]:
@@ -111,12 +117,22 @@ def _field(place: Place, old: _Field, new: _Field, guards: _Guards) -> Changes:
     if done == does and isinstance(before.type, Nullable) != isinstance(after.type, Nullable):
         what = "can be null now" if isinstance(after.type, Nullable) else "is never null now"
         yield place.change(Direction.NEUTRAL, what, "whether there is a value was told before")
+    if done == does and old.counted != new.counted:
+        yield _counted(place, old.counted, new.counted)
     if done == does and _kind(before.type) != _kind(after.type):
         yield place.change(
             Direction.WORSE,
             f"type: {_kind(before.type)} → {_kind(after.type)}",
             "another type was reviewed; the two cannot be compared",
         )
+
+
+def _counted(place: Place, old: tuple[int | None, ...], new: tuple[int | None, ...]) -> Change:
+    most, now = (max(inf if bound is None else bound for bound in bounds) for bounds in (old, new))
+    direction = Direction.BETTER if now < most else Direction.WORSE
+    spelled_ = ["no bound" if bound == inf else f"{bound:.0f}" for bound in (most, now)]
+    why = "the most items that a record can tell to be there; of more there is no record"
+    return place.change(direction, f"max_items of what is counted: {' → '.join(spelled_)}", why)
 
 
 def _symbols(place: Place, old: AvroType, new: AvroType) -> Changes:
