@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,7 +88,9 @@ def _measured(
 def _picture(contract: Contract, everything: Sequence[Shared]) -> str:
     cells = {purposes: one.bits for purposes, one in matrix(everything).items()}
     title = "Bits that two purposes share of one event"
-    return heatmap(_names(everything), cells, title=title, marked_above=contract.linkage.warn_above)
+    limit = contract.linkage.warn_above
+    note = f"Rounded up. Framed: above {limit}, a warning or accepted. White: no event type goes to both."
+    return heatmap(_names(everything), cells, title=title, note=note, marked_above=limit)
 
 
 def _names(everything: Sequence[Shared]) -> list[str]:
@@ -123,12 +126,14 @@ def _print_matrix(console: Console, contract: Contract, everything: Sequence[Sha
         row = [Text(f"{number:2} {name}")]
         for other in names:
             one = cells.get((min(name, other), max(name, other)))
-            bits = "" if one is None else f"{one.bits:.0f}"
+            bits = "" if one is None else f"{ceil(one.bits)}"
             warned = one is not None and one.count > 1 << contract.linkage.warn_above
             row.append(Text("·" if name == other else bits, "bold yellow" if warned else ""))
         table.add_row(*row)
     console.print(table)
-    console.print(Text(f"bold: above {contract.linkage.warn_above}; empty: no event type goes to both\n", "dim"))
+    console.print(
+        Text(f"rounded up; bold: above {contract.linkage.warn_above}; empty: no event type goes to both\n", "dim")
+    )
 
 
 def _print_pairs(

@@ -20,12 +20,14 @@ from rich.text import Text
 from pipelines.cli.diff import contract_of, plain, show
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import load
+from pipelines.contract.bits import spelled_bits
 from pipelines.contract.changes import Change, since
 from pipelines.contract.changes.revisions import signed_states
+from pipelines.contract.checks.classes import PROTECTED
 from pipelines.contract.checks.reviews import SIGNED
 from pipelines.contract.findings import Severity
 from pipelines.contract.model import Contract
-from pipelines.explain.receipt import Receipt, receipt
+from pipelines.explain.receipt import FieldReceipt, Receipt, receipt
 from pipelines.trouble import Exit
 
 
@@ -68,7 +70,8 @@ def command(purpose: str | None, against: str | None, contract_dir: Path, overla
                 laid = contract_of(str(contract_dir), contract_dir, stack, overlay)
                 told = replace(receipt(laid, purpose), digest=told.digest, signed=told.signed)
                 since_ = "the contract without the overlay", since(before or contract, laid, purpose)
-            signed = _one(told, *since_, under_overlay=overlay is not None, as_json=as_json)
+            covered = "exactly this" if overlay is None else "the contract, of which this is a part"
+            signed = _one(told, *since_, covered=covered, today=today, as_json=as_json)
     findings = load(contract_dir, as_of=today, overlay=overlay).findings
     if unfit := sum(found.severity is Severity.ERROR and found.check != SIGNED for found in findings):
         click.echo(f"Other errors: {unfit}. `pipelines validate` names them; sign when there are none.", err=True)
@@ -113,10 +116,13 @@ def _all(contract: Contract, today: date, as_json: bool) -> bool:
     return all(one.signed for one in told)
 
 
-def _one(told: Receipt, compared: str, changes: Sequence[Change] | None, *, under_overlay: bool, as_json: bool) -> bool:
+def _one(
+    told: Receipt, compared: str, changes: Sequence[Change] | None, *, covered: str, today: date, as_json: bool
+) -> bool:
+    expired = told.expires is not None and today >= told.expires
     if as_json:
         found = None if changes is None else [plain(one) for one in changes]
-        said = {**asdict(told), "compared_with": compared, "changes": found}
+        said = {**asdict(told), "expired": expired, "compared_with": compared, "changes": found}
         click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
         return told.signed
     console = Console(highlight=False, markup=False)
@@ -127,8 +133,10 @@ def _one(told: Receipt, compared: str, changes: Sequence[Change] | None, *, unde
     else:
         console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
     console.print()
-    if told.signed:
-        covered = "the contract, of which this is a part" if under_overlay else "exactly this"
+    if told.signed and expired:
+        until = f"the review expired on {told.expires}: nothing is received until it is renewed"
+        console.print(Text(f"Signed, but {until}.", "bold yellow"), soft_wrap=True)
+    elif told.signed:
         console.print(Text(f"Signed: the review covers {covered}.", "bold green"))
     else:
         console.print(Text("Not signed. If you agree, write this into the purpose's `review:`", "bold red"))
@@ -140,11 +148,12 @@ def _print_receipt(console: Console, told: Receipt) -> None:
     console.print(Text.assemble((told.purpose, "bold"), f"  {told.description}"))
     table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
     for name, text in (
-        ("objective", told.objective),
+        ("objective", f"{told.objective} ({told.iri})"),
         ("legal basis", told.legal_basis),
         *((question.replace("_", " "), answer) for question, answer in told.answers.items()),
         ("carries", told.handle),
         ("at most", f"{told.max_bits} bits in a record besides the handle"),
+        ("review", told.review),
     ):
         table.add_row(Text(f"  {name}", "dim"), Text(text))
     console.print(table)
@@ -153,9 +162,16 @@ def _print_receipt(console: Console, told: Receipt) -> None:
         readers = ", ".join(topic.consumers) or "nobody yet"
         console.print(f"  kept {topic.ttl}; events up to {topic.late} old; read by {readers}", soft_wrap=True)
         for view in (view for view in told.views if view.topic == topic.name):
-            console.print(Text.assemble("  of each ", (view.event, "bold"), f", its time {view.time}"))
+            bits = f"{spelled_bits(view.bits)} bits"
+            console.print(Text.assemble("  of each ", (view.event, "bold"), f", its time {view.time}; {bits}"))
             fields = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
             for field in view.fields:
-                source = "" if field.name == field.raw else f" (from {field.raw})"
-                fields.add_row(Text(f"    {field.name}", "green"), Text(f"{field.gives}{source}"))
+                fields.add_row(Text(f"    {field.name}", "green"), Text(f"{field.gives}{_source(field)}"))
             console.print(fields)
+
+
+def _source(field: FieldReceipt) -> str:
+    """The raw field, if it is called otherwise, and the protected classes of what it tells of."""
+    made_of = [] if field.name == field.raw else [field.raw]
+    classed = [class_.replace("_", " ") for class_ in field.class_.split(", ") if class_ in PROTECTED]
+    return f" (from {', '.join([*made_of, *classed])})" if made_of or classed else ""

@@ -144,10 +144,10 @@ def _essence(avro_type: AvroType) -> object:
 def describe(avro_type: AvroType) -> str:
     """What a person calls a type."""
     match not_null(avro_type):
-        case Primitive(name, logical):
-            return f"{name}" if logical is None else f"{name} ({logical})"
-        case Fixed(_, size, logical):
-            return f"fixed({size})" if logical is None else f"fixed({size}, {logical})"
+        case Primitive(name, logical, scale):
+            return f"{name}" if logical is None else f"{name} ({_logical(logical, scale)})"
+        case Fixed(_, size, logical, scale):
+            return f"fixed({size})" if logical is None else f"fixed({size}, {_logical(logical, scale)})"
         case Enum(_, symbols):
             return f"enum of {len(symbols)} symbols"
         case Array(items=inner):
@@ -156,3 +156,7 @@ def describe(avro_type: AvroType) -> str:
             return f"map of {describe(inner)}"
         case _:
             return "record"
+
+
+def _logical(name: str, scale: int) -> str:
+    return f"{name} of scale {scale}" if name == "decimal" else name

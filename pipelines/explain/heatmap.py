@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import ceil
 from typing import Final
 
 _CELL: Final = 44
@@ -15,17 +16,20 @@ _LIGHT_TEXT_FROM: Final = 0.55
 _FONT: Final = 'font-family="system-ui, sans-serif" font-size="13"'
 
 
-def heatmap(names: Sequence[str], cells: Mapping[tuple[str, str], float], *, title: str, marked_above: float) -> str:
+def heatmap(
+    names: Sequence[str], cells: Mapping[tuple[str, str], float], *, title: str, note: str, marked_above: float
+) -> str:
     """The matrix as a picture.
 
     Args:
         names: rows and columns, in this order.
-        cells: the numbers, each once, by two names; what is not there is left empty.
+        cells: the numbers, each once, by two names, shown rounded up; what is not there is left empty.
         title: what the numbers are.
+        note: what a frame and an empty cell mean; it stands below.
         marked_above: a number above this has a frame.
     """
     size = len(names) * _CELL
-    width, height = _LEFT + size + _RIGHT, _TOP + size + 20
+    width, height = _LEFT + size + _RIGHT, _TOP + size + 36
     most = max([*cells.values(), 1.0])
     values = {**cells, **{(right, left): value for (left, right), value in cells.items()}}
     shape = f'width="{width}" height="{height}"'
@@ -43,6 +47,7 @@ def heatmap(names: Sequence[str], cells: Mapping[tuple[str, str], float], *, tit
         for column, other in enumerate(names):
             x, y = _LEFT + column * _CELL, _TOP + row * _CELL
             parts += _cell(x, y, values.get((name, other)), most, marked_above, same=row == column)
+    parts.append(f'<text x="12" y="{height - 12}" fill="#444">{escape(note)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -54,7 +59,8 @@ def _cell(x: int, y: int, value: float | None, most: float, marked_above: float,
     red, green, blue = (round(pale + (dark - pale) * share) for pale, dark in zip(_PALE, _DARK, strict=True))
     frame = 'stroke="black" stroke-width="2"' if value > marked_above else 'stroke="#e6e9ee"'
     ink = "white" if share > _LIGHT_TEXT_FROM else "black"
+    middle = f'x="{x + _CELL // 2 - 1}" y="{y + _CELL // 2 + 4}" text-anchor="middle"'
     return [
         f'<rect x="{x}" y="{y}" width="{_CELL - 2}" height="{_CELL - 2}" fill="rgb({red},{green},{blue})" {frame}/>',
-        f'<text x="{x + _CELL // 2 - 1}" y="{y + _CELL // 2 + 4}" text-anchor="middle" fill="{ink}">{value:.0f}</text>',
+        f'<text {middle} fill="{ink}">{ceil(value)}</text>',
     ]

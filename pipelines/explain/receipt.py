@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import date
 from difflib import get_close_matches
 
 from pipelines.contract.avro import Enum, not_null
-from pipelines.contract.model import Contract, OutputArray, OutputField, Purpose, View
-from pipelines.contract.received import classes, digest_of
+from pipelines.contract.bits import view_bits
+from pipelines.contract.model import Contract, Event, OutputArray, OutputField, Purpose, View
+from pipelines.contract.received import classes, counted_up_to, digest_of
 from pipelines.explain.wording import action_words, duration
 from pipelines.trouble import Exit, Trouble
 
@@ -24,11 +26,15 @@ class FieldReceipt:
 
 @dataclass(frozen=True, slots=True)
 class ViewReceipt:
-    """The fields that a purpose receives of one event type in one topic; `time` is how coarse a record's time is."""
+    """The fields that a purpose receives of one event type in one topic.
+
+    `time` is how coarse a record's time is; `bits` is what one record can say besides its handle.
+    """
 
     event: str
     topic: str
     time: str
+    bits: float
     fields: tuple[FieldReceipt, ...]
 
 
@@ -44,11 +50,15 @@ class TopicReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """All that a purpose receives, and the digest of it. `signed` says whether its review covers exactly this."""
+    """All that a purpose receives, and the digest of it.
+
+    `signed` says whether its review covers exactly this; `expires` is the day from which it stands no more.
+    """
 
     purpose: str
     description: str
     objective: str
+    iri: str
     legal_basis: str
     answers: dict[str, str]
     handle: str
@@ -58,6 +68,8 @@ class Receipt:
     digest: str
     covers: str
     signed: bool
+    review: str
+    expires: date | None
 
 
 def receipt(contract: Contract, name: str) -> Receipt:
@@ -71,11 +83,13 @@ def receipt(contract: Contract, name: str) -> Receipt:
         close = get_close_matches(name, contract.purposes, n=1)
         hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(sorted(contract.purposes))}."
         raise Trouble(f"the contract has no purpose {name!r}", hint=hint, exit_code=Exit.USAGE)
-    digest, covers = digest_of(contract, name), purpose.review.covers if purpose.review else ""
+    review = purpose.review
+    digest, covers = digest_of(contract, name), review.covers if review else ""
     return Receipt(
         purpose=name,
         description=purpose.description,
         objective=purpose.objective,
+        iri=purpose.iri,
         legal_basis=purpose.legal_basis,
         answers=asdict(purpose.answers),
         handle=_handle(purpose),
@@ -94,12 +108,15 @@ def receipt(contract: Contract, name: str) -> Receipt:
         digest=digest,
         covers=covers,
         signed=digest == covers,
+        review=f"{review.id} of {review.approved} by {review.owner}, until {review.expires}" if review else "none",
+        expires=review.expires if review else None,
     )
 
 
 def _handle(purpose: Purpose) -> str:
     if purpose.handle is None:
-        return "no handle: records cannot be told to be of one device or account"
+        keys = f"the keys of its records' ids change every {duration(purpose.rotate_ms)}"
+        return f"no handle: records cannot be told to be of one device or account; {keys}"
     return f"a handle of the {purpose.handle}, another one every {duration(purpose.rotate_ms)}"
 
 
@@ -111,9 +128,19 @@ def _view(contract: Contract, purpose: Purpose, view: View) -> ViewReceipt:
         for field in inside:
             name = f"{output.name}[].{field.name}" if isinstance(output, OutputArray) else field.name
             read = ", ".join(classes(contract.events[view.event], field.rule.path))
-            gives = f"{each}{action_words(field.rule.action, kind=purpose.handle)}{_words(field)}"
+            told = action_words(field.rule.action, kind=purpose.handle, whole=True)
+            gives = f"{each}{told}{_words(field)}{_bound(contract.events[view.event], field)}"
             fields.append(FieldReceipt(name, str(field.rule.path), read, gives))
-    return ViewReceipt(view.event, view.topic, f"to {duration(view.step_ms)}", tuple(fields))
+    bits = view_bits(contract.events[view.event].versions, view).bits
+    return ViewReceipt(view.event, view.topic, f"to {duration(view.step_ms)}", bits, tuple(fields))
+
+
+def _bound(event: Event, field: OutputField) -> str:
+    """Of how many items what is counted is not counted any more."""
+    bounds = counted_up_to(event, field.rule)
+    if bounds is None or None in bounds:
+        return ""
+    return f"; of more than {' or '.join(map(str, bounds))}: a quarantine note"
 
 
 def _words(field: OutputField) -> str:

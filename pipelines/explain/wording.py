@@ -35,28 +35,31 @@ def duration(milliseconds: int) -> str:
     return f"{milliseconds} ms"
 
 
-def action_words(action: Action, *, kind: str | None) -> str:
+def action_words(action: Action, *, kind: str | None, whole: bool = False) -> str:
     """What the action lets through.
 
     Args:
         kind: the identifier that the purpose's handles stand for, for a handle's sentence.
+        whole: every word of a list, however long, as whoever signs must see it; otherwise a list's name and length.
     """
+    most = None if whole else _SHOWN
     match action:
         case Keep():
             return "the value as it is"
         case Within(low, high):
             return f"the number as it is, if it lies from {low} to {high}; {_OR_QUARANTINE}"
         case Bucket(edges):
-            return f"only which range the number falls into: from {_listed(edges)}; below: a quarantine note"
+            return f"only which range the number falls into: from {_listed(edges, most)}; below: a quarantine note"
         case Truncate(step_ms):
             return f"the time, rounded down to {duration(step_ms)} (UTC)"
         case OneOf(values, otherwise, list_name):
-            known = f"the list '{list_name}' ({len(values)} words)" if list_name else _listed(values)
+            words = _listed(values, most)
+            known = f"the list '{list_name}' ({words if whole else f'{len(values)} words'})" if list_name else words
             return f"the text if it is one of {known}; {_else(otherwise)}"
         case Matches(pattern, _, strings):
             return f"the text if it matches {pattern} ({len(strings):,} possible texts); {_OR_QUARANTINE}"
         case MapTo(pairs, otherwise):
-            translated = _listed([f"{_value(given)} → {text}" for given, text in pairs])
+            translated = _listed([f"{_value(given)} → {text}" for given, text in pairs], most)
             return f"a word for the value: {translated}; {_else(otherwise)}"
         case Count():
             return f"only how many there are, rounded down to {_COUNTS}"
@@ -73,9 +76,9 @@ def _else(otherwise: str | None) -> str:
     return _OR_QUARANTINE if otherwise is None else f"anything else becomes '{otherwise}'"
 
 
-def _listed(values: tuple[object, ...] | list[str]) -> str:
-    shown = ", ".join(_value(value) for value in values[:_SHOWN])
-    return shown if len(values) <= _SHOWN else f"{shown} … ({len(values)} in all)"
+def _listed(values: tuple[object, ...] | list[str], most: int | None) -> str:
+    shown = ", ".join(_value(value) for value in values[:most])
+    return shown if most is None or len(values) <= most else f"{shown} … ({len(values)} in all)"
 
 
 def _value(value: object) -> str:

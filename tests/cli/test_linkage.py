@@ -67,8 +67,8 @@ def test_a_picture_that_cannot_be_written_is_trouble() -> None:
 
 
 def test_names_in_a_picture_are_text_and_what_is_above_the_limit_has_a_frame() -> None:
-    picture = heatmap(["a<b", "c"], {("a<b", "c"): 21.0}, title="T & U", marked_above=20)
+    picture = heatmap(["a<b", "c"], {("a<b", "c"): 21.0}, title="T & U", note="N & M", marked_above=20)
     assert "a&lt;b" in picture
     assert "T &amp; U" in picture
     assert picture.count('stroke="black"') == 2
-    assert 'stroke="black"' not in heatmap(["a", "c"], {("a", "c"): 20.0}, title="T", marked_above=20)
+    assert 'stroke="black"' not in heatmap(["a", "c"], {("a", "c"): 20.0}, title="T", note="", marked_above=20)

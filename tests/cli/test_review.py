@@ -43,10 +43,29 @@ def test_a_signed_purpose_is_shown_in_words_and_is_done() -> None:
         "Why did this connection fail",
         "kept 72 h; events up to 24 h old; read by support-desk",
         "the time, rounded down to 1 h (UTC)",
+        "8, 16, 32 or 64 (from content)",
         "a keyed handle of the device",
+        "review PR-1 of 2026-01-01 by privacy-office, until 2027-01-01",
+        "its time to 1 h; 48.9 bits",
+        "one of the list 'regions' (eu-west, us-east)",
         "Signed: the review covers exactly this.",
     ):
         assert told in said
+
+
+def test_a_signed_purpose_whose_review_expired_is_said_to_receive_nothing(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {"policies/purposes.yaml": ("expires: 2027-01-01", "expires: 2026-02-01")})
+    code, output = run(review.command, "support", "--contract", str(folder))
+    assert (code, "Signed, but the review expired on 2026-02-01" in output) == (0, True)
+    told = orjson.loads(run(review.command, "support", "--contract", str(folder), "--json")[1])
+    assert (told["signed"], told["expired"], told["expires"]) == (True, True, "2026-02-01")
+
+
+def test_who_signs_sees_every_word_of_a_long_list(tmp_path: Path) -> None:
+    words = [f"word{number}" for number in range(20)]
+    folder = edited(tmp_path, {POLICY: ("[free, paid]", f"[{', '.join(words)}]")})
+    _, output = run(review.command, "support", "--contract", str(folder))
+    assert ", ".join(words) in " ".join(output.split())
 
 
 def test_what_changed_is_named_and_the_printed_line_signs_it(changed: Path) -> None:

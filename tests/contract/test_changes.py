@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 
 from pipelines.contract import digest_of, load
 from pipelines.contract.changes import Change, Direction, compare, since
-from pipelines.contract.model import Contract
+from pipelines.contract.linkage.accepting import read_linkage
+from pipelines.contract.model import Contract, Linkage
+from pipelines.contract.reading import read
+from pipelines.contract.report import Report
 from tests.contract.folders import BASE, TODAY, edited, freshened
 from tests.contract.loosening import Loosening, loosenings
 
@@ -118,6 +122,13 @@ CASES = {
         BETTER,
         "no bound → 9",
     ),
+    "a truth in a map": (
+        POLICY,
+        "ok: keep",
+        "ok: {map: {true: yes, false: no}}",
+        NEUTRAL,
+        "map [true: yes, false: no]",
+    ),
     "more items": (SCHEMA, '"max_items": 8', '"max_items": 9', WORSE, "max_items: 8 → 9"),
 }
 
@@ -145,6 +156,54 @@ def test_a_field_that_goes_from_never_to_a_view_is_worse(tmp_path: Path) -> None
         (WORSE, "field added: present as detail"),
         (NEUTRAL, "never: removed"),
     ]
+
+
+LINKED = """warn_above: 20
+accepted:
+  - event: vpn.session
+    purposes: [support, detection]
+    up_to: 24
+    reason: both explain one failure
+"""
+LINKAGE = {
+    "a higher limit": ("warn_above: 20", "warn_above: 21", WORSE, "warn_above: 20 → 21"),
+    "more bits": ("up_to: 24", "up_to: 25", WORSE, "accepted up to 24 → 25 bits"),
+    "another reason": ("one failure", "a failure", NEUTRAL, "both explain a failure"),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "direction", "said"), LINKAGE.values(), ids=LINKAGE)
+def test_who_may_link_more_is_told(before: str, after: str, direction: Direction, said: str) -> None:
+    old, new = (
+        replace(contract_of(BASE), linkage=linkage_of(text)) for text in (LINKED, LINKED.replace(before, after))
+    )
+    (there,), (back,) = compare(old, new), compare(new, old)
+    assert said in there.what
+    assert (there.direction, back.direction, there.received) == (direction, direction.turned(), False)
+
+
+def test_an_acceptance_that_comes_is_worse_and_one_that_goes_is_better() -> None:
+    old, new = contract_of(BASE), replace(contract_of(BASE), linkage=linkage_of(LINKED))
+    assert [(one.direction, one.purposes) for one in compare(old, new)] == [(WORSE, {"support", "detection"})]
+    assert directions(compare(new, old)) == {BETTER}
+
+
+def linkage_of(text: str) -> Linkage:
+    report = Report()
+    node = read(text.encode(), "policies/linkage.yaml", report)
+    assert node is not None
+    return read_linkage(node, report)
+
+
+def test_a_number_that_is_read_another_way_is_told_and_signed_by_nobody(tmp_path: Path) -> None:
+    decimal = '{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}'
+    number = '"name": "bytes_up", "type": ["null", '
+    folder = edited(tmp_path / "old", {SCHEMA: (f'{number}"long"]', f"{number}{decimal}]"), POLICY: ("1KiB", "1024")})
+    old = contract_of(folder)
+    (folder / SCHEMA).write_text((folder / SCHEMA).read_text().replace('"scale": 2', '"scale": 4'))
+    (told,) = compare(old, contract_of(folder))
+    assert told.what == "raw type: bytes (decimal of scale 2) → bytes (decimal of scale 4)"
+    assert (told.direction, told.received) == (WORSE, False)
 
 
 def test_no_purpose_receives_anything_new_in_silence(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.contract.changes import purposes, schemas, topics, views
+from pipelines.contract.changes import linkage, purposes, schemas, topics, views
 from pipelines.contract.changes.change import ORDER, Change, Direction, Place
 from pipelines.contract.model import Contract
 from pipelines.contract.received import digest_of
@@ -10,7 +10,7 @@ from pipelines.contract.received import digest_of
 
 def compare(old: Contract, new: Contract) -> tuple[Change, ...]:
     """All changes from an old contract to a new one. Nothing when they mean the same."""
-    found = [change for part in (views, purposes, topics, schemas) for change in part.changes(old, new)]
+    found = [change for part in (views, purposes, topics, linkage, schemas) for change in part.changes(old, new)]
     said = {name for change in found if change.received for name in change.purposes}
     for name in sorted(old.purposes.keys() & new.purposes.keys() - said):
         if digest_of(old, name) != digest_of(new, name):  # nothing that a review covers may change in silence

@@ -95,15 +95,17 @@ def _leaves(event: str, old: dict[str, _Raw], new: dict[str, _Raw]) -> Changes:
     for spelled in sorted({*old, *new}):
         before, after = old.get(spelled), new.get(spelled)
         purposes = frozenset[str]().union(*(raw.purposes for raw in (before, after) if raw is not None))
-        place = Place(f"{event}: {spelled}", purposes, received=bool(purposes))
+        place = Place(f"{event}: {spelled}", purposes)
+        covered = Place(place.where, purposes, received=bool(purposes))
         if before is None or after is None:
             done = "removed from" if after is None else "added to"
-            yield place.change(Direction.NEUTRAL, f"{done} the raw schema", _USED if purposes else _STAYS)
+            yield covered.change(Direction.NEUTRAL, f"{done} the raw schema", _USED if purposes else _STAYS)
         else:
+            yield from _class(covered, before, after)
             yield from _leaf(place, before, after)
 
 
-def _leaf(place: Place, old: _Raw, new: _Raw) -> Changes:
+def _class(place: Place, old: _Raw, new: _Raw) -> Changes:
     if old.classes != new.classes:
         before, after = strictest(old.classes), strictest(new.classes)
         looser = _looseness(after) > _looseness(before)
@@ -112,17 +114,19 @@ def _leaf(place: Place, old: _Raw, new: _Raw) -> Changes:
         allows = "more" if looser else "less" if stricter else "as much"
         what = f"class: {before or 'none'} → {after or 'none'}"
         yield place.change(direction, what, f"the new class allows {allows} to be told of it")
+
+
+def _leaf(place: Place, old: _Raw, new: _Raw) -> Changes:
     if old.type != new.type:
         direction = Direction.WORSE if place.purposes else Direction.NEUTRAL
         why = "another type was reviewed; the two cannot be compared" if place.purposes else _STAYS
         yield place.change(direction, f"raw type: {old.type} → {new.type}", why)
-    beside = Place(place.where, place.purposes)
     for symbol in sorted(old.symbols ^ new.symbols):
         done = "added to" if symbol in new.symbols else "removed from"
-        yield beside.change(Direction.NEUTRAL, f"symbol {symbol} {done} the raw schema", "views that keep it say so")
+        yield place.change(Direction.NEUTRAL, f"symbol {symbol} {done} the raw schema", "views that keep it say so")
     for review in sorted(old.reviews ^ new.reviews):
         added = review in new.reviews
-        yield beside.change(
+        yield place.change(
             Direction.WORSE if added else Direction.BETTER,
             f"class_review {'added' if added else 'removed'}: {review}",
             f"its name speaks of more than metadata, which is {'accepted' if added else 'no longer accepted'}",

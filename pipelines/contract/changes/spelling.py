@@ -16,6 +16,7 @@ from pipelines.contract.actions import (
     Matches,
     OneOf,
     Present,
+    Scalar,
     Truncate,
     Within,
 )
@@ -41,9 +42,9 @@ def action(done: Action) -> str:
         case Matches(pattern, longest, strings):
             return f"matches {pattern}, max {longest} ({len(strings):,} texts)"
         case MapTo(pairs, otherwise):
-            return f"map {listed(f'{given}: {text}' for given, text in pairs)}{_else(otherwise)}"
+            return f"map {listed(f'{_value(given)}: {text}' for given, text in pairs)}{_else(otherwise)}"
         case CountWhere(field, values):
-            return f"count_where {field} in {listed(map(str, values))}"
+            return f"count_where {field} in {listed(map(_value, values))}"
     assert_never(done)
 
 
@@ -71,11 +72,15 @@ def _texts(done: Action) -> set[str]:
         case OneOf(values):
             return set(values)
         case MapTo(pairs):
-            return {f"{given}: {text}" for given, text in pairs}
+            return {f"{_value(given)}: {text}" for given, text in pairs}
         case CountWhere(_, values):
-            return {str(value) for value in values}
+            return {_value(value) for value in values}
         case _:
             return set()
+
+
+def _value(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _else(otherwise: str | None) -> str:
