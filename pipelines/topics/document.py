@@ -39,10 +39,9 @@ _T = TypeVar("_T")
 
 
 def fingerprint(planned: Plan) -> str:
-    """32 hex digits of the contract, of what the plan rests on in the cluster, and of what it does."""
-    whole = state_document(planned.state)
-    rests_on = [planned.contract, whole["brokers"], whole["topics"], whole["initial_delay_ms"], planned.steps]
-    text = orjson.dumps(rests_on, option=orjson.OPT_SORT_KEYS)
+    """32 hex digits of the contract, of all that was known of the cluster, and of what the plan does."""
+    whole = [planned.contract, state_document(planned.state), planned.steps]
+    text = orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()[:32]
 
 

@@ -103,8 +103,18 @@ def differences(promise: Promise, state: ClusterState) -> Iterator[Difference]:
             yield Difference(promise.topic, name, topic.settings.get(name, ""), value)
 
 
-def lives_ms(promise: Promise, state: ClusterState, **instead: int) -> int:
-    """The longest that a record of an existing topic can live under what is in force, but for settings to try."""
+def lives_ms(promise: Promise, state: ClusterState) -> int:
+    """The longest that a record of an existing topic can live under what is in force: for ever, if it is compacted.
+
+    Compaction merges segments, so that an old record may share one with a new record, again and again.
+    """
+    deletes = all(held.value == "delete" for held in state.in_force(promise.topic, CLEANUP))
+    local = all(held.value == "false" for held in state.in_force(promise.topic, TIERED))
+    return _bounded_ms(promise, state) if deletes and local else retention.FOREVER_MS
+
+
+def _bounded_ms(promise: Promise, state: ClusterState, **instead: int) -> int:
+    """How long a record lives as far as times go, with some settings as given."""
     topic = promise.topic
 
     def longest(name: str) -> int:
@@ -152,9 +162,9 @@ def _wrong(promise: Promise, state: ClusterState) -> Iterator[Breach]:
 
 
 def _too_long(promise: Promise, state: ClusterState) -> Iterator[Breach]:
-    worst_ms = lives_ms(promise, state)
+    worst_ms = _bounded_ms(promise, state)
     # Under the wrong clock records may be ahead; then the clock is to blame, and that is said already.
-    blameless_ms = lives_ms(promise, state, **{AHEAD: 0}) if promise.clock is Clock.BROKER else worst_ms
+    blameless_ms = _bounded_ms(promise, state, **{AHEAD: 0}) if promise.clock is Clock.BROKER else worst_ms
     if blameless_ms <= promise.ttl_ms:
         return
     computed = settings(promise, state.times, len(state.brokers))
@@ -181,7 +191,7 @@ def _to_blame(promise: Promise, state: ClusterState, computed: Mapping[str, str]
         return [RETENTION]
     right = {name: int(computed[name]) for name in _LENGTHS}
     for name, value in {**right, AHEAD: usual.slack_ms}.items():
-        if lives_ms(promise, state, **{name: value}) <= promise.ttl_ms:
+        if _bounded_ms(promise, state, **{name: value}) <= promise.ttl_ms:
             return [name]
     return [name for name, value in right.items() if unlimited(state.longest(promise.topic, name).value) > value]
 

@@ -177,7 +177,8 @@ def _consumers(promise: Promise, state: ClusterState) -> tuple[tuple[str, ...], 
     before = (state.recorded or {}).get(promise.topic)
     known = set(() if before is None else before.consumers)
     readers = set((state.readers or {}).get(promise.topic, ()))
-    return tuple(sorted(wanted - known - readers)), tuple(sorted(known - wanted))
+    new = set() if "*" in readers else wanted - known - readers
+    return tuple(sorted(new)), tuple(sorted(known - wanted))
 
 
 def _known_purposes(contract: Contract, state: ClusterState) -> frozenset[str]:

@@ -1,6 +1,5 @@
 """Which live settings break a promise, and which setting is to blame."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -8,9 +7,8 @@ import pytest
 from pipelines.broker import Setting, Source
 from pipelines.contract.model import HOUR_MS, Contract
 from pipelines.topics.judging import PLAN, judged
-from pipelines.topics.planning import plan
 from pipelines.topics.state import CHECK_INTERVAL, USUAL, ClusterState
-from pipelines.topics.steps import after
+from tests.topics.clusters import applied, changed
 from tests.topics.conftest import MakeContract, names
 
 
@@ -22,21 +20,7 @@ def contract(make_contract: MakeContract) -> Contract:
 @pytest.fixture
 def kept(contract: Contract) -> ClusterState:
     """A cluster that a plan was applied to."""
-    return applied(contract, ClusterState({1: USUAL}, {}))
-
-
-def applied(contract: Contract, state: ClusterState) -> ClusterState:
-    topics = dict(state.topics)
-    for step in plan(contract, state).steps:
-        if (made := after(topics.get(step.topic), step)) is not None:
-            topics[step.topic] = made
-    return replace(state, topics=topics)
-
-
-def changed(state: ClusterState, topic: str, settings: Mapping[str, str | None]) -> ClusterState:
-    own = {**state.topics[topic].settings, **settings}
-    left = {name: value for name, value in own.items() if value is not None}
-    return replace(state, topics={**state.topics, topic: replace(state.topics[topic], settings=left)})
+    return applied(contract)
 
 
 def test_topics_that_a_plan_was_applied_to_break_nothing(contract: Contract, kept: ClusterState) -> None:
