@@ -56,6 +56,8 @@ lock: $(VENV)/.lock ## Renew the hashed requirements from pyproject.toml (ARGS=-
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS) -o requirements/$$out "$$@"; }; \
 	compile dev.txt --extra broker --group dev pyproject.toml; \
 	compile runtime.txt --extra broker --group build --constraint requirements/dev.txt pyproject.toml; \
+	compile image.txt --constraint requirements/dev.txt pyproject.toml; \
+	compile wheel.txt --group wheel --constraint requirements/dev.txt; \
 	compile lock.txt --group lock
 
 clean: ## Remove what was built, installed and cached here (not .pipelines: it holds keys and broker data)
