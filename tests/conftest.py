@@ -1,6 +1,7 @@
 """What several rooms' tests need: a real Kafka, topics that go away again, and Hypothesis' settings.
 
-Asking for a fixture that starts one marks a test `broker`; `pytest -m "not broker"` needs no Java.
+Asking for a fixture that starts one marks a test `broker`; `pytest -m "not broker"` needs no Java. `--kafka` says which
+Kafka: tests that ask for `cluster` run on any, those that start, kill or reconfigure brokers on embedded ones alone.
 """
 
 import os
@@ -29,7 +30,9 @@ SHORT_TIMINGS = {
     "group.consumer.heartbeat.interval.ms": "1000",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
 }
-_ON_A_BROKER = {"kafka", "kafka3", "kafka_with_a_door", "cluster", "make_topic"}
+_EMBEDDED = {"kafka", "kafka3", "kafka_with_a_door"}
+_ANYWHERE = {"cluster", "make_topic"}
+_ON_A_BROKER = _EMBEDDED | _ANYWHERE
 
 hypothesis.settings.register_profile(
     "pipelines",
@@ -57,11 +60,26 @@ def _rank(item: pytest.Item) -> int:
     return next((rank for rank, part in enumerate(_FIRST) if part in path), len(_FIRST))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kafka",
+        default="embedded",
+        metavar="embedded|docker|HOST:PORT",
+        help="The Kafka to test on: the embedded one, apache/kafka in a container, or one that runs. "
+        "Give the latter the timings of tests/conftest.py. Topics of the tests' own are made and deleted there.",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
+    elsewhere = config.getoption("--kafka") != "embedded"
     for item in items:
-        if isinstance(item, pytest.Function) and _ON_A_BROKER & set(item.fixturenames):
+        fixtures = set(item.fixturenames) if isinstance(item, pytest.Function) else set()
+        if _ON_A_BROKER & fixtures:
             item.add_marker(pytest.mark.broker)
+        on_its_own = item.get_closest_marker("broker") and (_EMBEDDED & fixtures or not _ANYWHERE & fixtures)
+        if elsewhere and on_its_own:
+            item.add_marker(pytest.mark.skip(reason="starts, kills or reconfigures an embedded broker"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -99,9 +117,31 @@ def kafka_with_a_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
         yield kafka, door
 
 
+@pytest.fixture(scope="session")
+def elsewhere(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The Kafka that `--kafka` names, when it is not the embedded one."""
+    named = request.config.getoption("--kafka")
+    if named == "docker":
+        from tests.containers.engine import require_engine, startable_kafka
+        from tests.kafka_container import container
+
+        require_engine()
+        with container(startable_kafka(), SHORT_TIMINGS) as bootstrap:
+            yield Cluster(bootstrap)
+    else:
+        found = Cluster(named)
+        found.require()
+        yield found
+
+
 @pytest.fixture
-def cluster(kafka: EmbeddedKafka) -> Cluster:
-    return kafka.cluster
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """Some Kafka, for a test that asks no more of it than topics of its own."""
+    if request.config.getoption("--kafka") == "embedded":
+        kafka: EmbeddedKafka = request.getfixturevalue("kafka")
+        return kafka.cluster
+    found: Cluster = request.getfixturevalue("elsewhere")
+    return found
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.parser import text_string_to_metric_families
 
 from pipelines.broker import Message, headers_of
 from pipelines.contract.model import Contract, Event
@@ -72,13 +73,18 @@ def gather_logs(files: Iterable[Path], evidence: Evidence) -> None:
                     evidence.log_lines[worker] += 1
 
 
-def gather_metrics(folder: Path, evidence: Evidence) -> None:
-    """Search the metrics as Prometheus would scrape them, and keep the counters."""
+def exposed(folder: Path) -> bytes:
+    """The metrics in a folder of Prometheus' multiprocess files, as Prometheus would scrape them."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    for line in generate_latest(registry).splitlines():
+    return generate_latest(registry)
+
+
+def gather_metrics(scraped: bytes, evidence: Evidence) -> None:
+    """Search what was scraped, and keep the counters; those of several runs add up."""
+    for line in scraped.splitlines():
         search_line(evidence.searched, METRICS, line)
-    for metric in registry.collect():
+    for metric in text_string_to_metric_families(scraped.decode()):
         counts = evidence.metrics.setdefault(metric.name, Counter())
         for sample in metric.samples:
             if sample.name == f"{metric.name}_total":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from pipelines.broker import records
+from pipelines.broker import Cluster, records
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.demo import gathering, telling
@@ -24,6 +24,7 @@ from pipelines.demo.example import choose, most_telling
 from pipelines.demo.flow import FlowView, as_numbers
 from pipelines.demo.play import send, wait_until_through
 from pipelines.demo.stage import Stage, staged
+from pipelines.keys import Keyring
 from pipelines.relay.accounting import Books
 from pipelines.relay.audit import read_books
 from pipelines.simulate import Simulation, Tally
@@ -63,6 +64,15 @@ class Outcome:
         return all(check.held for check in self.checks)
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Where a run left what it did: a cluster, and the keys that were used."""
+
+    contract: Contract
+    cluster: Cluster
+    keyring: Keyring
+
+
 def run(plan: Plan, console: Console) -> Outcome:
     """Run the demo; shows what it does on the console.
 
@@ -80,7 +90,9 @@ def run(plan: Plan, console: Console) -> Outcome:
             sent, books = _flow(stage, simulation, plan, now_ms, console, laps)
         laps.end("stopping the workers")
         console.print("Reading back every byte that came out.")
-        evidence = _gathered(stage, sent, books, workers)
+        left = Left(stage.contract, stage.cluster, stage.keyring())
+        scraped = [gathering.exposed(stage.metrics)]
+        evidence = gathered(left, sent, books, workers=workers, logs=stage.logs, scraped=scraped)
         checks = judge(evidence)
         laps.end("reading back and checking")
         if evidence.example is not None:
@@ -149,9 +161,23 @@ def _flow(
     return sent, books
 
 
-def _gathered(stage: Stage, sent: Sent, books: Books, workers: Sequence[str]) -> Evidence:
-    contract, cluster, keyring = stage.contract, stage.cluster, stage.keyring()
-    admin = cluster.admin()
+def gathered(
+    left: Left, sent: Sent, books: Books, *, workers: Sequence[str], logs: Iterable[Path], scraped: Iterable[bytes]
+) -> Evidence:
+    """Read everything that was left behind, once.
+
+    Args:
+        left: where it is.
+        sent: what went in.
+        books: what the cluster says became of it.
+        workers: the slots of those who worked.
+        logs: every file that anybody logged to.
+        scraped: the metrics of every run of workers.
+
+    Raises:
+        Trouble: the cluster does not answer (exit 3).
+    """
+    contract, cluster, admin = left.contract, left.cluster, left.cluster.admin()
     evidence, tally = Evidence(contract, sent, books, workers=workers), Tally(sent.canaries)
     for event in contract.events.values():
         gathering.gather_raw(event, records(cluster, event.raw_topic), evidence.raw, tally)
@@ -159,14 +185,15 @@ def _gathered(stage: Stage, sent: Sent, books: Books, workers: Sequence[str]) ->
     telling_event = most_telling(contract)
     info = admin.topics([telling_event.raw_topic])[telling_event.raw_topic]
     evidence.example = choose(
-        contract, telling_event, records(cluster, telling_event.raw_topic), info.topic_id, keyring
+        contract, telling_event, records(cluster, telling_event.raw_topic), info.topic_id, left.keyring
     )
     for topic in contract.topics:
         gathering.gather_minimized(topic, records(cluster, topic), evidence)
     gathering.gather_quarantine(contract.quarantine.name, records(cluster, contract.quarantine.name), evidence)
-    gathering.gather_logs(stage.logs, evidence)
-    gathering.gather_metrics(stage.metrics, evidence)
-    evidence.handles = gathering.device_handles(contract, keyring, sent.device, evidence.raw)
+    gathering.gather_logs(logs, evidence)
+    for one in scraped:
+        gathering.gather_metrics(one, evidence)
+    evidence.handles = gathering.device_handles(contract, left.keyring, sent.device, evidence.raw)
     live = look(contract, admin)
     evidence.breaches = [str(breach) for breach in judged(contract, live)]
     evidence.judged = len(live.topics)
