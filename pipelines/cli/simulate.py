@@ -72,12 +72,13 @@ def command(
     cluster.require()
     simulation = Simulation(contract, seed=seed, devices=devices, only=only, faults=faults)
     events = simulation.events(count, start_ms=time.time_ns() // 1_000_000 - DAY_MS)
-    faulty: Counter[str] = Counter()
+    faulty, faulty_events = Counter[str](), Counter[str]()
 
     def watched() -> Iterator[SimulatedEvent]:
         for event in events:
             if event.fault is not None:
                 faulty[event.fault] += 1
+                faulty_events[event.event] += 1
             yield event
 
     with RawProducer(cluster, contract) as producer, _progress() as progress:
@@ -91,6 +92,7 @@ def command(
         "acknowledged": report.acknowledged,
         "unacknowledged": dict(unacknowledged),
         "faulty": dict(faulty),
+        "faulty_events": dict(faulty_events),
         "canaries": simulation.canaries_issued,
         "seed": seed,
     }

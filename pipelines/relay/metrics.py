@@ -66,6 +66,7 @@ def begin(source: str, views: Mapping[str, Iterable[str]]) -> None:
         views: raw topic → the minimized topics of its views.
     """
     REWINDS.labels(source)
+    CLOCK_BEHIND.labels(source)
     for reason in ("slow_commit", "slow_offsets"):
         REPLACEMENTS.labels(source, reason)
     BATCH_SECONDS.labels(source)
@@ -73,6 +74,8 @@ def begin(source: str, views: Mapping[str, Iterable[str]]) -> None:
     for raw_topic, topics in views.items():
         EVENTS_IN.labels(raw_topic)
         GAP.labels(raw_topic)
+        for reason in ("_BAD_MSG", "_BAD_COMPRESSION"):
+            INPUT_ERRORS.labels(raw_topic, reason)
         for topic in topics:
             for counter in (OUT, EXPIRED, SUSPENDED):
                 counter.labels(raw_topic, topic)

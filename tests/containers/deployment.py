@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
-import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from pipelines.broker import Admin, Cluster
-from pipelines.contract.model import DAY_MS, Contract
+from pipelines.contract.model import Contract
 from pipelines.demo.checks import Check, judge
 from pipelines.demo.evidence import Sent
 from pipelines.demo.play import Watcher
@@ -25,7 +26,7 @@ from pipelines.simulate import Simulation
 from tests.containers.engine import ROOT, Compose, docker, health, inspected, logged, python
 from tests.end_to_end.commands import until
 
-DEVICES, FAULTS = 200, 0.01
+DEVICES = 200
 FILES = (ROOT / "docker-compose.yml", ROOT / "tests/containers/compose.test.yml")
 _SCRAPE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
 _READ = "import base64, pathlib, sys; print(base64.b64encode(pathlib.Path(sys.argv[1]).read_bytes()).decode())"
@@ -33,13 +34,13 @@ _READ = "import base64, pathlib, sys; print(base64.b64encode(pathlib.Path(sys.ar
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A running project. `runs` are the simulations that went in: seed, count and event types (none: all)."""
+    """A running project. `told` is what the simulators said that they sent."""
 
     compose: Compose
     contract: Contract
     cluster: Cluster
     folder: Path
-    runs: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
 
     def admin(self) -> Admin:
         return self.cluster.admin(timeout_s=60)
@@ -58,16 +59,27 @@ class Deployment:
     def simulate(self, seed: int, count: int, rate: int, *only: str) -> str:
         """Start the simulator in a container of its own; the container."""
         started = self.compose(
-            *("run", "-d", "--no-deps", "simulator", "simulate", "--count", str(count), "--rate", str(rate)),
-            *("--seed", str(seed), "--devices", str(DEVICES), "--faults", str(FAULTS)),
+            *("run", "-d", "--no-deps", "simulator", "simulate", "--json", "--count", str(count), "--rate", str(rate)),
+            *("--seed", str(seed), "--devices", str(DEVICES), "--faults", "0.01"),
             *(word for event in only for word in ("--event", event)),
         )
-        self.runs.append((seed, count, only))
         return started.split()[-1]
+
+    def simulated(self, simulator: str) -> int:
+        """Wait for a simulator's end, and note what it sent; how many events."""
+        assert docker("wait", simulator, seconds=240) == "0", logged(simulator).decode()
+        told = orjson.loads(docker("logs", simulator))
+        assert told["unacknowledged"] == {}
+        self.told.append(told)
+        return int(told["acknowledged"])
 
     def behind(self) -> int:
         """How many raw events no commit covers yet."""
         return behind(self.contract, self.admin(), self.books())
+
+    def published(self, service: str, port: int) -> str:
+        """HOST:PORT at which a service's port is to be had here."""
+        return self.compose("port", service, str(port)).strip()
 
     def events_in(self, source: str) -> int:
         """How many raw events of a source are committed."""
@@ -78,15 +90,22 @@ class Deployment:
         until(lambda: self.behind() == 0, "every raw event in a commit", 240)
         return self.books()
 
-    def sent(self, acknowledged: int) -> Sent:
-        """What the simulations sent: the same seeds give the same events again."""
-        watcher, canaries = Watcher(self.contract), 0
-        for seed, count, only in self.runs:
-            simulation = Simulation(self.contract, seed=seed, devices=DEVICES, only=only, faults=FAULTS)
-            for _ in watcher.watch(simulation.events(count, start_ms=time.time_ns() // 1_000_000 - DAY_MS)):
-                pass
-            canaries = max(canaries, simulation.canaries_issued)
-        return Sent(acknowledged, 0, dict(watcher.faults), canaries, watcher.device)
+    def sent(self) -> Sent:
+        """What went in so far, by what the simulators said; and a device of theirs."""
+        faults = Counter[str]()
+        for told in self.told:
+            faults.update({f"raw.{event}": count for event, count in told["faulty_events"].items()})
+        watcher = Watcher(self.contract)
+        for _ in watcher.watch(
+            Simulation(self.contract, seed=1, devices=DEVICES).events(2_000, start_ms=time.time_ns() // 1_000_000)
+        ):
+            pass
+        return Sent(
+            acknowledged=sum(told["acknowledged"] for told in self.told),
+            faults=faults,
+            canaries=max(told["canaries"] for told in self.told),  # they are numbered, in each from 0 on
+            device=watcher.device,
+        )
 
     def keyring(self) -> Keyring:
         """The keyring and its key, as a minimizer has them mounted."""
@@ -101,7 +120,7 @@ class Deployment:
         """The metrics of every minimizer."""
         return [python(container, _SCRAPE).encode() for container in self.minimizers()]
 
-    def judged(self, acknowledged: int) -> list[Check]:
+    def judged(self) -> list[Check]:
         """The demo's checks of everything that went in and came out so far."""
         logs = []
         for container in self.compose.containers():
@@ -110,7 +129,7 @@ class Deployment:
         left = Left(self.contract, self.cluster, self.keyring())
         workers = sorted({line["worker"] for one in self.minimizers() for line in said(one, "worker.started")})
         scraped = self.scrape()
-        return judge(gathered(left, self.sent(acknowledged), self.books(), workers=workers, logs=logs, scraped=scraped))
+        return judge(gathered(left, self.sent(), self.books(), workers=workers, logs=logs, scraped=scraped))
 
 
 def said(container: str, event: str) -> list[dict[str, object]]:
@@ -119,22 +138,15 @@ def said(container: str, event: str) -> list[dict[str, object]]:
     return [line for line in lines if line["event"] == event]
 
 
-def acknowledged(simulator: str) -> int:
-    """Wait for a simulator's end; how many of its events it says were acknowledged (it must have ended well)."""
-    assert docker("wait", simulator, seconds=240) == "0", logged(simulator).decode()
-    found = re.search(r"([\d,]+) events acknowledged, 0 not", logged(simulator).decode())
-    assert found is not None
-    return int(found[1].replace(",", ""))
-
-
 @contextmanager
 def deployed(compose: Compose, contract: Contract, bootstrap: str, folder: Path) -> Iterator[Deployment]:
-    """Bring the project up; on leaving, all of it goes away."""
+    """Bring the project up, and a Prometheus; on leaving, all of it goes away."""
     try:
         compose("up", "-d", seconds=300)
+        compose("up", "-d", "prometheus")
         yield Deployment(compose, contract, Cluster(bootstrap), folder)
     finally:
-        compose("down", "-v", "--remove-orphans")
+        compose("--profile", "monitoring", "down", "-v", "--remove-orphans")
 
 
 def slot_of(container: str) -> str:

@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 KAFKA = "apache/kafka:4.3.1"
+PROMETHEUS = "prom/prometheus:v3.5.0"
 PYTHON = "/opt/pipelines/bin/python"  # the only program in the image beside `pipelines`
 
 
@@ -110,6 +111,17 @@ def startable_kafka() -> str:
             Path(folder, "Dockerfile").write_text(steps)
             build(mended, Path(folder))
     return mended
+
+
+@cache
+def prometheus() -> str:
+    """Prometheus' image, if it is here; else one with Debian's package, which is some versions older."""
+    if has_image(PROMETHEUS):
+        return PROMETHEUS
+    file = ROOT / "tests/containers/prometheus.Dockerfile"
+    with tempfile.TemporaryDirectory() as nothing:
+        build("telemetry-pipelines-tests/prometheus", Path(nothing), "-f", str(file))
+    return "telemetry-pipelines-tests/prometheus"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,23 +15,30 @@ import pytest
 from pipelines.contract import load_valid
 from pipelines.demo.checks import CHECKS
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
-from tests.containers.deployment import FILES, Deployment, acknowledged, deployed, said, slot_of
+from tests.containers.deployment import FILES, Deployment, deployed, said, slot_of
 from tests.containers.engine import ROOT, Compose, docker, health, inspected, python
+from tests.containers.monitoring import Server, alerts, expressions
 from tests.end_to_end.commands import free_port, until
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1500)]
 
 # What a container that was killed had counted is gone with it; the books are not.
+# They show what a sound run does not have.
+MAY_BE_EMPTY = {"min by (raw_topic, topic) (pipelines_expiry_seconds) < +Inf"}
 NOT_AFTER_A_DEATH = "the metrics say what the books say"
 
 
 @pytest.fixture(scope="module")
-def deployment(image: str, kafka_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    contract, port = load_valid(ROOT, as_of=datetime.now(UTC).date()), free_port()
+def deployment(
+    image: str, kafka_image: str, prometheus_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    contract, port, prometheus_port = load_valid(ROOT, as_of=datetime.now(UTC).date()), free_port(), free_port()
     environment = {
         "PIPELINES_TAG": image.partition(":")[2],
         "PIPELINES_KAFKA_IMAGE": kafka_image,
         "PIPELINES_KAFKA_PORT": str(port),
+        "PIPELINES_PROMETHEUS_IMAGE": prometheus_image,
+        "PIPELINES_PROMETHEUS_PORT": str(prometheus_port),
     }
     compose = Compose(f"pipelines-tests-{os.getpid()}", FILES, environment)
     with deployed(compose, contract, f"127.0.0.1:{port}", tmp_path_factory.mktemp("deployment")) as one:
@@ -40,7 +47,7 @@ def deployment(image: str, kafka_image: str, tmp_path_factory: pytest.TempPathFa
 
 def test_every_container_is_locked_down(deployment: Deployment) -> None:
     containers = deployment.compose.containers()
-    assert len(containers) == 3 + len(deployment.contract.sources)
+    assert len(containers) == 4 + len(deployment.contract.sources)
     for container in containers:
         host = inspected(container)["HostConfig"]
         assert host["ReadonlyRootfs"] is True
@@ -53,20 +60,57 @@ def test_every_container_is_locked_down(deployment: Deployment) -> None:
 
 
 def test_simulated_events_flow_and_every_check_of_the_demo_holds(deployment: Deployment) -> None:
-    simulator = deployment.simulate(1, 8_000, 4_000)
+    simulator = deployment.simulate(1, 6_000, 3_000)
     deployment.wait_until_healthy()
-    sent = acknowledged(simulator)
-    assert sent == 8_000
+    assert deployment.simulated(simulator) == 6_000
     deployment.wait_until_through()
-    checks = deployment.judged(sent)
+    checks = deployment.judged()
     assert {check.name: check.detail for check in checks if not check.held} == {}
     assert len(checks) == len(CHECKS)
+
+
+def test_a_container_is_killed_and_another_is_added_and_the_accounts_stay_exact(deployment: Deployment) -> None:
+    deployment.compose("up", "-d", "--no-recreate", "--scale", "minimizer-proxy=2", "minimizer-proxy")
+    first, second = deployment.compose.containers("minimizer-proxy")
+    until(lambda: said(second, "partitions.assigned"), "partitions of the second container", 120)
+    before = deployment.events_in("proxy")
+    simulator = deployment.simulate(2, 10_000, 1_000)
+    until(lambda: deployment.events_in("proxy") > before, "a flow")
+    docker("kill", first)
+    at_death = deployment.events_in("proxy")
+    docker("start", first)
+    until(lambda: len(said(first, "worker.ready")) == 2, "the killed container's worker, again", 120)
+    deployment.simulated(simulator)
+    deployment.wait_until_through()
+    assert before < at_death < deployment.events_in("proxy")
+    # It is back in its own slot, which nobody else has.
+    assert {line["worker"] for line in said(first, "worker.started")} == {slot_of(first)}
+    assert {line["worker"] for line in said(second, "worker.started")} == {slot_of(second)}
+    assert len({slot_of(one) for one in deployment.minimizers()}) == len(deployment.minimizers())
+    wrong = {check.name: check.detail for check in deployment.judged() if not check.held}
+    assert {name: detail for name, detail in wrong.items() if name != NOT_AFTER_A_DEATH} == {}
+
+
+def test_prometheus_finds_every_minimizer_and_every_panel_shows_something(deployment: Deployment) -> None:
+    server = Server(f"http://{deployment.published('prometheus', 9090)}")
+    minimizers = len(deployment.minimizers())
+    assert minimizers == 1 + len(deployment.contract.sources)
+    until(lambda: server.query('sum(up{job="minimizers"})') == [float(minimizers)], "every minimizer", 90)
+    # A rate needs two looks, 15 s apart, at what the last minutes counted.
+    silent, deadline = set(expressions()) - MAY_BE_EMPTY, time.monotonic() + 90
+    while silent and time.monotonic() < deadline:
+        time.sleep(2)
+        silent = {one for one in silent if not server.query(one)}
+    assert silent == set()
+    rules = server.rules()
+    assert {rule["name"] for rule in rules} == alerts()
+    assert {rule["health"] for rule in rules} == {"ok"}
 
 
 def test_an_overloaded_worker_is_healthy_and_a_stopped_one_is_not(deployment: Deployment) -> None:
     [container] = deployment.compose.containers("minimizer-vpn")
     docker("update", "--cpus", "0.25", container)
-    simulator = deployment.simulate(2, 30_000, 30_000, "vpn.session")
+    simulator = deployment.simulate(3, 30_000, 30_000, "vpn.session")
     seen, until_s = [health(container)], time.monotonic() + 60
     while len(seen) < 24 and time.monotonic() < until_s:
         time.sleep(0.5)
@@ -75,7 +119,7 @@ def test_an_overloaded_worker_is_healthy_and_a_stopped_one_is_not(deployment: De
     docker("update", "--cpus", "2", container)
     assert len(seen) > 8
     assert set(seen) == {"healthy"}
-    assert acknowledged(simulator) == 30_000
+    assert deployment.simulated(simulator) == 30_000
     pid = said(container, "worker.started")[-1]["pid"]
     python(container, f"import os, signal; os.kill({pid}, signal.SIGSTOP)")
     until(lambda: health(container) == "unhealthy", "a container that is told to be unhealthy", 60)
@@ -83,28 +127,6 @@ def test_an_overloaded_worker_is_healthy_and_a_stopped_one_is_not(deployment: De
     python(container, f"import os, signal; os.kill({pid}, signal.SIGCONT)")
     until(lambda: health(container) == "healthy", "health after that", 60)
     assert set(others) == {"healthy"}
-
-
-def test_a_container_is_killed_and_another_is_added_and_the_accounts_stay_exact(deployment: Deployment) -> None:
-    deployment.compose("up", "-d", "--no-recreate", "--scale", "minimizer-proxy=2", "minimizer-proxy")
-    first, second = deployment.compose.containers("minimizer-proxy")
-    until(lambda: said(second, "partitions.assigned"), "partitions of the second container", 120)
-    before = deployment.events_in("proxy")
-    simulator = deployment.simulate(3, 12_000, 1_200)
-    until(lambda: deployment.events_in("proxy") > before, "a flow")
-    docker("kill", first)
-    at_death = deployment.events_in("proxy")
-    docker("start", first)
-    until(lambda: len(said(first, "worker.ready")) == 2, "the killed container's worker, again", 120)
-    sent = 8_000 + 30_000 + acknowledged(simulator)
-    deployment.wait_until_through()
-    assert before < at_death < deployment.events_in("proxy")
-    # It is back in its own slot, which nobody else has.
-    assert {line["worker"] for line in said(first, "worker.started")} == {slot_of(first)}
-    assert {line["worker"] for line in said(second, "worker.started")} == {slot_of(second)}
-    assert len({slot_of(one) for one in deployment.minimizers()}) == len(deployment.minimizers())
-    wrong = {check.name: check.detail for check in deployment.judged(sent) if not check.held}
-    assert {name: detail for name, detail in wrong.items() if name != NOT_AFTER_A_DEATH} == {}
 
 
 def test_minimizers_that_are_stopped_at_work_leave_within_the_transaction_timeout(deployment: Deployment) -> None:
@@ -116,10 +138,10 @@ def test_minimizers_that_are_stopped_at_work_leave_within_the_transaction_timeou
     assert time.monotonic() - started < TRANSACTION_TIMEOUT_MS / 1000
     assert {inspected(one)["State"]["ExitCode"] for one in deployment.minimizers()} == {0}
     assert {place: book.imbalances() for place, book in deployment.books().items() if book.imbalances()} == {}
-    acknowledged(simulator)
+    deployment.simulated(simulator)
 
 
 def test_down_leaves_nothing(deployment: Deployment) -> None:
     assert deployment.compose.left().keys() == {"containers", "volumes", "networks"}
-    deployment.compose("down", "-v")
+    deployment.compose("--profile", "simulate", "--profile", "monitoring", "down", "-v")
     assert deployment.compose.left() == {}

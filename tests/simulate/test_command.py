@@ -39,6 +39,8 @@ def test_everything_acknowledged_is_in_raw_keyed_by_device_with_every_canary(
     assert found.total() == outcome["acknowledged"] == 2000
     assert outcome["unacknowledged"] == {}
     assert set(outcome["faulty"]) == {"bound", "structural"}
+    assert sum(outcome["faulty_events"].values()) == sum(outcome["faulty"].values())
+    assert set(outcome["faulty_events"]) <= set(outcome["sent"])
     assert tally.missing == 0
 
 
