@@ -14,12 +14,15 @@ WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_NO_CACHE_DIR=1
 COPY requirements/wheel.txt requirements/image.txt requirements/
 RUN python3 -m venv venv && venv/bin/pip install --quiet --require-hashes -r requirements/wheel.txt
+# mypyc reads the types of the packages that the modules import: the build's environment sees the program's, too.
 RUN python3 -m venv --without-pip /opt/pipelines \
- && venv/bin/pip --python /opt/pipelines/bin/python install --quiet --no-compile --require-hashes -r requirements/image.txt
+ && venv/bin/pip --python /opt/pipelines/bin/python install --quiet --no-compile --require-hashes -r requirements/image.txt \
+ && venv/bin/python -c 'import pathlib, sysconfig; here = sysconfig.get_path("purelib"); \
+pathlib.Path(here, "program.pth").write_text(here.replace("/build/venv", "/opt/pipelines"))'
 
-COPY pyproject.toml README.md LICENSE setup.p[y] ./
+COPY pyproject.toml README.md LICENSE setup.py ./
 COPY pipelines pipelines
-RUN venv/bin/pip wheel --quiet --no-deps --no-build-isolation -w dist . \
+RUN PIPELINES_COMPILE=yes venv/bin/pip wheel --quiet --no-deps --no-build-isolation -w dist . \
  && venv/bin/pip --python /opt/pipelines/bin/python install --quiet --no-compile --no-deps dist/*.whl
 COPY containers/rootfs.py .
 RUN python3 rootfs.py /rootfs /opt/pipelines

@@ -43,7 +43,8 @@ def main(root: Path, environment: Path) -> None:
         (root / link).symlink_to(target)
     standard = Path(sysconfig.get_path("stdlib"))
     shutil.copytree(standard, inside(root, standard), symlinks=True, ignore=LEFT_OUT)
-    shutil.copytree(environment, inside(root, environment), symlinks=True)
+    sources = shutil.ignore_patterns("*.c", "*.h", "*.pyx", "*.pxd")
+    shutil.copytree(environment, inside(root, environment), symlinks=True, ignore=sources)
     for file in (*interpreter(environment), *map(Path, FILES)):
         copy(root, file)
     needed = sorted(libraries([Path(sys.executable), *standard.rglob("*.so"), *environment.rglob("*.so*")]))

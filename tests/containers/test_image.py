@@ -1,6 +1,7 @@
 """The image: small, with nothing to build with, for a user without rights on a file system that cannot be written."""
 
 import signal
+import time
 from pathlib import Path
 
 import orjson
@@ -8,6 +9,7 @@ import pytest
 
 from tests.containers.conftest import IMAGE
 from tests.containers.engine import PYTHON, ROOT, build, docker, inspected
+from tests.end_to_end.commands import until
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1200), pytest.mark.usefixtures("image")]
 
@@ -18,6 +20,7 @@ TOOLS = {
     *("pip", "pip3", "easy_install", "apt", "apt-get", "dpkg-query", "apk", "uv", "conda"),
     *("sh", "bash", "dash", "busybox", "su", "sudo", "mount", "curl", "wget", "perl", "java"),
 }
+COMPILED = "from pipelines.minimize import compiled; print(compiled())"
 SURVEY = """
 import json, os, stat, sys
 names, set_id, writable = [], [], []
@@ -67,6 +70,11 @@ def test_the_command_runs_without_rights_network_or_a_file_system_to_write_to() 
     assert "pipelines, version" in docker("run", *LOCKED, IMAGE, "--version")
 
 
+def test_the_walk_is_compiled() -> None:
+    told = docker("run", *LOCKED, "--entrypoint", PYTHON, IMAGE, "-c", COMPILED)
+    assert told == "True"
+
+
 def test_the_image_says_what_it_is_and_how_it_is_checked_and_stopped() -> None:
     config = inspected(IMAGE)["Config"]
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
@@ -82,9 +90,11 @@ def test_the_image_says_what_it_is_and_how_it_is_checked_and_stopped() -> None:
 
 
 def test_as_a_first_process_a_command_ends_when_it_is_asked_to() -> None:
-    # Nobody listens there, so it waits for a broker.
-    container = docker("run", "-d", *LOCKED[1:], IMAGE, "topics", "apply", "--bootstrap", "127.0.0.1:1")
+    # It waits for its input, without a handler of its own; the kernel has none for a container's first process.
+    container = docker("run", "-d", "-i", *LOCKED[1:], IMAGE, "try", "vpn.session", "-")
     try:
+        until(lambda: inspected(container)["State"]["Running"], "a running container")
+        time.sleep(2)  # for its imports
         docker("stop", "-t", "60", container)
         assert inspected(container)["State"]["ExitCode"] == 128 + signal.SIGTERM
     finally:
