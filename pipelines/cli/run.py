@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, kafka_options, key_options, overlay_option
+from pipelines.cli.options import contract_option, initial_delay_option, kafka_options, key_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
 from pipelines.relay.endpoint import serve
@@ -24,6 +24,7 @@ from pipelines.relay.logs import configure
 from pipelines.relay.preflight import keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Launch, Supervisor
+from pipelines.topics.watching import Watch, Watched
 
 
 @click.command(short_help="Run the minimizer workers.")
@@ -68,6 +69,15 @@ from pipelines.relay.supervisor import Launch, Supervisor
     type=click.IntRange(1, 100_000),
     help="Most raw events a transaction.",
 )
+@click.option(
+    "--verify-every",
+    "verify_every_s",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds between looks at the topics' promises, for alarms and metrics; 0: never.",
+)
+@initial_delay_option
 @contract_option
 @overlay_option
 @kafka_options
@@ -81,6 +91,8 @@ def command(
     metrics_address: str,
     linger_ms: int,
     batch_events: int,
+    verify_every_s: float,
+    initial_delay_ms: int,
     contract_dir: Path,
     overlay: str | None,
     bootstrap: str | None,
@@ -92,7 +104,8 @@ def command(
 
     Each source gets its own processes, so a busy one does not delay the others. A worker that dies is restarted in its
     slot and goes on exactly where its last commit left off. Refuses to start when the contract has errors (exit 1), a
-    key for now is missing (exit 3), or a topic breaks its promise (exit 4).
+    key for now is missing (exit 3), or a topic breaks its promise (exit 4). A promise that somebody
+    breaks while it runs is an error in the log (`topics.drift`) and in the metrics, until it is mended.
 
     Log lines go to standard error, as JSON.
 
@@ -118,6 +131,7 @@ def command(
             protocol=protocol,
             linger_ms=linger_ms,
             batch_events=batch_events,
+            initial_delay_ms=initial_delay_ms,
         )
         for source in _chosen(sources, contract.sources)
         for slot in range(workers)
@@ -125,7 +139,7 @@ def command(
     # What a worker would refuse is better said once, here, than by each of them for ever.
     for one in settings[::workers]:
         keyring_of(one, contract)
-        topic_ids(contract, cluster, one.source)
+        topic_ids(contract, cluster, one.source, initial_delay_ms)
     with tempfile.TemporaryDirectory(prefix="pipelines-metrics-") as folder:
         launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": folder})
         registry = CollectorRegistry()
@@ -140,6 +154,10 @@ def command(
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: supervisor.stop())
+        if verify_every_s:
+            watch = Watch(Watched(contract, cluster, verify_every_s, initial_delay_ms), configure("topics"))
+            registry.register(watch.collector)
+            watch.start()
         if metrics_port:
             serve(metrics_address, metrics_port, registry, slots)
         exit_code = supervisor.run()

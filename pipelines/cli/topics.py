@@ -14,6 +14,7 @@ import orjson
 
 from pipelines.cli.connect import connect
 from pipelines.cli.options import contract_option, initial_delay_option, json_option, kafka_options, overlay_option
+from pipelines.cli.topics_verify import verify_
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.topics.applying import Applied, apply, create_missing
@@ -32,6 +33,7 @@ def command() -> None:
     pipelines topics apply                   create what is missing: a first cluster
     pipelines topics plan --out plan.json    what has to change; have it reviewed
     pipelines topics apply plan.json         exactly that
+    pipelines topics verify                  are the promises kept?
     """  # noqa: D301 - click reads the backspace as "do not wrap"
 
 
@@ -164,6 +166,9 @@ def apply_(
         _print(applied, left, dry_run=dry_run)
     clean = left.is_empty and not any(notice.broken for notice in left.notices)
     ctx.exit(Exit.DONE if clean else Exit.FINDINGS)
+
+
+command.add_command(verify_)
 
 
 def _contract(contract_dir: Path, overlay: str | None) -> Contract:

@@ -12,6 +12,7 @@ from pipelines.relay.ahead import Ahead, current
 from pipelines.relay.settings import WorkerSettings
 from pipelines.topics.judging import judged
 from pipelines.topics.looking import look
+from pipelines.topics.state import INITIAL_DELAY_MS
 from pipelines.trouble import Exit, Trouble
 
 _SHOWN = 5
@@ -46,13 +47,15 @@ def keyring_of(settings: WorkerSettings, contract: Contract) -> Keyring:
     return keyring
 
 
-def topic_ids(contract: Contract, cluster: Cluster, source: str) -> Mapping[str, bytes]:
+def topic_ids(
+    contract: Contract, cluster: Cluster, source: str, initial_delay_ms: int = INITIAL_DELAY_MS
+) -> Mapping[str, bytes]:
     """The ids (16 bytes) of the source's raw topics, on a cluster whose topics keep the contract's promises.
 
     Raises:
         Trouble: a topic is missing or breaks its promise (exit 4), or no broker answers (exit 3).
     """
-    live = look(contract, cluster.admin())
+    live = look(contract, cluster.admin(), initial_delay_ms=initial_delay_ms)
     _refuse([str(breach) for breach in judged(contract, live)])
     # From the same look: a worker that starts after a crash has no time for asking twice.
     ids = {event.raw_topic: live.topics[event.raw_topic].topic_id for event in contract.events_of(source)}

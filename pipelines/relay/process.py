@@ -44,7 +44,7 @@ def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
         contract = contract_of(settings, ahead)
         cluster = Cluster(settings.bootstrap, settings.properties)
         keyring = keyring_of(settings, contract)
-        ids = topic_ids(contract, cluster, settings.source)
+        ids = topic_ids(contract, cluster, settings.source, settings.initial_delay_ms)
         walk = "compiled" if compiled() else "pure"
         metrics.BUILD.labels(walk).set(1)
         log.info("worker.started", contract=contract.policy_version, walk=walk, pid=os.getpid())

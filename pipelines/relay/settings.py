@@ -9,12 +9,15 @@ from typing import Literal
 
 import orjson
 
+from pipelines.topics.state import INITIAL_DELAY_MS
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """One worker: one source, one slot.
 
-    `overlay` names what is laid over the contract. `batch_events` bounds a transaction, `linger_ms` is how long a batch
+    `overlay` names what is laid over the contract. `initial_delay_ms` is the
+    brokers' `log.initial.task.delay.ms`. `batch_events` bounds a transaction, `linger_ms` is how long a batch
     waits to fill. `max_poll_ms` is how long a worker may be away from its group, and so how long a rebalance waits for
     anybody; it is at least the session timeout. Times are milliseconds.
     """
@@ -34,6 +37,7 @@ class WorkerSettings:
     max_poll_ms: int = 60_000
     slow_commit_ms: int = 400
     overlay: str | None = None
+    initial_delay_ms: int = INITIAL_DELAY_MS
 
     @property
     def group(self) -> str:

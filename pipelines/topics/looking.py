@@ -10,7 +10,7 @@ from pipelines.broker import Admin, Cluster, Setting, Source
 from pipelines.contract.model import Contract
 from pipelines.topics import state as names
 from pipelines.topics.promise import promises
-from pipelines.topics.record import recorded
+from pipelines.topics.record import Recorded, recorded
 from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState, TopicState
 
 _HOUR_MS: Final = 3_600_000
@@ -63,14 +63,14 @@ def look_around(contract: Contract, cluster: Cluster, *, initial_delay_ms: int =
     readers = None if grants is None else {
         name: tuple(sorted({grant.principal for grant in grants if grant.covers(name)})) for name in wanted
     }  # fmt: skip
-    audience, hidden_record = recorded(contract, cluster) if contract.changes.name in seen.topics else (None, False)
+    record = recorded(contract, cluster) if contract.changes.name in seen.topics else Recorded(None, {})
     return replace(
         seen,
         topics={**seen.topics, **more},
         undeclared=tuple(sorted(admin.topics().keys() - set(wanted))),
         readers=readers,
-        recorded=audience,
-        hides_record=hidden_record,
+        recorded=record.audience,
+        hides_record=record.hidden,
     )
 
 

@@ -13,6 +13,7 @@ Every record says who, when, under which plan and which contract. Names of topic
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -23,7 +24,7 @@ import orjson
 from pipelines.broker import Cluster, KafkaError, Message, Producer, records, unreachable
 from pipelines.contract.model import Contract
 from pipelines.topics.promise import promises
-from pipelines.topics.spans import moment
+from pipelines.topics.spans import at_ms, moment
 from pipelines.topics.state import Audience
 from pipelines.topics.steps import Step
 from pipelines.trouble import Trouble
@@ -102,33 +103,54 @@ class Recorder:
             raise unreachable(failed[0] if failed else None, self._bootstrap, what)
 
 
-def recorded(contract: Contract, cluster: Cluster) -> tuple[dict[str, Audience] | None, bool]:
-    """Whom topics were promised to when a plan was applied last (None: none was), and whether that is hidden.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the records say: whom topics were promised to last (None: nothing yet), and from when cut TTLs are kept.
+
+    `hidden`: they may not be read.
+    """
+
+    audience: Mapping[str, Audience] | None
+    kept_from_ms: Mapping[str, int]
+    hidden: bool = False
+
+
+def recorded(contract: Contract, cluster: Cluster) -> Recorded:
+    """Read the records of a topic of changes that is there.
 
     Raises:
-        Trouble: (exit 3) the topic of changes cannot be read, for another reason than a missing right.
+        Trouble: (exit 3) it cannot be read, for another reason than a missing right.
     """
-    last = None
+    last, kept_from_ms = None, dict[str, int]()
     try:
         for message in records(cluster, contract.changes.name):
-            found = _audience(message.value())
+            body = _applied(message.value())
+            found = audience_of(body.get("audience"))
             last = last if found is None else found
+            kept_from_ms.update(_moments(body.get("kept_from")))
     except Trouble as trouble:
         if "AUTHORIZATION_FAILED" in str(trouble):
-            return None, True
+            return Recorded(None, {}, hidden=True)
         raise
-    return last, False
+    return Recorded(last, kept_from_ms)
 
 
-def _audience(value: bytes | None) -> dict[str, Audience] | None:
-    """The audience in an `applied` record; None for every other record, and for what is none of ours."""
+def _applied(value: bytes | None) -> dict[str, Any]:
+    """The body of an `applied` record; empty for every other record, and for what is none of ours."""
     try:
         body = orjson.loads(value or b"")
     except orjson.JSONDecodeError:
-        return None
-    if not isinstance(body, dict) or (body.get("format"), body.get("kind")) != (FORMAT, "applied"):
-        return None
-    return audience_of(body.get("audience"))
+        return {}
+    ours = isinstance(body, dict) and (body.get("format"), body.get("kind")) == (FORMAT, "applied")
+    return body if ours else {}
+
+
+def _moments(document: object) -> dict[str, int]:
+    found = {}
+    for topic, text in document.items() if isinstance(document, dict) else ():
+        with contextlib.suppress(ValueError, TypeError):
+            found[topic] = at_ms(text)
+    return found
 
 
 def audience_of(document: object) -> dict[str, Audience] | None:

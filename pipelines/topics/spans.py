@@ -7,6 +7,7 @@ from typing import Final
 
 from pipelines.retention import FOREVER_MS
 
+_MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
@@ -24,4 +25,13 @@ def span(duration_ms: int) -> str:
 
 def moment(at_ms: int) -> str:
     """A time (ms since 1970) in UTC, up to the next whole second: `2026-11-25T18:00:00Z`."""
-    return datetime.fromtimestamp(-(-at_ms // 1000), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(-(-at_ms // 1000), UTC).strftime(_MOMENT)
+
+
+def at_ms(text: str) -> int:
+    """The time that `moment` wrote.
+
+    Raises:
+        ValueError: the text is none of that kind.
+    """
+    return int(datetime.strptime(text, _MOMENT).replace(tzinfo=UTC).timestamp()) * 1000

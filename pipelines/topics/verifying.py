@@ -1,0 +1,182 @@
+"""Verifying: do the live topics keep their promises, in what is set and in what is there? Asks; reads no record.
+
+Three answers, never mixed. A *breach* is a promise that does not hold. What is *unproven* cannot be told: nobody
+answers for a partition, or a broker that holds a replica is down, and with it its disk. What is *settling* is older
+than a TTL that was cut lately; the record of changes says by when older segments are gone.
+
+The oldest record is that at the log's start (ListOffsets, timestamp 1), aborted data and markers included. Its age
+counts from its own timestamp: the broker's for raw topics, quarantine and changes, the floored raw time for others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipelines.broker import Cluster, Offset, Partition, TopicInfo
+from pipelines.contract.model import Contract
+from pipelines.topics.judging import Breach, Difference, differences, judge, lives_ms
+from pipelines.topics.looking import look
+from pipelines.topics.promise import Promise, promises
+from pipelines.topics.record import recorded
+from pipelines.topics.spans import moment, span
+from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A topic in numbers (ms): what is promised, the worst that its settings allow, the age of its oldest record.
+
+    None: there is no such topic, or no record in it that anybody answers for.
+    """
+
+    topic: str
+    promised_ms: int
+    worst_ms: int | None
+    oldest_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """A partition of which something cannot be told, and why."""
+
+    topic: str
+    partition: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A topic with a record that is older than a TTL which was cut lately; by `kept_from_ms` it is gone."""
+
+    topic: str
+    oldest_ms: int
+    kept_from_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found at a time (ms since 1970)."""
+
+    at_ms: int
+    figures: tuple[Figures, ...]
+    breaches: tuple[Breach, ...]
+    unproven: tuple[Unproven, ...]
+    settling: tuple[Settling, ...]
+    differences: tuple[Difference, ...]
+
+
+def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_ms: int = INITIAL_DELAY_MS) -> Verdict:
+    """Look at every topic of the contract, once.
+
+    Raises:
+        Trouble: (exit 3) the cluster does not answer, or does not let this client know.
+    """
+    admin = cluster.admin()
+    state = look(contract, admin, initial_delay_ms=initial_delay_ms)
+    infos = admin.topics(state.topics)
+    oldest = cluster.survey().oldest(_led(infos))
+    kept_from = recorded(contract, cluster).kept_from_ms if contract.changes.name in infos else {}
+    figures, breaches, settling = list[Figures](), list[Breach](), list[Settling]()
+    for promise in promises(contract):
+        breaches += judge(promise, state)
+        ages = _ages(promise.topic, oldest, now_ms)
+        figures.append(_figures(promise, state, ages))
+        for each in _too_old(promise, ages, kept_from.get(promise.topic, 0), now_ms):
+            if isinstance(each, Breach):
+                breaches.append(each)
+            else:
+                settling.append(each)
+    return Verdict(
+        now_ms,
+        tuple(figures),
+        tuple(breaches),
+        tuple(_unproven(infos, state, oldest)),
+        tuple(settling),
+        tuple(each for promise in promises(contract) for each in differences(promise, state)),
+    )
+
+
+def _led(infos: Mapping[str, TopicInfo]) -> list[Partition]:
+    return [
+        (name, place.partition) for name, info in infos.items() for place in info.places if place.leader is not None
+    ]
+
+
+def _ages(topic: str, oldest: Mapping[Partition, Offset | None], now_ms: int) -> dict[int, int]:
+    """Partition → the age of its oldest record; empty and silent ones are left out."""
+    return {
+        number: now_ms - found.timestamp_ms
+        for (name, number), found in oldest.items()
+        if name == topic and found is not None and found.timestamp_ms is not None
+    }
+
+
+def _figures(promise: Promise, state: ClusterState, ages: Mapping[int, int]) -> Figures:
+    worst_ms = lives_ms(promise, state) if promise.topic in state.topics else None
+    return Figures(promise.topic, promise.ttl_ms, worst_ms, max(ages.values(), default=None))
+
+
+def _too_old(promise: Promise, ages: Mapping[int, int], kept_from_ms: int, now_ms: int) -> Iterator[Breach | Settling]:
+    late = {number: age for number, age in ages.items() if age > promise.ttl_ms}
+    if not late:
+        return
+    oldest_ms = max(late.values())
+    if now_ms < kept_from_ms:
+        yield Settling(promise.topic, oldest_ms, kept_from_ms)
+        return
+    where = ", ".join(map(str, sorted(late)))
+    yield Breach(
+        promise.topic,
+        "oldest",
+        f"a record of partition {where} is {span(oldest_ms)} old, the promise is {span(promise.ttl_ms)}",
+        "If its settings are right, the broker does not delete: look for the log cleaner and the disks in its log.",
+        {},
+        "",
+    )
+
+
+def _unproven(
+    infos: Mapping[str, TopicInfo], state: ClusterState, oldest: Mapping[Partition, Offset | None]
+) -> Iterator[Unproven]:
+    for name, info in sorted(infos.items()):
+        for place in info.places:
+            down = sorted(set(place.replicas) - state.brokers.keys())
+            if oldest.get((name, place.partition)) is None:
+                yield Unproven(name, place.partition, "no broker answers for it")
+            if down:
+                said = ", ".join(map(str, down))
+                why = f"broker {said} has a replica and is down: so long, it deletes nothing"
+                yield Unproven(name, place.partition, why)
+
+
+def verdict_lines(verdict: Verdict) -> Iterator[str]:
+    """The verdict in words, what is wrong first."""
+    for breach in verdict.breaches:
+        yield f"BROKEN {breach} [{breach.code}]"
+        for name, said in breach.settings.items():
+            yield f"    {name} is {said}"
+        yield f"    {breach.remedy}"
+        if breach.command:
+            yield f"    {breach.command}"
+    for unproven in verdict.unproven:
+        yield f"UNPROVEN {unproven.topic}/{unproven.partition}: {unproven.why}"
+    for settling in verdict.settling:
+        yield (
+            f"SETTLING {settling.topic}: a record is {span(settling.oldest_ms)} old; its TTL was cut, and is kept from "
+            f"{moment(settling.kept_from_ms)}"
+        )
+    for difference in verdict.differences:
+        yield f"differs, breaks nothing: {difference}"
+    width = max((len(each.topic) for each in verdict.figures), default=0)
+    yield f"{'topic':<{width}}  {'promised':>18}  {'worst case':>24}  {'oldest record':>24}"
+    for each in verdict.figures:
+        worst, oldest = _said(each.worst_ms), _said(each.oldest_ms)
+        yield f"{each.topic:<{width}}  {span(each.promised_ms):>18}  {worst:>24}  {oldest:>24}"
+    broken = len({breach.topic for breach in verdict.breaches})
+    kept = f"{len(verdict.figures) - broken} of {len(verdict.figures)} promises hold"
+    yield kept + (f", {len(verdict.unproven)} partition(s) unproven" if verdict.unproven else "")
+
+
+def _said(span_ms: int | None) -> str:
+    return "-" if span_ms is None else span(span_ms // 1000 * 1000)
