@@ -5,6 +5,7 @@ A part that is refused is a value here (None), not trouble: who asks may see lit
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -20,11 +21,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 )
 
 from pipelines.broker.answers import Grant, Offset, Partition
-from pipelines.broker.asking import Asking
+from pipelines.broker.asking import PAUSE_S, Asking
 from pipelines.broker.unreachable import unreachable
 from pipelines.trouble import Trouble
 
 _READS: Final = frozenset({AclOperation.READ, AclOperation.ALL})
+_ATTEMPTS: Final = 5
 _PREFIXED: Final = ResourcePatternType.PREFIXED
 _NO_ANSWER: Final = frozenset({"SECURITY_DISABLED", "CLUSTER_AUTHORIZATION_FAILED"})
 
@@ -102,6 +104,18 @@ class Survey:
 
         An empty partition has the offset -1.
         """
+        asked = set(partitions)
+        found: dict[Partition, Offset | None] = {}
+        # A new partition, or one whose leader just moved, answers a moment later.
+        for attempt in range(_ATTEMPTS):
+            time.sleep(attempt * PAUSE_S)
+            found.update(self._oldest(asked))
+            asked = {each for each in asked if found[each] is None}
+            if not asked:
+                break
+        return found
+
+    def _oldest(self, partitions: Iterable[Partition]) -> dict[Partition, Offset | None]:
         asked = {TopicPartition(topic, number): OffsetSpec.for_timestamp(1) for topic, number in partitions}
         if not asked:
             return {}

@@ -17,6 +17,7 @@ HERE = Position("topics.yaml")
 BASIS = Basis("tests", "tests", "tests", date(2026, 11, 2), date(2027, 11, 2))
 MakeContract = Callable[..., Contract]
 Alter = Callable[[str, Mapping[str, str | None]], None]
+AlterBroker = Callable[[str, str], None]
 _SOURCES = count(1)
 
 
@@ -77,3 +78,28 @@ def alter(cluster: Cluster) -> Alter:
             time.sleep(0.05)
 
     return alter
+
+
+@pytest.fixture
+def alter_broker(cluster: Cluster) -> Iterator[AlterBroker]:
+    """Sets a dynamic setting of broker 1, and takes it away after the test."""
+    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+    client, admin, used = AdminClient({"bootstrap.servers": cluster.bootstrap}), cluster.admin(), set[str]()
+
+    def change(entry: ConfigEntry) -> None:
+        resource = ConfigResource(ResourceType.BROKER, "1", incremental_configs=[entry])
+        for future in client.incremental_alter_configs([resource]).values():
+            future.result(30)
+
+    def alter(name: str, value: str) -> None:
+        used.add(name)
+        change(ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET))
+        deadline = time.monotonic() + 30
+        while admin.broker_configs()[1][name] != value:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    yield alter
+    for name in used:
+        change(ConfigEntry(name, "", incremental_operation=AlterConfigOpType.DELETE))

@@ -1,9 +1,8 @@
 """`create_missing`: the way to a first cluster, and no way to change one that is there."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from pipelines.broker import Cluster, EmbeddedKafka, NewTopic
+from pipelines.broker import Cluster, NewTopic
 from pipelines.contract.model import Contract
 from pipelines.topics.applying import Applied, create_missing
 from pipelines.topics.judging import differences, judged
@@ -93,12 +92,3 @@ def test_the_brokers_own_delays_are_asked_for_and_the_one_they_hide_is_a_setting
     times = look(contract, cluster.admin(), initial_delay_ms=7).times
     assert (times.check_interval_ms, times.initial_delay_ms, times.delete_delay_ms) == (300_000, 7, 60_000)
     assert times.sweep_ms == 1_000  # as the tests' brokers are set up
-
-
-def test_three_brokers_get_three_replicas(kafka3: EmbeddedKafka, make_contract: Callable[[], Contract]) -> None:
-    contract, cluster = make_contract(), kafka3.cluster
-    create_missing(contract, cluster, "tests")
-    admin = cluster.admin(timeout_s=30)
-    assert {info.replication for info in admin.topics(names(contract)).values()} == {3}
-    assert {configs["min.insync.replicas"] for configs in admin.topic_configs(names(contract)).values()} == {"2"}
-    assert create_missing(contract, cluster, "tests")[0].is_empty

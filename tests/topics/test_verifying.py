@@ -1,0 +1,154 @@
+"""Verifying on a real broker: every planted drift is found and nothing else; what cannot be told is unproven."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from pipelines.broker import Cluster
+from pipelines.contract.model import DAY_MS, HOUR_MS, Contract, RawTopic, Topic
+from pipelines.retention import FOREVER_MS
+from pipelines.topics.applying import apply, create_missing
+from pipelines.topics.judging import PLAN
+from pipelines.topics.looking import look_around
+from pipelines.topics.planning import plan
+from pipelines.topics.verifying import Verdict, verdict_lines, verify
+from tests.conftest import delete_topics
+from tests.topics.conftest import BASIS, HERE, Alter, AlterBroker, names
+
+DAY = str(24 * HOUR_MS)
+# Topic → (what somebody does to its settings, the breach, the setting to blame, where it comes from).
+DRIFTS: dict[str, tuple[dict[str, str | None], str, str, str]] = {
+    "raw.drift.longer": ({"retention.ms": DAY}, "retention", "retention.ms", "set on the topic"),
+    "raw.drift.clock": (
+        {"message.timestamp.type": "CreateTime"}, "clock", "message.timestamp.type", "set on the topic",
+    ),
+    "raw.drift.unset": ({"message.timestamp.type": None}, "clock", "message.timestamp.type", "Kafka's default"),
+    "raw.drift.compact": ({"cleanup.policy": "compact"}, "cleanup", "cleanup.policy", "set on the topic"),
+    "audit.longer": ({"retention.ms": str(3 * 24 * HOUR_MS)}, "retention", "retention.ms", "set on the topic"),
+    "audit.forever": ({"retention.ms": "-1"}, "retention", "retention.ms", "set on the topic"),
+    "audit.inherits": ({"retention.ms": None}, "retention", "retention.ms", "set on broker 1"),
+    "audit.segments": ({"segment.ms": DAY}, "retention", "segment.ms", "set on the topic"),
+    "audit.rolls": ({"segment.ms": None}, "retention", "segment.ms", "Kafka's default"),
+    "audit.delay": ({"file.delete.delay.ms": DAY}, "retention", "file.delete.delay.ms", "set on the topic"),
+    "audit.ahead": (
+        {"message.timestamp.after.max.ms": DAY}, "retention", "message.timestamp.after.max.ms", "set on the topic",
+    ),
+    "audit.compacts": ({"cleanup.policy": "compact,delete"}, "cleanup", "cleanup.policy", "set on the topic"),
+    "audit.appended": (
+        {"message.timestamp.type": "LogAppendTime"}, "clock", "message.timestamp.type", "set on the topic",
+    ),
+}  # fmt: skip
+GONE, FEWER, MORE, OLD, SHORTER, FINE = (
+    f"audit.{name}" for name in ("gone", "fewer", "more", "old", "shorter", "fine")
+)
+
+
+def seen(cluster: Cluster, contract: Contract) -> Verdict:
+    return verify(contract, cluster, int(time.time() * 1000))
+
+
+def drifting(contract: Contract, source: str) -> Contract:
+    """The contract with a topic for each drift, under names that no other test has."""
+    raw, topics = {}, {}
+    for short in (*DRIFTS, GONE, FEWER, MORE, OLD, SHORTER, FINE):
+        name = f"{short}-{source}"
+        if name.startswith("raw."):
+            raw[name] = RawTopic(name, name.removeprefix("raw."), DAY_MS, 1, (), HERE)
+        else:
+            topics[name] = Topic(name, 2 * DAY_MS, 6 * HOUR_MS, 2, ("office",), BASIS, HERE)
+    return replace(contract, raw_topics=raw, topics=topics)
+
+
+@pytest.fixture
+def drifted(cluster: Cluster, contract: Contract, alter: Alter, alter_broker: AlterBroker) -> Iterator[Contract]:
+    """A cluster with seventeen drifts, a topic that is kept shorter than it may be, and one that is fine."""
+    (source,) = (name.removeprefix("audit.") for name in contract.topics)
+    wanted = drifting(contract, source)
+    made = dict(wanted.topics)
+    for short, partitions in ((FEWER, 1), (MORE, 3)):
+        name = f"{short}-{source}"
+        made[name] = replace(made[name], partitions=partitions)
+    create_missing(replace(wanted, topics=made), cluster, "tests")
+    alter_broker("log.retention.ms", "999999999")
+    for short, (settings, *_) in DRIFTS.items():
+        alter(f"{short}-{source}", settings)
+    alter(f"{SHORTER}-{source}", {"retention.ms": "3600000", "min.insync.replicas": None})
+    alter(f"{OLD}-{source}", {"message.timestamp.before.max.ms": str(90 * DAY_MS)})
+    delete_topics(cluster, [f"{GONE}-{source}"])
+    yield wanted
+    delete_topics(cluster, list(cluster.admin().topics(names(wanted))))
+
+
+def write_old(cluster: Cluster, topic: str, age_ms: int) -> None:
+    producer = cluster.producer()
+    producer.produce(topic, b"synthetic", partition=1, timestamp=int(time.time() * 1000) - age_ms)
+    assert producer.flush(30) == 0
+
+
+def test_every_planted_drift_is_found_and_nothing_else(cluster: Cluster, drifted: Contract, contract: Contract) -> None:
+    (source,) = (name.removeprefix("audit.") for name in contract.topics)
+    write_old(cluster, f"{OLD}-{source}", 5 * DAY_MS)
+    verdict = seen(cluster, drifted)
+    if not any(breach.code == "oldest" for breach in verdict.breaches):  # the broker's own pass came between
+        write_old(cluster, f"{OLD}-{source}", 5 * DAY_MS)
+        verdict = seen(cluster, drifted)
+    planted = {(f"{short}-{source}", code, (blamed,)) for short, (_, code, blamed, _) in DRIFTS.items()} | {
+        (f"{GONE}-{source}", "missing", ()),
+        (f"{FEWER}-{source}", "partitions", ()),
+        (f"{MORE}-{source}", "partitions", ()),
+        (f"{OLD}-{source}", "oldest", ()),
+    }
+    assert len(planted) == 17
+    assert {(each.topic, each.code, tuple(each.settings)) for each in verdict.breaches} == planted
+    assert len(verdict.breaches) == len(planted)
+    for short, (_, _, blamed, where) in DRIFTS.items():
+        (breach,) = (each for each in verdict.breaches if each.topic == f"{short}-{source}")
+        assert where in breach.settings[blamed]
+        assert breach.command == PLAN
+    assert {each.topic for each in verdict.differences} >= {f"{SHORTER}-{source}"}
+    assert verdict.unproven == ()
+    figures = {each.topic: each for each in verdict.figures}
+    assert figures[f"{FINE}-{source}"].worst_ms == 2 * DAY_MS
+    assert figures[f"audit.forever-{source}"].worst_ms == FOREVER_MS
+    assert figures[f"{GONE}-{source}"].worst_ms is None
+    assert 5 * DAY_MS <= (figures[f"{OLD}-{source}"].oldest_ms or 0) < 6 * DAY_MS
+    said = "\n".join(verdict_lines(verdict))
+    assert "4 of 21 promises hold" in said
+    assert f"BROKEN audit.inherits-{source}" in said
+
+    # The command that each of them names mends all but what no command can.
+    apply(plan(drifted, look_around(drifted, cluster)), drifted, cluster, "tests")
+    left = {(each.topic, each.code) for each in seen(cluster, drifted).breaches}
+    assert left - {(f"{OLD}-{source}", "oldest")} == {(f"{MORE}-{source}", "partitions")}
+
+
+def test_a_cluster_that_a_plan_was_applied_to_keeps_every_promise(cluster: Cluster, contract: Contract) -> None:
+    create_missing(contract, cluster, "tests")
+    verdict = seen(cluster, contract)
+    assert (verdict.breaches, verdict.unproven, verdict.settling, verdict.differences) == ((), (), (), ())
+    ages = {each.topic: each.oldest_ms for each in verdict.figures}
+    assert (ages.pop(contract.changes.name) or 0) < HOUR_MS
+    assert set(ages.values()) == {None}
+
+
+def test_what_is_older_than_a_ttl_that_was_just_cut_is_settling_until_it_is_kept(
+    cluster: Cluster, contract: Contract, alter: Alter
+) -> None:
+    (topic,) = contract.topics
+    create_missing(contract, cluster, "tests")
+    shorter = {topic: replace(contract.topics[topic], ttl_ms=DAY_MS)}
+    cut = replace(contract, topics=shorter, digest=b"cut")
+    alter(topic, {"message.timestamp.before.max.ms": str(90 * DAY_MS)})
+    done = apply(plan(cut, look_around(cut, cluster)), cut, cluster, "tests")
+    alter(topic, {"message.timestamp.before.max.ms": str(90 * DAY_MS)})
+    write_old(cluster, topic, 30 * HOUR_MS)
+    verdict = seen(cluster, cut)
+    assert verdict.breaches == ()
+    (settling,) = verdict.settling
+    assert 0 <= settling.kept_from_ms - done.kept_from_ms[topic] <= 1000
+    later = verify(cut, cluster, settling.kept_from_ms)
+    assert [breach.code for breach in later.breaches] == ["oldest"]
