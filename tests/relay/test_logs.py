@@ -8,16 +8,18 @@ import pytest
 
 import pipelines.relay
 import pipelines.replay
+import pipelines.topics
 from pipelines.relay.logs import _ALWAYS, VOCABULARY, ClientLogHandler, configure
 
 SECRET = "SYNTHETIC-SECRET-1"
 RELAY = Path(pipelines.relay.__file__).parent
+TOPICS = Path(pipelines.topics.__file__).parent
 REPLAY = Path(pipelines.replay.__file__).parent
 
 
 def calls() -> list[tuple[str, str, set[str]]]:
     found = []
-    for file in sorted((*RELAY.glob("*.py"), *REPLAY.glob("*.py"))):
+    for file in sorted((*RELAY.glob("*.py"), *TOPICS.glob("*.py"), *REPLAY.glob("*.py"))):
         for node in ast.walk(ast.parse(file.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
