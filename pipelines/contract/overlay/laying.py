@@ -11,14 +11,14 @@ from dataclasses import replace
 from pipelines.contract.model import Contract, Linkage
 from pipelines.contract.node import Mapping, Node, Scalar
 from pipelines.contract.overlay.laid import Edit, Laid
-from pipelines.contract.overlay.reading import QUARANTINE, Entry, is_remove, read_words, rules
+from pipelines.contract.overlay.reading import CHANGES, QUARANTINE, Entry, is_remove, read_words, rules
 from pipelines.contract.overlay.removing import moot, removed
 from pipelines.contract.report import Report
 from pipelines.contract.section import Section, bad
 
 _OF_MINIMIZED = ("ttl", "late", "consumers")
 _OF_RAW = ("ttl", "producers")
-_OF_QUARANTINE = ("ttl", "consumers")
+_OF_ONE = dict.fromkeys((QUARANTINE, CHANGES), ("ttl", "consumers"))
 
 _Lay = Callable[[str, Scalar, Node, Node], Node]  # name, the contract's key, the overlay's value, the contract's
 
@@ -63,8 +63,9 @@ class Laying:
         words = self._words.topics
         entries: list[Entry] = []
         for key, value in node:
-            if key.text == QUARANTINE and QUARANTINE in words:
-                entries.append((words[QUARANTINE][0], self._topic(QUARANTINE, key, words[QUARANTINE][1], value)))
+            if key.text in _OF_ONE:
+                mine, entry = words.get(key.text, (key, None))
+                entries.append((mine, value if entry is None else self._topic(key.text, key, entry, value)))
             else:
                 entries.append((key, self._each(value, words, self._topic, self._removed.topics)))
         return replace(node, entries=tuple(entries))
@@ -118,7 +119,7 @@ class Laying:
         return replace(old, entries=(*kept, *((Scalar(word, node.position), node) for word, node in said.items())))
 
     def _topic(self, name: str, key: Scalar, entry: Node, old: Node) -> Node:
-        known = _OF_QUARANTINE if name == QUARANTINE else _OF_RAW if name in self._base.raw_topics else _OF_MINIMIZED
+        known = _OF_ONE.get(name) or (_OF_RAW if name in self._base.raw_topics else _OF_MINIMIZED)
         if is_remove(entry):
             what = f"'{name}' cannot be removed: the relay cannot do without it."
             bad(self._report, entry, what, "Remove the views of an event type, and the topic's producers or consumers.")

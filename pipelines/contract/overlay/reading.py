@@ -9,6 +9,7 @@
       TOPIC: remove | {ttl: …, late: …, consumers: [who remains]}
       RAW TOPIC: {ttl: …, producers: [who remains]}
       quarantine: {ttl: …, consumers: [who remains]}
+      changes: {ttl: …, consumers: [who remains]}
     views:
       EVENT: remove | {TOPIC: remove | {PATH: remove | action, …}, …}
 
@@ -22,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.contract.model import Contract
+from pipelines.contract.model import USUAL_CHANGES, Contract
 from pipelines.contract.node import Mapping, Node, Scalar, kind
 from pipelines.contract.path import Path
 from pipelines.contract.policy import MAX_RULES
@@ -31,6 +32,7 @@ from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.section import Section, text
 
 QUARANTINE: Final = "quarantine"
+CHANGES: Final = "changes"
 _MOST_UNKNOWN: Final = 100
 Entry = tuple[Scalar, Node]
 
@@ -63,7 +65,8 @@ def read_words(node: Node, base: Contract, lists: frozenset[str], report: Report
     text(section.need("description"), report)
     parts = {name: Section.of(section.may(name), name, report) for name in ("purposes", "lists", "topics", "views")}
     section.close()
-    known = (*base.topics, *base.raw_topics, QUARANTINE)
+    known = [*base.topics, *base.raw_topics, QUARANTINE]
+    known += [] if base.changes == USUAL_CHANGES else [CHANGES]
     words.purposes = _known(parts["purposes"], "purpose", base.purposes, report)
     words.lists = _known(parts["lists"], "list", lists, report)
     words.topics = _known(parts["topics"], "topic", known, report)

@@ -11,10 +11,10 @@ from itertools import chain
 from typing import Final
 
 from pipelines.contract.draft import Draft
-from pipelines.contract.model import Contract, QuarantineTopic, RawTopic, Topic
+from pipelines.contract.model import ChangesTopic, Contract, QuarantineTopic, RawTopic, Topic
 from pipelines.contract.node import Node, Scalar, Sequence
 from pipelines.contract.overlay.laid import Edit
-from pipelines.contract.overlay.reading import QUARANTINE
+from pipelines.contract.overlay.reading import CHANGES, QUARANTINE
 from pipelines.contract.overlay.telling import Told, list_tells, rule_tells, says_the_same
 from pipelines.contract.report import Mistake, shown
 from pipelines.contract.section import spelled
@@ -114,13 +114,13 @@ def _size(of: Contract | Draft, kind: str, name: str) -> int | None:
     return purpose.rotate_ms if kind == "rotate" else purpose.max_bits
 
 
-def _all(of: Contract | Draft) -> dict[str, Topic | RawTopic | QuarantineTopic]:
+def _all(of: Contract | Draft) -> dict[str, Topic | RawTopic | QuarantineTopic | ChangesTopic]:
     if isinstance(of, Contract):
-        return {**of.topics, **of.raw_topics, QUARANTINE: of.quarantine}
+        return {**of.topics, **of.raw_topics, QUARANTINE: of.quarantine, CHANGES: of.changes}
     if of.topics is None:
         return {}
     more = {} if of.topics.quarantine is None else {QUARANTINE: of.topics.quarantine}
-    return {**of.topics.minimized, **of.topics.raw, **more}
+    return {**of.topics.minimized, **of.topics.raw, **more, CHANGES: of.topics.changes}
 
 
 _Look = Callable[[Draft, Contract, Edit], Iterator[Told]]
