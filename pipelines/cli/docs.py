@@ -8,8 +8,9 @@ from typing import Final
 
 import click
 
-from pipelines.cli.options import contract_option
+from pipelines.cli.options import contract_option, overlay_option
 from pipelines.contract import load_for_building
+from pipelines.contract.building import Under
 from pipelines.explain.catalog import Format, Kept, differences, texts, write
 from pipelines.trouble import Exit
 
@@ -21,7 +22,8 @@ _FOLDERS: Final[dict[Format, str]] = {"md": "docs/catalog", "html": "build/catal
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where the pages are. Default: docs/catalog of the contract's folder; build/catalog for HTML.",
+    help="Where the pages are. Default: docs/catalog of the contract's folder; build/catalog for HTML; "
+    "-NAME after it for an overlay.",
 )
 @click.option(
     "--format",
@@ -33,7 +35,8 @@ _FOLDERS: Final[dict[Format, str]] = {"md": "docs/catalog", "html": "build/catal
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a page is missing, stale or surplus.")
 @contract_option
-def command(output: Path | None, form: Format, check: bool, contract_dir: Path) -> None:
+@overlay_option
+def command(output: Path | None, form: Format, check: bool, contract_dir: Path, overlay: str | None) -> None:
     """Write a page for each topic's consumers and each event type's producers.
 
     Everything comes from the contract, so pages are the same wherever they are made; examples are what the minimizer
@@ -45,18 +48,22 @@ def command(output: Path | None, form: Format, check: bool, contract_dir: Path) 
       pipelines docs                  write docs/catalog/
       pipelines docs --check          say which of them no longer say what is so (for CI)
       pipelines docs --format html    write build/catalog/, to be opened or served
+      pipelines docs --overlay strict    docs/catalog-strict/: what holds in a deployment under that overlay
 
     Exit codes: 0 done (with --check: nothing to do), 1 the contract has errors (with --check: or something to do).
     """  # noqa: D301 - click reads the backspace as "do not wrap"
-    contract = load_for_building(contract_dir, as_of=datetime.now(UTC).date())
-    folder = output or contract_dir / _FOLDERS[form]
-    wanted = texts(contract, form)
+    today = datetime.now(UTC).date()
+    contract = load_for_building(contract_dir, as_of=today, overlay=overlay)
+    under = None if overlay is None else Under(overlay, load_for_building(contract_dir, as_of=today))
+    folder = output or contract_dir / (_FOLDERS[form] if overlay is None else f"{_FOLDERS[form]}-{overlay}")
+    wanted = texts(contract, form, under)
     kept = differences(folder, wanted, form)
     if not check:
         write(folder, wanted, kept)
     _tell(kept, folder, check=check)
     if check and kept.changes:
-        again = f"pipelines docs{'' if form == 'md' else f' --format {form}'}{f' --output {output}' if output else ''}"
+        said = {"--format": None if form == "md" else form, "--overlay": overlay, "--output": output}
+        again = " ".join(["pipelines docs", *(f"{option} {value}" for option, value in said.items() if value)])
         click.echo(f"Run `{again}` and commit what it writes.")
         raise click.exceptions.Exit(Exit.FINDINGS)
 

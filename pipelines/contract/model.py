@@ -140,6 +140,13 @@ class View:
         """The purpose: the topic's name after the first dot."""
         return self.topic.partition(".")[2]
 
+    @property
+    def bounding(self) -> tuple[Rule, ...]:
+        """The rules whose bounds hold an event back: the guards', and the view's own where no guard is of its path."""
+        guards = [guard.fields if isinstance(guard, OutputArray) else (guard,) for guard in self.guards]
+        held = {field.rule.path: field.rule for fields in guards for field in fields}
+        return (*(rule for rule in self.rules if rule.path not in held), *held.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Never:

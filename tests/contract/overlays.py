@@ -64,8 +64,9 @@ def _purpose(rng: Random, contract: Contract, said: dict[str, Any]) -> None:
         return
     entry: dict[str, Any] = {}
     if rng.randrange(2):
-        divided = rng.choice((1, 2, 3, 4, 5, 12, 24))
-        entry["rotate"] = spelled(2 * purpose.rotate_ms if rng.randrange(8) == 0 else purpose.rotate_ms // divided)
+        odd = rng.choice((2 * purpose.rotate_ms, 5 * HOUR_MS))  # slower, or across the end of an epoch
+        part = purpose.rotate_ms // rng.choice((1, 2, 3, 4, 12, 24))
+        entry["rotate"] = spelled(odd if rng.randrange(6) == 0 else part)
     if rng.randrange(2):
         entry["max_bits"] = purpose.max_bits + rng.choice((-40, -10, -1, 0, 0, 1))
     if rng.randrange(2) and purpose.review is not None:

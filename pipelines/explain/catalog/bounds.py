@@ -26,10 +26,10 @@ def bounds(event: Event) -> tuple[Bound, ...]:
     """All bounds of an event type's views, by path."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for view in event.views:
-        for rule in view.rules:
+        for rule in view.bounding:
             for code, when in _of_rule(event, rule):
                 found.setdefault((_spelled(rule), code, when), []).append(view.topic)
-        for output in view.output:
+        for output in (*view.output, *view.guards):
             if isinstance(output, OutputArray):
                 key = (str(output.source).removesuffix("[]"), TOO_MANY_ITEMS, _more(output.max_items))
                 found.setdefault(key, []).append(view.topic)

@@ -11,6 +11,7 @@ from pipelines.contract.avro import Array, AvroType, Map, Nullable, Record
 from pipelines.contract.bits import spelled_bits
 from pipelines.contract.model import Contract, Event, OutputArray, View
 from pipelines.explain.catalog.bounds import bounds
+from pipelines.explain.catalog.deployment import PLAIN, Deployment
 from pipelines.explain.catalog.example import Example
 from pipelines.explain.catalog.page import (
     Block,
@@ -35,13 +36,14 @@ from pipelines.explain.wording import duration
 _STANDING: Final = date.min  # a page says until when a review stands, not whether it does today
 
 
-def event_page(contract: Contract, event: Event, example: Example) -> Page:
+def event_page(contract: Contract, event: Event, example: Example, here: Deployment = PLAIN) -> Page:
     """The page of one event type."""
     story = tell(contract, event.name, as_of=_STANDING)
     said = json.loads(event.versions[-1].text).get("doc")
     names = {(view.topic, path): name for view in event.views for path, name in _names(view)}
     blocks: list[Block] = [
         *([Paragraph(line(said))] if said else []),
+        *here.said(),
         _facts(contract, event, story),
         Heading(2, "Where it goes"),
         _views(story),
@@ -51,7 +53,7 @@ def event_page(contract: Contract, event: Event, example: Example) -> Page:
         Heading(2, "What sends it to quarantine"),
         *_quarantine(contract, event),
         Heading(2, "Example"),
-        *_example(event, example),
+        *_example(event, example, here),
     ]
     return Page(f"events/{event.name}", event.name, tuple(blocks))
 
@@ -205,13 +207,13 @@ def _raw_ttl(contract: Contract, event: Event) -> str:
     return duration(raw.ttl_ms) if raw else "as long as its topic says"
 
 
-def _example(event: Event, example: Example) -> list[Block]:
+def _example(event: Event, example: Example, here: Deployment) -> list[Block]:
     newest = event.versions[-1].version
     return [
         Paragraph(
             line(
                 f"Synthetic, in version {newest}, as JSON that ",
-                Code(f"pipelines try {event.name} FILE"),
+                Code(f"pipelines try {event.name} FILE{here.option}"),
                 " reads. In it a union is the value itself, bytes are text, and times are RFC 3339. What becomes of it "
                 "is on each topic's page.",
             )

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pipelines.contract.model import Contract, Purpose
+from pipelines.explain.catalog.deployment import PLAIN, Deployment
 from pipelines.explain.catalog.page import Block, Cell, Code, Heading, Link, Page, Paragraph, Table, cell, joined, line
 from pipelines.explain.wording import duration
 from pipelines.minimize.faults import BOUND_CODES, STRUCTURAL_CODES
 
+# What `relay.lane` says besides the minimizer; this room may not look into that one.
+_RELAYS: Final = {
+    "too_large": "the raw value is larger than 1 MiB, or a minimized one than 900 kB",
+    "no_broker_time": "the record was written before its topic had the broker's time",
+    "unreadable": "the batch that the record came in cannot be unpacked",
+    "internal": "a fault of the minimizer's own: please report it with the event type",
+}
 
-def index_page(contract: Contract) -> Page:
+
+def index_page(contract: Contract, here: Deployment = PLAIN) -> Page:
     """The index."""
     blocks: list[Block] = [
+        *here.said(),
         Paragraph(
             line(
                 "What the contract says, for those who publish raw events and those who read what becomes of them. "
@@ -39,19 +51,8 @@ def index_page(contract: Contract) -> Page:
         _codes(STRUCTURAL_CODES),
         Heading(3, "One view goes without it"),
         _codes(BOUND_CODES),
-        Paragraph(
-            line(
-                "The relay has reasons of its own: ",
-                Code("too_large"),
-                ", ",
-                Code("no_broker_time"),
-                ", ",
-                Code("unreadable"),
-                " and ",
-                Code("internal"),
-                ".",
-            )
-        ),
+        Heading(3, "The relay itself could not take it"),
+        _codes(_RELAYS),
     ]
     return Page("index", "Catalog of topics and event types", tuple(blocks))
 
@@ -71,13 +72,13 @@ def _topics(contract: Contract) -> Table:
                 (joined([Code(reader) for reader in topic.consumers]) or line("nobody yet"),),
             )
         )
-    return Table(("topic", "what for", "event types", "handle", "lives for", "read by"), tuple(rows))
+    return Table(("topic", "what for", "event types", "handle, and its life", "records live", "read by"), tuple(rows))
 
 
 def _handle(purpose: Purpose) -> Cell:
     if purpose.handle is None:
         return cell("none")
-    return line(f"of the {purpose.handle}"), line(f"new every {duration(purpose.rotate_ms)}")
+    return line(f"of the {purpose.handle},"), line(duration(purpose.rotate_ms))
 
 
 def _events(contract: Contract) -> Table:
@@ -94,7 +95,7 @@ def _events(contract: Contract) -> Table:
                 cell(str(len(event.views))),
             )
         )
-    return Table(("event type", "raw topic", "published by", "lives for", "views"), tuple(rows))
+    return Table(("event type", "raw topic", "published by", "raw events live", "views"), tuple(rows))
 
 
 def _codes(codes: dict[str, str]) -> Table:

@@ -31,6 +31,7 @@ from pipelines.explain.wording import duration
 NEVER: Final = "never"
 _NO_UNIT: Final = ""
 _SHOWN: Final = 32
+_KIB: Final = 1024
 # The words that names of quantities end in (or begin with), and what they are called in full.
 _UNITS: Final = {
     "ns": "nanoseconds",
@@ -111,7 +112,7 @@ def possible(field: OutputField, max_items: int | None) -> Cell:
         case Within(low, high):
             return cell(Code(str(low)), " to ", Code(str(high)))
         case Bucket(edges):
-            return (_codes(edges), line("the last one: that or more"))
+            return (_codes(edges), *_in_words(edges, unit(field)), line("the last one: that or more"))
         case Truncate(step_ms):
             return cell(f"each multiple of {duration(step_ms)} since 1970")
         case OneOf(values, otherwise, name):
@@ -205,6 +206,22 @@ def _words(action: MapTo) -> Cell:
 def _codes(values: tuple[object, ...]) -> Line:
     shown = joined([Code(str(value)) for value in values[:_SHOWN]])
     return shown if len(values) <= _SHOWN else (*shown, f" … ({len(values)} in all)")
+
+
+def _in_words(edges: tuple[int, ...], unit_: str) -> tuple[Line, ...]:
+    """Edges as people say them, where there are units for it."""
+    if unit_ == "milliseconds":
+        return (line(f"that is {', '.join(duration(edge) if edge else '0' for edge in edges)}"),)
+    if unit_ == "bytes" and edges[-1] >= _KIB:
+        return (line(f"that is {', '.join(_size(edge) for edge in edges)}"),)
+    return ()
+
+
+def _size(count: int) -> str:
+    for power, name in reversed(tuple(enumerate(("KiB", "MiB", "GiB", "TiB"), start=1))):
+        if count and count % _KIB**power == 0:
+            return f"{count // _KIB**power} {name}"
+    return str(count)
 
 
 def _in(words: str) -> str:

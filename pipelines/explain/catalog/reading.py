@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pipelines.contract.model import Topic
+from pipelines.explain.catalog.deployment import PLAIN, Deployment
 from pipelines.explain.catalog.page import Block, Code, Heading, Listing, Paragraph, line
 
 _PYTHON: Final = """\
@@ -14,7 +15,7 @@ from confluent_kafka import Consumer
 from pipelines.sdk.decoding import Decoder
 
 TOPIC = "{topic}"
-decoder = Decoder.of(Path("."), TOPIC)  # a folder with schemas/minimized/
+decoder = Decoder.of(Path("."), TOPIC{overlay})  # the contract's folder
 consumer = Consumer({{
     "bootstrap.servers": "broker.example:9092",
     "group.id": "{group}",
@@ -51,8 +52,9 @@ try (var consumer = new KafkaConsumer<byte[], byte[]>(settings)) {{
 """
 
 
-def reading(topic: Topic) -> list[Block]:
+def reading(topic: Topic, here: Deployment = PLAIN) -> list[Block]:
     """How to look at the topic, and how to read it from a program."""
+    overlay = "" if here.overlay is None else f', "{here.overlay}"'
     group = topic.consumers[0] if topic.consumers else "your-principal"
     return [
         Paragraph(
@@ -61,9 +63,9 @@ def reading(topic: Topic) -> list[Block]:
                 "schema serves all versions of the raw event. To look at it:",
             )
         ),
-        Listing("sh", f"pipelines consume {topic.name} --from-beginning --max 5"),
+        Listing("sh", f"pipelines consume {topic.name} --from-beginning --max 5{here.option}"),
         Heading(3, "Python (librdkafka)"),
-        Listing("python", _PYTHON.format(topic=topic.name, group=group)),
+        Listing("python", _PYTHON.format(topic=topic.name, group=group, overlay=overlay)),
         Heading(3, "Java"),
         Listing("java", _JAVA.format(topic=topic.name, group=group)),
         Paragraph(

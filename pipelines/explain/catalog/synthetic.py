@@ -30,7 +30,7 @@ def synthetic_event(event: Event) -> dict[str, Any]:
     """An event as `pipelines try` reads it: JSON types, unions as the value itself, times as RFC 3339."""
     actions: dict[str, list[Action]] = {}
     for view in event.views:
-        for rule in view.rules:
+        for rule in (*view.rules, *view.bounding):
             actions.setdefault(str(rule.path), []).append(rule.action)
     newest = event.versions[-1].record
     return {field.name: _value(field.type, field, field.name, actions, 0) for field in newest.fields}

@@ -8,6 +8,7 @@ from typing import Final
 from pipelines.contract.bits import FieldBits, ViewBits, spelled_bits, view_bits
 from pipelines.contract.model import Contract, OutputArray, OutputField, Purpose, Topic, View
 from pipelines.contract.reach import Reach, reach
+from pipelines.explain.catalog.deployment import PLAIN, Deployment
 from pipelines.explain.catalog.example import Example, readable
 from pipelines.explain.catalog.meaning import meaning, null_means, possible, type_words, unit
 from pipelines.explain.catalog.page import (
@@ -32,23 +33,24 @@ from pipelines.explain.wording import duration
 _FIELDS: Final = ("field", "type", "what it says", "unit", "values", "null when", "bits")
 
 
-def topic_page(contract: Contract, topic: Topic, examples: Mapping[str, Example]) -> Page:
+def topic_page(contract: Contract, topic: Topic, examples: Mapping[str, Example], here: Deployment = PLAIN) -> Page:
     """The page of one minimized topic."""
     purpose = contract.purposes[topic.purpose]
     views = [view for _, event in sorted(contract.events.items()) for view in event.views if view.topic == topic.name]
     blocks: list[Block] = [
         Paragraph(line(f"{purpose.description}.")),
+        *here.said(),
         _facts(topic, purpose, views),
         Heading(2, "Why this may be used"),
         _why(purpose),
     ]
     for view in views:
-        blocks += _event(contract, view, purpose, examples[view.event])
+        blocks += _event(contract, view, purpose, examples[view.event], here)
     blocks += [Heading(2, "The handle"), *the_handle(contract, topic, purpose)]
     blocks += [Heading(2, "Times, and how long a record may live"), times(topic, views)]
     blocks += [Heading(2, "Headers"), headers(topic, purpose, views)]
     blocks += [Heading(2, "Order and delivery"), promises(purpose)]
-    blocks += [Heading(2, "Reading it"), *reading(topic)]
+    blocks += [Heading(2, "Reading it"), *reading(topic, here)]
     return Page(f"topics/{topic.name}", topic.name, tuple(blocks))
 
 
@@ -94,11 +96,11 @@ def _why(purpose: Purpose) -> Table:
     )
 
 
-def _event(contract: Contract, view: View, purpose: Purpose, example: Example) -> list[Block]:
+def _event(contract: Contract, view: View, purpose: Purpose, example: Example, here: Deployment) -> list[Block]:
     event = contract.events[view.event]
     said = view_bits(event.versions, view)
     newest = event.versions[-1].version
-    schema = f"schemas/minimized/{view.topic}/{event.name}.v{newest}.avsc"
+    schema = here.schema(f"{view.topic}/{event.name}.v{newest}.avsc")
     rows = [row for output in view.output for row in _rows(contract, view, purpose, output, said)]
     return [
         Heading(2, f"Event type {view.event}"),
