@@ -36,9 +36,9 @@ test-wheel: $(WHEEL)/.wheel ## Run the tests on the compiled wheel, installed in
 	  echo 'skipped: the wheel is pure, because no C compiler here finds Python.h; `make test` tested the same code'; exit 0; fi; \
 	PYTHONSAFEPATH=1 PIPELINES_FAULT_EVENTS=10000 $(WHEEL)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -o pythonpath= $(or $(ARGS),$(ON_A_WHEEL))
 
-lint: $(DEV) ## Check style, formatting, types and the rooms; all findings, then a verdict
+lint: $(DEV) ## Check style, formatting, types, the rooms and the catalog; all findings, then a verdict
 	@failed=; \
-	for step in 'ruff check' 'ruff format --check' 'mypy' 'lint-imports --no-logo --no-cache'; do \
+	for step in 'ruff check' 'ruff format --check' 'mypy' 'lint-imports --no-logo --no-cache' 'pipelines docs --check'; do \
 	  echo "--- $$step"; $(BIN)/$$step || failed="$$failed, $$step"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "lint failed: $${failed#, }" >&2; exit 1; fi

@@ -78,7 +78,7 @@ def _topics(contract: Contract) -> Table:
 def _handle(purpose: Purpose) -> Cell:
     if purpose.handle is None:
         return cell("none")
-    return line(f"of the {purpose.handle},"), line(duration(purpose.rotate_ms))
+    return cell(f"{purpose.handle}, {duration(purpose.rotate_ms)}")
 
 
 def _events(contract: Contract) -> Table:
