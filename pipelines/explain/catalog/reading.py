@@ -16,12 +16,14 @@ from pipelines.sdk.decoding import Decoder
 
 TOPIC = "{topic}"
 decoder = Decoder.of(Path("."), TOPIC{overlay})  # the contract's folder
-consumer = Consumer({{
-    "bootstrap.servers": "broker.example:9092",
-    "group.id": "{group}",
-    "isolation.level": "read_committed",  # librdkafka's default; said all the same
-    "auto.offset.reset": "earliest",
-}})
+consumer = Consumer(
+    {{
+        "bootstrap.servers": "broker.example:9092",
+        "group.id": "{group}",
+        "isolation.level": "read_committed",  # librdkafka's default; said all the same
+        "auto.offset.reset": "earliest",
+    }}
+)
 consumer.subscribe([TOPIC])
 while True:
     message = consumer.poll(1.0)
