@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "linkage": ("pipelines.cli.linkage", "Say how much two purposes share of one event, in bits."),
     "singling-out": ("pipelines.cli.singling", "Say which fields together few devices of a sample share."),
     "test": ("pipelines.cli.cases", "Run the cases beside the policies: raw event in, views out."),
+    "lint-sample": ("pipelines.cli.lint_sample", "Say which values of a sample contradict the class of their field."),
     "try": ("pipelines.cli.try_", "Minimize events from a file, with a throwaway key and no broker."),
     "topics": ("pipelines.cli.topics", "Plan, apply and verify the contract's topics and their retention."),
     "keys": ("pipelines.cli.keys", "Make the keys of the coming epochs; show how far they reach."),

@@ -83,7 +83,7 @@ class Field:
 
     `class_` is set on every field whose type, without null, arrays and maps around it, is a leaf; on a map of records
     it classes the keys. `max_items` bounds an array that a view uses. `class_review` names the review that accepted
-    `metadata` for a field with a suspicious name.
+    `metadata` for a field with a suspicious name or doc. `doc` is what its author says of it.
     """
 
     name: str
@@ -92,6 +92,7 @@ class Field:
     class_: FieldClass | None = None
     max_items: int | None = None
     class_review: str | None = None
+    doc: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from enum import Enum as PythonEnum
 from typing import Any, Final
 
 from pipelines.contract.actions import Matches
+from pipelines.contract.avro import Field
 from pipelines.contract.findings import Position
 from pipelines.contract.model import Never, RawSchema, Rule, View
 
-_LEFT_OUT: Final = {RawSchema: {"text"}, View: {"schema"}, Matches: {"strings"}}
+_LEFT_OUT: Final = {Field: {"doc"}, RawSchema: {"text"}, View: {"schema"}, Matches: {"strings"}}
 
 
 def digest(*parts: Any) -> bytes:

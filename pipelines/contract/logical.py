@@ -28,6 +28,8 @@ _ON: Final[dict[str, tuple[str, ...]]] = {
     "local-timestamp-nanos": ("long",),
     "duration": ("fixed",),
 }
+TIMES: Final = tuple(name for name in _ON if name == "date" or name.rpartition("-")[0].endswith(("time", "timestamp")))
+"""Days, times of day and moments."""
 _SIZES: Final = {"uuid": 16, "duration": 12}
 _MAX_PRECISION: Final = 1_000
 

@@ -169,8 +169,9 @@ class _Reader:
         self._no_aliases(section)
         name = self._simple_name(section.need("name"))
         type_node = section.need("type")
-        for allowed in ("doc", "default", "order"):
+        for allowed in ("default", "order"):
             section.may(allowed)
+        doc = section.may("doc")
         class_node, bound, review = section.may("class"), section.may("max_items"), section.may("class_review")
         section.close()
         avro_type = None if type_node is None else self.type(type_node, namespace)
@@ -191,9 +192,8 @@ class _Reader:
             )
         if class_node is not None and class_ is None:
             return None
-        return Field(
-            name, avro_type, section.node.position, FieldClass(class_) if class_ else None, max_items, reviewed
-        )
+        classed, said = FieldClass(class_) if class_ else None, doc.text if isinstance(doc, Scalar) else ""
+        return Field(name, avro_type, section.node.position, classed, max_items, reviewed, said)
 
     def _enum(self, section: Section, namespace: str) -> Enum | None:
         name, _ = self._name(section, namespace)

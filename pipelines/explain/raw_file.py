@@ -29,6 +29,7 @@ MOST_EVENTS: Final = 200_000
 MOST_SCHEMA: Final = 1024 * 1024
 _CONTAINER: Final = b"Obj\x01"
 _SINGLE_OBJECT: Final = b"\xc3\x01"
+_HEADER_BYTES: Final = 10
 _MARK: Final = 16
 _OURS: Final = ("class", "max_items", "class_review")
 
@@ -53,9 +54,24 @@ def raw_values(content: bytes, event: Event, version: int | None = None) -> Iter
     if content.startswith(_CONTAINER):
         yield from _container(content, event)
     elif content.startswith(_SINGLE_OBJECT):
-        yield content
+        yield _single(content, event)
     else:
         yield from _json(content, event, version)
+
+
+def _single(content: bytes, event: Event) -> bytes:
+    """The bytes of one Kafka value, all of them."""
+    schema = next((one for one in event.versions if one.fingerprint == content[2:_HEADER_BYTES]), None)
+    if schema is None:
+        raise _trouble(f"the file is written with no schema of {event.name}", "See schemas/raw/.")
+    try:
+        end = walk_steps(steps_of(schema.record, [], ""), content, _HEADER_BYTES, [], State(len(content), 0))
+    except Malformed as malformed:
+        said = _said(malformed.code, malformed.path, FAULT_CODES)
+        raise _trouble(f"the event is malformed: {said}", "Write the file anew.") from None
+    if end != len(content):
+        raise _trouble("bytes follow the event", "Write one Kafka value to a file, or an Avro container of several.")
+    return content
 
 
 def _json(content: bytes, event: Event, version: int | None) -> Iterator[bytes]:

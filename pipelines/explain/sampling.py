@@ -67,7 +67,7 @@ class Sampler:
         self._program = compile_event(event)
         self._secret = secrets.token_bytes(32)
         self._times = {version.fingerprint: _time_unit(version) for version in event.versions}
-        self._paths = {version.fingerprint: _who(version) for version in event.versions}
+        self._paths = {version.fingerprint: who_path(version) for version in event.versions}
         self._readers = [_Reader(view, contract.purposes[view.purpose].rotate_ms) for view in event.views]
         self.malformed = 0
         self.tables = [Table(reader.view, reader.columns, []) for reader in self._readers]
@@ -81,7 +81,7 @@ class Sampler:
         fields = decode(self._event, value)
         fingerprint = value[2:_HEADER_BYTES]
         at_ms = int(fields["occurred_at"] * DAY_MS // self._times[fingerprint])
-        identifier = _at(fields, self._paths[fingerprint])
+        identifier = at_path(fields, self._paths[fingerprint])
         who = None if identifier is None else self._hashed(identifier)
         for reader, outcome, table in zip(self._readers, outcomes, self.tables, strict=True):
             table.rows.append(reader.row(outcome, who, at_ms) if isinstance(outcome, Minimized) else None)
@@ -126,7 +126,7 @@ def _time_unit(version: RawSchema) -> int:
     return _PER_DAY[logical or "timestamp-millis"]
 
 
-def _who(version: RawSchema) -> tuple[str, ...]:
+def who_path(version: RawSchema) -> tuple[str, ...]:
     """The path to the identifier of the device that sent the event, or of the account; empty if there is none."""
     found = dict(reversed(_identifiers(version.record, ())))
     return next((found[class_] for class_ in _WHO if class_ in found), ())
@@ -144,11 +144,12 @@ def _identifiers(record: Record, before: tuple[str, ...]) -> list[tuple[FieldCla
     return found + deeper
 
 
-def _at(fields: Mapping[str, Any], path: tuple[str, ...]) -> bytes | None:
+def at_path(fields: Mapping[str, Any], path: tuple[str, ...]) -> bytes | None:
+    """The identifier at a path of a decoded event; None if there is none."""
     here: Any = fields if path else None
     for name in path:
         here = None if here is None else here[name]
     return here if isinstance(here, bytes) else None
 
 
-__all__ = ["RECORD_TIME", "Row", "Sampler", "Table"]
+__all__ = ["RECORD_TIME", "Row", "Sampler", "Table", "at_path", "who_path"]

@@ -82,6 +82,14 @@ def test_a_single_object_is_one_event(shipped: Contract) -> None:
     assert values(shipped, value) == [value]
 
 
+def test_a_single_object_that_is_cut_too_long_or_of_another_event_is_refused(shipped: Contract) -> None:
+    value = values(shipped, container(shipped, count=1))[0]
+    for bad in (value[:-1], value + b"\0", value[:2] + bytes(8) + value[10:], value[:6]):
+        with pytest.raises(Trouble) as trouble:
+            values(shipped, bad)
+        assert trouble.value.exit_code is Exit.USAGE
+
+
 def spoilt(contract: Contract) -> dict[str, bytes]:
     version = contract.events[EVENT].versions[-1]
     schema, other = version.text.encode(), contract.events["tor.circuit"].versions[-1].text.encode()

@@ -1,6 +1,7 @@
-"""Checks of names: what is classed `metadata` and called `client_ip` is a question for a reviewer.
+"""Checks of names and docs: what is classed `metadata` and called `client_ip` is a question for a reviewer.
 
-The same words count wherever a name can stand: a field, a map's key in a path, and `as`.
+The same words count wherever a name can stand: a field, a map's key in a path, and `as`; and in what a field's `doc`
+says of it. What values of a field look like is told by `pipelines lint-sample`.
 """
 
 from __future__ import annotations
@@ -10,26 +11,57 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipelines.contract.actions import Bucket, MapTo, Matches, OneOf, Within
-from pipelines.contract.applies import TIMESTAMPS
 from pipelines.contract.avro import AvroType, Enum, Field, FieldClass, Primitive, not_null
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
 from pipelines.contract.leaves import leaves
+from pipelines.contract.logical import TIMES
 from pipelines.contract.outputs import plain_name
 from pipelines.contract.report import Mistake, shown
 from pipelines.contract.view import Resolved, strictest
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
+_PROSE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*", re.ASCII)
 _TELLING: Final = frozenset(
     {
-        *("url", "urls", "uri", "host", "hosts", "hostname", "domain", "fqdn", "dns", "sni", "referer", "referrer"),
+        *(
+            "url",
+            "urls",
+            "uri",
+            "uris",
+            "urn",
+            "host",
+            "hosts",
+            "hostnames",
+            "hostname",
+            "domain",
+            "fqdn",
+            "dns",
+            "sni",
+            "referer",
+            "referrer",
+        ),
         *("ip", "ips", "ipv4", "ipv6", "cidr", "subnet", "address", "addresses", "mac", "ssid", "bssid"),
-        *("imei", "imsi", "iccid", "msisdn", "phone", "email", "mail", "username"),
-        *("token", "tokens", "secret", "password", "passwd", "apikey", "cookie", "cookies"),
-        *("latitude", "longitude", "lat", "lon", "lng", "gps"),
+        *(
+            "imei",
+            "imeis",
+            "imsi",
+            "imsis",
+            "iccid",
+            "msisdn",
+            "phone",
+            "phones",
+            "telephone",
+            "email",
+            "emails",
+            "mail",
+        ),
+        *("username", "login", "uuid", "uuids", "guid", "serial"),
+        *("token", "tokens", "secret", "password", "passwd", "apikey", "cookie", "cookies", "jwt", "bearer"),
+        *("latitude", "longitude", "lat", "lon", "lng", "gps", "geolocation", "coordinate", "coordinates"),
     }
 )
-_TIMES: Final = (*TIMESTAMPS, *(f"local-{name}" for name in TIMESTAMPS), "date", "time-millis", "time-micros")
+_REMEDY: Final = 'Class it as what it holds; or, if a reviewer agreed, add "class_review": the review\'s id.'
 _TELLS: Final = (Within, Bucket, OneOf, Matches, MapTo)
 
 
@@ -42,10 +74,19 @@ def of_fields(draft: Draft) -> Iterator[Mistake]:
                 reviewed = leaf.class_ is not FieldClass.METADATA or leaf.field.class_review is not None
                 if told and not reviewed and _could_tell(leaf.field.type):
                     what = f"'{leaf.spelled}' is classed metadata, but is called '{told}'."
-                    remedy = (
-                        'Class it as what it holds; or, if a reviewer agreed, add "class_review": the review\'s id.'
-                    )
-                    yield Mistake(leaf.field.position, what, remedy)
+                    yield Mistake(leaf.field.position, what, _REMEDY)
+
+
+def of_docs(draft: Draft) -> Iterator[Mistake]:
+    """A field classed `metadata` whose doc speaks of what it is not."""
+    for _, event in sorted(draft.events.items()):
+        for schema in event.versions:
+            for leaf in leaves(schema.record):
+                told = _telling(leaf.field.doc, prose=True)
+                reviewed = leaf.class_ is not FieldClass.METADATA or leaf.field.class_review is not None
+                if told and not reviewed and _could_tell(leaf.field.type) and not _telling(" ".join(leaf.fields)):
+                    what = f"'{leaf.spelled}' is classed metadata, but its doc speaks of '{told}'."
+                    yield Mistake(leaf.field.position, what, _REMEDY)
 
 
 def of_rules(draft: Draft) -> Iterator[Mistake]:
@@ -72,9 +113,10 @@ def _said(line: Resolved) -> Iterator[tuple[str, str, list[Field]]]:
         yield told, f"The name '{line.rule.name}'", [reached.field for reached in line.reach.found]
 
 
-def _telling(name: str) -> str | None:
-    """The first word of a name, in alphabetical order, that says what `metadata` does not."""
-    return min(_TELLING.intersection(word.lower() for word in _WORDS.findall(name)), default=None)
+def _telling(text: str, *, prose: bool = False) -> str | None:
+    """The first word of a name (or of prose), in alphabetical order, that says what `metadata` does not."""
+    words = [*_WORDS.findall(text), *(_PROSE.findall(text) if prose else ())]
+    return min(_TELLING.intersection(word.lower() for word in words), default=None)
 
 
 def _could_tell(avro_type: AvroType) -> bool:
@@ -82,11 +124,12 @@ def _could_tell(avro_type: AvroType) -> bool:
     inner = not_null(avro_type)
     if isinstance(inner, Enum):
         return False
-    return not (isinstance(inner, Primitive) and (inner.name == "boolean" or inner.logical in _TIMES))
+    return not (isinstance(inner, Primitive) and (inner.name == "boolean" or inner.logical in TIMES))
 
 
 CHECKS: Final = (
     Check("class-name", "A field classed metadata whose name says otherwise has a class_review.", of_fields),
+    Check("class-doc", "A field classed metadata whose doc speaks of something else has a class_review.", of_docs),
     Check(
         "class-name-in-view", "No map key and no `as` says of a field what its class_review did not accept.", of_rules
     ),
