@@ -68,6 +68,14 @@ MENDED = {
         "class-name-in-view+as",
         [(SCHEMA, f'"region", "type": "string", {METADATA}', f'"region", "type": "string", {REVIEWED}')],
     ),
+    "a telling doc that was reviewed": (
+        "class-doc",
+        [(SCHEMA, f'never empty.", {METADATA}', f'never empty.", {REVIEWED}')],
+    ),
+    "a telling doc of what cannot tell": (
+        "class-doc",
+        [(SCHEMA, '"peer", "type": "string"', '"peer", "type": "boolean"')],
+    ),
     "two purposes with a principal each": (
         "principal-links-purposes",
         [(TOPICS, OF_DETECTION + "[support-desk]", OF_DETECTION + "[detector]")],

@@ -52,7 +52,8 @@ LOOKS_ALIKE = [
     "kernel.img", "config.yaml", "main.py", "libx.so.1", "a.b", "README.md", "00:00:00:00:00:00",
     "00000000-0000-0000-0000-000000000000", "@home", "a@b", "user at example", "c++", "://", "490154203237519",
     "100000000000001", "1795000000000", "12345", "0100", "+0100", "+1", "1,234.567", "99.999,999.999", "Bearer",
-    "basic plan", "sk-1", "eyJ", "AKIA", "TLS_1_3", " * 10_000, ", " * 5_000, ", ", ",
+    "basic plan", "sk-1", "eyJ", "AKIA", "TLS_1_3",
+    "GB82WEST12345698765433", "a.test.5", "50.5,60.1", "99.9990,13.4050", "13.4050,199.5200",
 ]  # fmt: skip
 
 
@@ -72,6 +73,11 @@ def test_every_format_has_an_example() -> None:
 @pytest.mark.parametrize("text", LOOKS_ALIKE, ids=range(len(LOOKS_ALIKE)))
 def test_what_only_looks_alike_is_left_alone(text: str) -> None:
     assert names(text) == []
+
+
+def test_a_text_is_read_to_its_bound() -> None:
+    assert names(f"{'x' * (LONGEST - 10)} 192.0.2.7") == ["ipv4"]
+    assert names(f"{'x' * LONGEST} 192.0.2.7") == []
 
 
 @given(st.text() | st.from_regex(r"[0-9a-f:.@/+-]{1,60}", fullmatch=True))
@@ -181,6 +187,12 @@ def test_random_values_are_found_and_a_few_that_repeat_are_not() -> None:
     moments = [1_795_000_000_000_000 + RNG.randrange(10**12) for _ in range(40)]
     assert told(fields(bytes_up=number) for number in moments) == []
     assert told(fields(bytes_up=RNG.randrange(10**11)) for _ in range(200)) == []
+
+
+def test_a_text_of_several_lines_is_read_and_is_not_taken_for_random_bytes() -> None:
+    assert told(fields(region=f"a\nb {number % 30}") for number in range(40)) == []
+    assert told([fields(region="line\none 192.0.2.7\n")]) == [("region", "ipv4", 1, 1)]
+    assert told([fields(region="192.0.2.7 " + "x" * 1_000_000)]) == [("region", "ipv4", 1, 1)]
 
 
 def test_texts_that_hardly_repeat_are_found_and_a_vocabulary_is_not() -> None:

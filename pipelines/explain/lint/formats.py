@@ -18,8 +18,8 @@ from stdnum import iban, imei, imsi
 
 from pipelines.contract.avro import FieldClass
 
-LONGEST: Final = 512
-_MOST_WORDS: Final = 32
+LONGEST: Final = 2_048
+_MOST_WORDS: Final = 128
 _BETWEEN: Final = re.compile(r"[\s,;|<>\"'=]+")
 _PORT: Final = re.compile(r":[0-9]{1,5}", re.ASCII)
 _PREFIX: Final = re.compile(r"/[0-9]{1,3}", re.ASCII)

@@ -18,6 +18,7 @@ from pipelines.explain.lint.formats import FORMATS, looks_like
 
 _MOST_KEPT: Final = 1_000
 _MOST_REMEMBERED: Final = 10_000
+_MOST_READ: Final = 4_096  # bytes of one value
 _LONG_TEXT: Final = 16
 _LONG_BYTES: Final = 8
 _RANDOM_BITS: Final = (
@@ -84,8 +85,10 @@ def _read(avro_type: AvroType, value: object) -> tuple[str | None, bool]:
     if isinstance(avro_type, Fixed) and avro_type.logical == "uuid":
         digits = value.hex()
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])), False
-    text = value.decode("utf-8", "replace")
-    if not text.isprintable():
+    text = value[:_MOST_READ].decode("utf-8", "replace")
+    if isinstance(avro_type, Primitive) and avro_type.name == "string":
+        text = " ".join(text.split())  # the breaks of a longer text
+    elif not text.isprintable():
         return None, len(value) >= _LONG_BYTES
     return text, len(text) >= _LONG_TEXT and _random(text)
 
