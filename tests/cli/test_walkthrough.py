@@ -1,9 +1,10 @@
-"""docs/privacy-reviewer.md, from a request to a signed review: the page's own commands, on the shipped contract."""
+"""The privacy reviewers' pages: their own commands, on the shipped contract, from a request to a signed review."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from pipelines.cli.app import pipelines
 from tests.contract.repository import committed
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/privacy-reviewer.md").read_text(encoding="utf-8")
-WALK = PAGE.partition("## From a request to a signed review")[2]
-BLOCKS = [block.strip().splitlines() for block in re.findall(r"^```sh\n(.*?)^```", WALK, re.DOTALL | re.MULTILINE)]
+BUDGET = (ROOT / "docs/information-budget.md").read_text(encoding="utf-8")
+BEFORE, _, WALK = PAGE.partition("## From a request to a signed review")
 AUTHORS = ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL")
 AGREED = 4  # the block after which the line was put into the file by hand
 
@@ -28,14 +31,18 @@ class Ended:
     out: str
 
 
+def _blocks(text: str) -> list[list[str]]:
+    return [block.strip().splitlines() for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
+
+
+BLOCKS = _blocks(WALK)
+SHOWN = [line for text in (BEFORE, BUDGET) for block in _blocks(text) for line in block]
+
+
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, int], Ended]:
     """Each line's outcome, by block and line."""
-    folder = tmp_path_factory.mktemp("walk")
-    for name in ("schemas", "policies"):
-        shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "topics.yaml", folder)
-    committed(folder, "as shipped")
+    folder = _as_shipped(tmp_path_factory.mktemp("walk"))
     outcomes: dict[tuple[int, int], Ended] = {}
     for block, lines in enumerate(BLOCKS):
         if block == AGREED:
@@ -43,6 +50,14 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, int], En
         for number, line in enumerate(lines):
             outcomes[block, number] = _typed(line, folder)
     return outcomes
+
+
+def _as_shipped(folder: Path) -> Path:
+    for name in ("schemas", "policies", "overlays", "docs/examples"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "topics.yaml", folder)
+    committed(folder, "as shipped")
+    return folder
 
 
 def _typed(line: str, folder: Path) -> Ended:
@@ -61,6 +76,17 @@ def _write_the_line(folder: Path, shown: str) -> None:
     before, found, after = purposes.read_text().partition("review: {id: PR-0015")
     review, _, rest = after.partition("covers: ")
     purposes.write_text(f"{before}{found}{review}{line}{rest[64:]}")
+
+
+def test_every_other_command_of_the_pages_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(_as_shipped(tmp_path))
+    assert len(SHOWN) > 10
+    for line in SHOWN:
+        name, *words = shlex.split(line, comments=True)
+        result = CliRunner().invoke(pipelines, words)
+        assert (name, result.exit_code) == ("pipelines", 0), f"{line}: {result.output}"
+        assert result.output
+    assert (tmp_path / "linkage.svg").read_text().startswith("<svg")
 
 
 def test_the_page_has_the_steps_that_are_tried_here() -> None:
