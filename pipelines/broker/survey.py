@@ -28,7 +28,6 @@ from pipelines.trouble import Trouble
 _READS: Final = frozenset({AclOperation.READ, AclOperation.ALL})
 _ATTEMPTS: Final = 5
 _PREFIXED: Final = ResourcePatternType.PREFIXED
-_NO_ANSWER: Final = frozenset({"SECURITY_DISABLED", "CLUSTER_AUTHORIZATION_FAILED"})
 
 
 class Survey:
@@ -56,10 +55,13 @@ class Survey:
         raise unreachable(answer, self._asking.bootstrap, f"know whether there is a topic {topic}")
 
     def readers(self) -> tuple[Grant, ...] | None:
-        """Who is allowed to read which topics by an ACL; None where no authorizer runs, or it may not be asked.
+        """Who is allowed to read which topics by an ACL; None where this client may not ask.
 
-        Super users and what an ACL denies are not in it.
+        Super users and what an ACL denies are not in it. Of a cluster without an authorizer the client says that
+        nobody is.
         """
+        if not self._sees_all():  # the client (2.16) then gives no ACLs, and no error
+            return None
         anything: Any = None  # which the stubs do not know of
         wanted = AclBindingFilter(
             ResourceType.TOPIC,
@@ -70,27 +72,27 @@ class Survey:
             AclOperation.ANY,
             AclPermissionType.ALLOW,
         )
-        try:
-            found = self._asking.ask(
-                lambda within_s: {None: self._asking.client.describe_acls(wanted, request_timeout=within_s)},
-                "describe the ACLs",
-            )[None]
-        except Trouble as refused:
-            if any(name in str(refused) for name in _NO_ANSWER):
-                return None
-            raise
+        found = self._asking.ask(
+            lambda within_s: {None: self._asking.client.describe_acls(wanted, request_timeout=within_s)},
+            "describe the ACLs",
+        )[None]
         return tuple(
-            Grant(
-                acl.principal.removeprefix("User:"),
-                acl.name,
-                acl.resource_pattern_type is _PREFIXED,
-            )
+            Grant(acl.principal.removeprefix("User:"), acl.name, acl.resource_pattern_type is _PREFIXED)
             for acl in found
             if acl.operation in _READS
         )
 
     def groups(self) -> tuple[str, ...]:
-        """The consumer groups that this client may see."""
+        """Every consumer group.
+
+        Raises:
+            Trouble: (exit 3) this client may not see every group.
+        """
+        if not self._sees_all():
+            raise Trouble(
+                f"cannot see every consumer group at {self._asking.bootstrap} (CLUSTER_AUTHORIZATION_FAILED)",
+                hint="Grant this principal DESCRIBE on the cluster: a group that it does not see could lose records.",
+            )
         found = self._asking.ask(
             lambda within_s: {None: self._asking.client.list_consumer_groups(request_timeout=within_s)},
             "list the consumer groups",
@@ -98,6 +100,16 @@ class Survey:
         if found.errors:
             raise unreachable(found.errors[0], self._asking.bootstrap, "list the consumer groups")
         return tuple(sorted(group.group_id for group in found.valid))
+
+    def _sees_all(self) -> bool:
+        """Whether this client has the right to describe the cluster: without it, answers are cut short in silence."""
+        asked = self._asking.ask(
+            lambda within_s: {
+                None: self._asking.client.describe_cluster(include_authorized_operations=True, request_timeout=within_s)
+            },
+            "describe the cluster",
+        )[None]
+        return AclOperation.DESCRIBE in (asked.authorized_operations or ())
 
     def oldest(self, partitions: Iterable[Partition]) -> dict[Partition, Offset | None]:
         """The oldest record of each partition, aborted ones and markers included; None where nobody answers for it.

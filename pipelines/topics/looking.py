@@ -38,14 +38,20 @@ def look(contract: Contract, admin: Admin, *, initial_delay_ms: int = INITIAL_DE
     Raises:
         Trouble: (exit 3) the cluster does not answer, or does not let this client know.
     """
-    brokers = {number: _as_topics_say(settings) for number, settings in admin.broker_settings().items()}
+    return _looked(contract, admin, admin.broker_settings(), initial_delay_ms)
+
+
+def _looked(
+    contract: Contract, admin: Admin, brokers: Mapping[int, Mapping[str, Setting]], initial_delay_ms: int
+) -> ClusterState:
     found = admin.topics(promise.topic for promise in promises(contract))
     settings = admin.topic_settings(found)
     topics = {
         name: TopicState(info.partitions, info.replication, _own(settings[name]), info.topic_id)
         for name, info in found.items()
     }
-    return ClusterState(brokers, topics, initial_delay_ms)
+    held = {number: _as_topics_say(settings) for number, settings in brokers.items()}
+    return ClusterState(held, topics, initial_delay_ms)
 
 
 def look_around(contract: Contract, cluster: Cluster, *, initial_delay_ms: int = INITIAL_DELAY_MS) -> ClusterState:
@@ -55,11 +61,14 @@ def look_around(contract: Contract, cluster: Cluster, *, initial_delay_ms: int =
         Trouble: (exit 3) the cluster does not answer, or hides whether a topic exists.
     """
     admin, survey = cluster.admin(), cluster.survey()
-    seen = look(contract, admin, initial_delay_ms=initial_delay_ms)
+    brokers = admin.broker_settings()
+    seen = _looked(contract, admin, brokers, initial_delay_ms)
     wanted = [promise.topic for promise in promises(contract)]
     hidden = [name for name in wanted if name not in seen.topics and survey.exists(name)]
     more = {name: TopicState(None, None, _own(admin.topic_settings([name])[name])) for name in hidden}
-    grants = survey.readers()
+    # Without an authorizer there is an answer too, an empty one.
+    guarded = any(_is_set(settings, "authorizer.class.name") for settings in brokers.values())
+    grants = survey.readers() if guarded else None
     readers = None if grants is None else {
         name: tuple(sorted({grant.principal for grant in grants if grant.covers(name)})) for name in wanted
     }  # fmt: skip

@@ -56,7 +56,9 @@ class Recorder:
     def __init__(self, cluster: Cluster, topic: str, author: Author) -> None:
         """Begin with where to write, and who does."""
         self._bootstrap = cluster.bootstrap
-        self._producer: Producer = cluster.producer(**{"delivery.timeout.ms": int(_WITHIN_S * 1000)})
+        # In order, and rather twice than not: so a right to write is enough, and its lack is said as such.
+        one_by_one = {"enable.idempotence": False, "max.in.flight.requests.per.connection": 1}
+        self._producer: Producer = cluster.producer(**one_by_one, **{"delivery.timeout.ms": int(_WITHIN_S * 1000)})
         self._topic = topic
         self._author = author
 
