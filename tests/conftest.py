@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -48,6 +49,7 @@ _FIRST = (
     "end_to_end/test_main_job.py",
     "faults/test_faults.py",
     "demo/test_command.py",
+    "tombs/",
     "end_to_end/",
     "relay/",
     "minimize/",
@@ -178,12 +180,19 @@ EmbeddedKafka(Path(sys.argv[1])).stop()
 """
 
 
-def _running(folder: Path, *, brokers: int, doors: dict[int, Door] | None = None) -> Iterator[EmbeddedKafka]:
-    kafka = EmbeddedKafka(folder, brokers, SHORT_TIMINGS, doors=doors)
-    guarding = [sys.executable, "-c", _GUARD, str(folder)]
+@contextmanager
+def guarded(kafka: EmbeddedKafka) -> Iterator[None]:
+    """Stop the brokers in the end, also when this process is killed: they run in sessions of their own."""
+    guarding = [sys.executable, "-c", _GUARD, str(kafka.folder)]
     with subprocess.Popen(guarding, stdin=subprocess.PIPE, start_new_session=True):
         try:
-            kafka.start()
-            yield kafka
+            yield
         finally:
             kafka.stop()
+
+
+def _running(folder: Path, *, brokers: int, doors: dict[int, Door] | None = None) -> Iterator[EmbeddedKafka]:
+    kafka = EmbeddedKafka(folder, brokers, SHORT_TIMINGS, doors=doors)
+    with guarded(kafka):
+        kafka.start()
+        yield kafka

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +13,7 @@ from typing import Final, Literal
 
 from pipelines.broker import Door, EmbeddedKafka
 from pipelines.relay.settings import WorkerSettings
-from tests.conftest import _GUARD, SHORT_TIMINGS
+from tests.conftest import SHORT_TIMINGS, guarded
 from tests.end_to_end.commands import free_port
 from tests.faults.computing import compute
 from tests.faults.controls import CONTROL, GUARD_OFF, GUARD_OFF_MS, READ_UNCOMMITTED
@@ -78,7 +76,7 @@ def run(options: Options, tell: Tell) -> Report:
         kafka = EmbeddedKafka(
             options.folder / "kafka", options.brokers, _SETTINGS, doors=doors, environments=environments
         )
-        stack.enter_context(_guarded(kafka))
+        stack.enter_context(guarded(kafka))
         tell("Kafka starts", 0.0)
         kafka.start()
         if proxy is not None:
@@ -120,17 +118,6 @@ def _proxy(options: Options) -> tuple[Proxy | None, dict[int, Door]]:
         return None, {}
     doors = {node: Door(free_port(), free_port()) for node in range(1, options.brokers + 1)}
     return Proxy({door.advertised_port: door.port for door in doors.values()}), doors
-
-
-@contextmanager
-def _guarded(kafka: EmbeddedKafka) -> Iterator[None]:
-    """Stop the brokers in the end, also when this process is killed: they run in sessions of their own."""
-    guarding = [sys.executable, "-c", _GUARD, str(kafka.folder)]
-    with subprocess.Popen(guarding, stdin=subprocess.PIPE, start_new_session=True):
-        try:
-            yield
-        finally:
-            kafka.stop()
 
 
 def _settings(options: Options, house: House, doors: dict[int, Door]) -> Callable[[int], WorkerSettings]:
