@@ -56,11 +56,11 @@ def command(
     as `pipelines try` reads it, the bytes of one Kafka value, or an Avro container file; 64 MiB and 200,000 events at
     most. No topic is read.
 
-    Every field is looked at. Its values are compared with formats: addresses of IP, MAC and e-mail, UUIDs, IMEI, IMSI
-    and IBAN with their check digits, telephone numbers, URLs, names of hosts, credentials, coordinates. A field is
-    found when its class is looser than what its values look like: an address in `metadata`, a token in an identifier.
-    Fields of class metadata are also found when their values hardly repeat, look drawn at random, or stay with one
-    device each, as identifiers do; that takes 10 to 50 values.
+    Every field is looked at that is not content or a credential. Its values are compared with formats: addresses of
+    IP, MAC and e-mail, UUIDs, IMEI, IMSI and IBAN with their check digits, telephone numbers, URLs, names of hosts,
+    credentials, coordinates. A field is found when its class is looser than what its values look like: an address in
+    `metadata`, a token in an identifier. Fields of class metadata are also found when their values look drawn at
+    random, hardly repeat, or stay with one device each, as identifiers do; that takes 10, 50 and 300 values.
 
     Printed are paths, names of patterns and counts, never a value. Looks deceive, both ways: what is found is a
     question to the producer, and what is not found may still be what it should not.

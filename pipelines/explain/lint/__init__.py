@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pipelines.contract.avro import FieldClass
+from pipelines.contract.avro import AvroType, FieldClass
 from pipelines.contract.model import Event
 from pipelines.explain.leaves import leaves_of
 from pipelines.explain.lint.formats import FORMATS
-from pipelines.explain.lint.judging import SHAPES, LintFinding, judge
+from pipelines.explain.lint.judging import HOME_TO_ALL, SHAPES, LintFinding, judge
 from pipelines.explain.lint.leaves import KEY, scalars
 from pipelines.explain.lint.tally import Tally, tells
 from pipelines.explain.sampling import at_path, who_path
@@ -25,7 +25,10 @@ _HEADER_BYTES = 10
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """What a sample says of an event type's classes. `fields` is how many leaves had a value to look at."""
+    """What a sample says of an event type's classes.
+
+    `fields` is how many leaves had a value to look at: content and credentials may look like anything.
+    """
 
     events: int
     fields: int
@@ -41,7 +44,7 @@ def lint(event: Event, values: Iterable[bytes]) -> Linted:
     """
     classes = {leaf.path: leaf.class_ or FieldClass.METADATA for leaf in leaves_of(event)}
     versions = {version.fingerprint: (version.record, who_path(version)) for version in event.versions}
-    tallies: dict[tuple[str, bool], Tally] = {}
+    tallies: dict[tuple[str, bool], Tally | None] = {}
     events = 0
     for value in values:
         record, who = versions[value[2:_HEADER_BYTES]]
@@ -49,14 +52,22 @@ def lint(event: Event, values: Iterable[bytes]) -> Linted:
         device = at_path(fields, who)
         events += 1
         for path, avro_type, found in scalars(record, fields):
-            if tells(avro_type):
-                tallies.setdefault((path, avro_type is KEY), Tally()).add(avro_type, found, device)
+            leaf = (path, avro_type is KEY)
+            if leaf not in tallies:
+                tallies[leaf] = _tally(_class(classes, path), avro_type)
+            if (tally := tallies[leaf]) is not None:
+                tally.add(avro_type, found, device)
+    looked = [(path, is_key, tally) for (path, is_key), tally in sorted(tallies.items()) if tally is not None]
     findings = [
         one
-        for (path, is_key), tally in sorted(tallies.items())
+        for path, is_key, tally in looked
         for one in judge(f"{path} (keys)" if is_key else path, _class(classes, path), tally)
     ]
-    return Linted(events, len(tallies), tuple(findings))
+    return Linted(events, len(looked), tuple(findings))
+
+
+def _tally(class_: FieldClass, avro_type: AvroType) -> Tally | None:
+    return None if class_ in HOME_TO_ALL or not tells(avro_type) else Tally(shapes=class_ is FieldClass.METADATA)
 
 
 def _class(classes: Mapping[str, FieldClass], path: str) -> FieldClass:

@@ -12,7 +12,7 @@ from pipelines.contract.view import STRICTEST_FIRST
 from pipelines.explain.lint.formats import FORMATS
 from pipelines.explain.lint.tally import Tally
 
-_HOME_TO_ALL: Final = (FieldClass.CREDENTIAL, FieldClass.CONTENT)
+HOME_TO_ALL: Final = (FieldClass.CREDENTIAL, FieldClass.CONTENT)
 _VERSION_WORDS: Final = re.compile(
     r"version|build|release|firmware|patch|revision|update|kernel|baseband|bootloader", re.ASCII | re.IGNORECASE
 )
@@ -96,7 +96,7 @@ def _follows(tally: Tally) -> bool:
 
 
 def _at_home(class_: FieldClass, loosest: FieldClass) -> bool:
-    return class_ in _HOME_TO_ALL or STRICTEST_FIRST.index(class_) <= STRICTEST_FIRST.index(loosest)
+    return class_ in HOME_TO_ALL or STRICTEST_FIRST.index(class_) <= STRICTEST_FIRST.index(loosest)
 
 
 def _versions(path: str, texts: Collection[str]) -> bool:

@@ -29,8 +29,12 @@ _LONG_NUMBER: Final = 50  # bits
 
 @dataclass(slots=True)
 class Tally:
-    """One leaf. `values` counts those that are there, `long` those that look drawn at random, `numbers` large ones."""
+    """One leaf. `values` counts those that are there, `long` those that look drawn at random, `texts` those of letters.
 
+    Without `shapes` values are only looked at one by one: neither which ones differ is counted, nor whose they are.
+    """
+
+    shapes: bool = True
     values: int = 0
     long: int = 0
     texts: int = 0
@@ -44,12 +48,13 @@ class Tally:
     def add(self, avro_type: AvroType, value: object, device: bytes | None) -> None:
         """Take one value, as the reference decodes it."""
         text, long = _read(avro_type, value)
-        mark = blake2b(repr(value).encode(), digest_size=8).digest()
         self.values += 1
         self.long += long
-        self.different.add(mark)
-        if device is not None:
-            self.by_device.setdefault(device, set()).add(mark)
+        if self.shapes:
+            mark = blake2b(repr(value).encode(), digest_size=8).digest()
+            self.different.add(mark)
+            if device is not None:
+                self.by_device.setdefault(device, set()).add(mark)
         if text is not None:
             self.texts += isinstance(value, bytes)
             self._look(text)
@@ -79,7 +84,8 @@ def tells(avro_type: AvroType) -> bool:
 def _read(avro_type: AvroType, value: object) -> tuple[str | None, bool]:
     """A value as the text to look at, if it is one; and whether it looks drawn at random."""
     if isinstance(value, int):
-        return str(value), value.bit_length() >= _LONG_NUMBER and not _moment(value)
+        fifteen = 10**14 <= value < 10**15  # all that a number can look like
+        return str(value) if fifteen else None, value.bit_length() >= _LONG_NUMBER and not _moment(value)
     if not isinstance(value, bytes):
         return None, False
     if isinstance(avro_type, Fixed) and avro_type.logical == "uuid":
