@@ -36,6 +36,14 @@ def test_every_command_says_what_it_does_and_so_does_each_of_its_options(name: s
     assert not undocumented
 
 
+def test_every_command_that_takes_a_contract_takes_an_overlay_too_or_the_environments() -> None:
+    for name, command in _commands():
+        options = {option.name: option for option in command.params if isinstance(option, click.Option)}
+        if "contract_dir" in options and name != "demo":  # which has a broker and topics of its own
+            assert "overlay" in options, name
+            assert options["overlay"].envvar == "PIPELINES_OVERLAY"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_stands_in_the_readme(name: str) -> None:
     assert f"`{name}" in README

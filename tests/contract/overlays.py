@@ -68,7 +68,7 @@ def _purpose(rng: Random, contract: Contract, said: dict[str, Any]) -> None:
         part = purpose.rotate_ms // rng.choice((1, 2, 3, 4, 12, 24))
         entry["rotate"] = spelled(odd if rng.randrange(6) == 0 else part)
     if rng.randrange(2):
-        entry["max_bits"] = purpose.max_bits + rng.choice((-40, -10, -1, 0, 0, 1))
+        entry["max_bits"] = purpose.max_bits + rng.choice((-40, -1, 0, 1))
     if rng.randrange(2) and purpose.review is not None:
         entry["review"] = {"expires": str(purpose.review.expires + timedelta(rng.choice((-210, -60, -1, 0, 1))))}
     said.setdefault("purposes", {})[purpose.name] = entry

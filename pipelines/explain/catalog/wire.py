@@ -153,6 +153,13 @@ def headers(topic: Topic, purpose: Purpose, views: Sequence[View]) -> Table:
         (Code("content-type"), line("how the value is written"), line(Code("application/avro"))),
         (
             Code("ce_replay"),
+            line(
+                "only on a record that was replayed: which replay; of two with one ", Code("ce_id"), " this one counts"
+            ),
+            line("16 hexadecimal digits"),
+        ),
+        (
+            Code("ce_replay"),
             line("only on a record that an operator replayed: it takes the place of one with its id that you may have"),
             line("16 hexadecimal digits, one replay's"),
         ),
@@ -182,7 +189,8 @@ def promises(purpose: Purpose) -> Bullets:
                 "for a reader with ",
                 Code("isolation.level=read_committed"),
                 ". Kafka's Java client reads uncommitted by default, and then shows records of aborted batches, and "
-                "shows them again; librdkafka and what is built on it read committed by default. Set it either way.",
+                "shows them again; librdkafka and what is built on it read committed by default. Set it either way. An "
+                "operator who replays events tells you before.",
             ),
             line(Strong("Order "), f"within {order}" if purpose.handle else f"of {order}"),
             line(
