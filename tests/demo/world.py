@@ -102,7 +102,7 @@ class World:
         evidence.metrics = self.counters
         evidence.handles = gathering.device_handles(contract, self.keys, self.sent.device, evidence.raw)
         evidence.breaches = self.breaches
-        evidence.judged = len(contract.topics) + len(contract.raw_topics) + 1
+        evidence.judged = len(contract.topics) + len(contract.raw_topics) + 2  # quarantine, changes
         return evidence
 
 
