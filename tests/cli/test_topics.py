@@ -92,3 +92,22 @@ def test_no_broker_is_trouble_with_the_way_out(house: House, monkeypatch: pytest
     assert isinstance(done.exception, Trouble)
     assert done.exception.exit_code == Exit.UNAVAILABLE
     assert "pipelines broker start" in done.exception.hint
+
+
+def test_verify_exits_0_when_every_promise_holds_and_1_when_one_does_not(house: House) -> None:
+    kept = run(house, "verify", "--json")
+    assert (kept.exit_code, json.loads(kept.output)["breaches"]) == (Exit.DONE, [])
+    broken = run(house, "verify", "--initial-delay", HOURS)
+    assert broken.exit_code == Exit.FINDINGS
+    assert f"BROKEN {house.handled}: a record may stay" in broken.output
+    assert "pipelines topics plan --out plan.json" in broken.output
+
+
+def test_a_plan_file_that_is_not_there_or_no_plan_is_refused_in_words(house: House, tmp_path: Path) -> None:
+    missing = run(house, "apply", str(tmp_path / "nowhere.json"))
+    assert isinstance(missing.exception, Trouble)
+    assert missing.exception.exit_code == Exit.USAGE
+    (tmp_path / "odd.json").write_text("{}")
+    odd = run(house, "apply", str(tmp_path / "odd.json"))
+    assert isinstance(odd.exception, Trouble)
+    assert odd.exception.exit_code == Exit.REFUSED
