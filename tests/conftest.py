@@ -53,6 +53,7 @@ _FIRST = (
     "end_to_end/",
     "relay/",
     "minimize/",
+    "containers/test_deployment.py",
     "broker/",
 )
 
@@ -82,6 +83,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         on_its_own = item.get_closest_marker("broker") and (_EMBEDDED & fixtures or not _ANYWHERE & fixtures)
         if elsewhere and on_its_own:
             item.add_marker(pytest.mark.skip(reason="starts, kills or reconfigures an embedded broker"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With PIPELINES_CONTAINERS=required a run in which no container test ran has failed."""
+    reporter: pytest.TerminalReporter | None = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("PIPELINES_CONTAINERS") != "required" or hasattr(session.config, "workerinput") or not reporter:
+        return
+    reports = [report for outcome in ("passed", "failed") for report in reporter.stats.get(outcome, [])]
+    if not any(report.when == "call" and "container" in report.keywords for report in reports):
+        reporter.write_line("no container test ran, although there is an engine", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

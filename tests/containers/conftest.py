@@ -1,18 +1,13 @@
 import pytest
-from filelock import FileLock
 
-from tests.containers.engine import ROOT, build, prometheus, require_engine, startable_kafka
-
-IMAGE = "telemetry-pipelines:tests"
+from tests.containers.engine import pipelines, prometheus, require_engine, startable_kafka
 
 
 @pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> str:
+def image() -> str:
     """The project's image, built from this checkout."""
     require_engine()
-    with FileLock(tmp_path_factory.getbasetemp().parent / "image.lock"):  # built once, then found in the cache
-        build(IMAGE, ROOT, "--build-arg", "REVISION=tests")
-    return IMAGE
+    return pipelines()
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +18,7 @@ def kafka_image() -> str:
 
 
 @pytest.fixture(scope="session")
-def prometheus_image(tmp_path_factory: pytest.TempPathFactory) -> str:
+def prometheus_image() -> str:
     """Prometheus' image, or one as good for these tests; promtool is in it."""
     require_engine()
-    with FileLock(tmp_path_factory.getbasetemp().parent / "prometheus.lock"):
-        return prometheus()
+    return prometheus()

@@ -7,8 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.containers.conftest import IMAGE
-from tests.containers.engine import PYTHON, ROOT, build, docker, inspected
+from tests.containers.engine import IMAGE, PYTHON, ROOT, build, docker, inspected
 from tests.end_to_end.commands import until
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1200), pytest.mark.usefixtures("image")]

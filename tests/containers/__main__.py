@@ -1,0 +1,7 @@
+"""Builds the images that the container tests use, ahead of need: `python -m tests.containers`."""
+
+from tests.containers.engine import pipelines, prometheus, startable_kafka
+
+pipelines()
+prometheus()
+startable_kafka()

@@ -1,0 +1,25 @@
+"""A check that was to run containers, and ran none, has failed."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.containers.engine import ROOT
+
+
+@pytest.mark.parametrize(("wish", "exit_code"), [("required", 1), ("", 0)])
+def test_a_run_without_a_container_test_fails_where_one_was_required(wish: str, exit_code: int) -> None:
+    one = "tests/house/test_rooms.py::test_the_decision_record_and_the_import_contracts_name_the_same_rooms"
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one],
+        cwd=ROOT,
+        env={**os.environ, "PIPELINES_CONTAINERS": wish},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == exit_code
+    assert ("no container test ran" in ended.stdout) is bool(exit_code)
+    assert "1 passed" in ended.stdout
