@@ -47,7 +47,7 @@ USER 10001:10001
 EXPOSE 9464
 # SIGTERM: the batch at hand is finished, then the workers leave; they have the transaction timeout (30 s) for it.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["pipelines", "health"]
+HEALTHCHECK --interval=15s --timeout=30s --start-period=60s --retries=3 CMD ["pipelines", "health"]
 ENTRYPOINT ["pipelines"]
 CMD ["--help"]
 

@@ -69,7 +69,7 @@ def test_simulated_events_flow_and_every_check_of_the_demo_holds(deployment: Dep
     assert len(checks) == len(CHECKS)
 
 
-def test_a_container_is_killed_and_another_is_added_and_the_accounts_stay_exact(deployment: Deployment) -> None:
+def test_containers_are_added_killed_and_replaced_and_the_accounts_stay_exact(deployment: Deployment) -> None:
     deployment.compose("up", "-d", "--no-recreate", "--scale", "minimizer-proxy=2", "minimizer-proxy")
     first, second = deployment.compose.containers("minimizer-proxy")
     until(lambda: said(second, "partitions.assigned"), "partitions of the second container", 120)
@@ -79,6 +79,7 @@ def test_a_container_is_killed_and_another_is_added_and_the_accounts_stay_exact(
     docker("kill", first)
     at_death = deployment.events_in("proxy")
     docker("start", first)
+    deployment.compose("up", "-d", "--no-deps", "--force-recreate", "minimizer-tor")  # as for an upgrade
     until(lambda: len(said(first, "worker.ready")) == 2, "the killed container's worker, again", 120)
     deployment.simulated(simulator)
     deployment.wait_until_through()
@@ -143,5 +144,9 @@ def test_minimizers_that_are_stopped_at_work_leave_within_the_transaction_timeou
 
 def test_down_leaves_nothing(deployment: Deployment) -> None:
     assert deployment.compose.left().keys() == {"containers", "volumes", "networks"}
+    mounts = [mount for one in deployment.compose.containers() for mount in inspected(one)["Mounts"]]
+    volumes = {mount["Name"] for mount in mounts if mount["Type"] == "volume"}
+    assert len(volumes) > len(deployment.compose.left()["volumes"].split())  # Kafka's image has some without a name
     deployment.compose("--profile", "simulate", "--profile", "monitoring", "down", "-v")
     assert deployment.compose.left() == {}
+    assert volumes & set(docker("volume", "ls", "-q").split()) == set()
