@@ -147,11 +147,11 @@ def test_a_minimizer_works_on_a_secured_kafka_with_the_rights_that_the_page_list
     assert orjson.loads(told)["acknowledged"] == EVENTS
 
     def relayed() -> int:
-        return sum(book.events_in for book in read_books(contract, cluster.admin()).values())
+        return sum(book.events_in for book in read_books(contract, cluster.admin(timeout_s=60)).values())
 
     [container] = minimizer.containers("minimizer-tor")
     try:
-        until(lambda: relayed() == EVENTS, "every event in a commit", 60)
+        until(lambda: relayed() == EVENTS, "every event in a commit", 180)
     except AssertionError:
         raise AssertionError(logged(container).decode()) from None
     assert b"SYNTHETIC" not in logged(container)
