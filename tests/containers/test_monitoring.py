@@ -9,6 +9,8 @@ from prometheus_client import REGISTRY
 from ruamel.yaml import YAML
 
 import pipelines.relay.metrics  # noqa: F401 - defines them
+from pipelines.topics.gauges import VerdictCollector
+from pipelines.topics.verifying import Verdict
 from tests.containers.engine import ROOT, why_no_engine
 from tests.containers.monitoring import alerts, named, panels, rules
 
@@ -18,8 +20,9 @@ TESTS = FOLDER / "alerts.test.yml"
 
 def defined() -> set[str]:
     """The names under which the project's metrics are scraped."""
-    names = set()
-    for metric in REGISTRY.collect():
+    names, verdicts = set(), VerdictCollector()
+    verdicts.verdict = Verdict(0, (), (), (), (), ())
+    for metric in [*REGISTRY.collect(), *verdicts.collect()]:
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(metric.type, [""])
         names |= {metric.name + suffix for suffix in suffixes}
     return names
@@ -37,7 +40,8 @@ def test_every_metric_is_on_the_dashboard_or_in_an_alert() -> None:
 
 def test_the_dashboard_shows_what_an_operator_watches() -> None:
     titles = " ".join(panel["title"] for panel in panels())
-    for subject in ("by source", "by view", "by purpose", "expire", "Quarantine, by reason", "runway", "Review ends"):
+    flow, kept = ("by source", "by view", "by purpose"), ("runway", "Review ends", "Promised, at worst, observed")
+    for subject in (*flow, "expire", "Quarantine, by reason", *kept):
         assert subject in titles
     assert len({panel["id"] for panel in panels()}) == len(panels())
     assert {panel["datasource"]["uid"] for panel in panels()} == {"prometheus"}
