@@ -1,0 +1,88 @@
+"""Runs one contender on one job, in a process of its own, and keeps what it says of itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+_GRACE_S: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """How far a contender was: its CPU (s), its events, its memory (MB)."""
+
+    at: float
+    cpu: float
+    events: int
+    rss_mb: int
+    peak_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """How to start one, and what it may do with its job. `most_events` bounds the job of a slow one."""
+
+    name: str
+    command: Sequence[str]
+    options: Mapping[str, Any]
+    most_events: int | None = None
+
+
+class Running:
+    """A contender's process. Use it as a context manager; leaving ends it."""
+
+    def __init__(self, contender: Contender, job: Mapping[str, Any], log: IO[bytes]) -> None:
+        self.ticks: list[Tick] = []
+        self._process = subprocess.Popen(  # noqa: S603 - our own scripts
+            contender.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=Path.cwd()
+        )
+        line = json.dumps({**job, **contender.options}).encode() + b"\n"
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def wait_for(self, events: int, seconds: float) -> None:
+        """Wait until it is through with so many events."""
+        until = time.monotonic() + seconds
+        while not self.ticks or self.ticks[-1].events < events:
+            if self._process.poll() is not None:
+                raise SystemExit(f"{self._process.args!r} ended with {self._process.returncode}; see its log")
+            if time.monotonic() > until:
+                seen = self.ticks[-1].events if self.ticks else 0
+                raise SystemExit(f"{self._process.args!r} came to {seen} of {events} events in {seconds} s")
+            time.sleep(0.05)
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in self._process.stdout:
+            with contextlib.suppress(json.JSONDecodeError):
+                self.ticks.append(Tick(**json.loads(line)))
+
+
+def steady(ticks: Sequence[Tick], total: int, warm: float) -> tuple[Tick, Tick]:
+    """Two ticks between which it was working: the first after its warm-up, the last before the end."""
+    begin = next(tick for tick in ticks if tick.events >= total * warm)
+    moved = [now for before, now in zip(ticks, ticks[1:], strict=False) if now.events > before.events]
+    return begin, moved[-1]

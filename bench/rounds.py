@@ -1,0 +1,148 @@
+"""Rounds: every contender on the same raw events, one after the other, again and again; each one's output is checked."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench import checking
+from bench.contest import Contender, Running, steady
+from bench.job import Job, make_topics, publish
+from pipelines.broker import Cluster
+
+WARM: Final = 0.2  # this share of the events is not measured: imports, first connections, a JIT
+_LIMIT_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One contender in one round."""
+
+    contender: str
+    round: int
+    events: int
+    cpu_us_per_event: float
+    events_per_s: float
+    rss_mb: int
+    bytes_in: int
+    bytes_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a run takes place in: the job, the cluster, the raw topic and how many events and partitions it has."""
+
+    job: Job
+    cluster: Cluster
+    name: str
+    events: int
+    partitions: int
+    batch_events: int = 2_000
+    linger_ms: int = 100
+
+    @property
+    def raw_topic(self) -> str:
+        """The raw topic: the contract's, because a worker finds it by its name."""
+        return self.job.event.raw_topic
+
+    def raw_topic_id(self) -> bytes:
+        """Kafka's id of it."""
+        return self.cluster.admin().topics([self.raw_topic])[self.raw_topic].topic_id
+
+    def description(self, run: str) -> dict[str, Any]:
+        """What a contender is told."""
+        job = self.job
+        (first, *_) = job.event.views
+        headers = {name: text.decode() for name, text in checking.headers_for(job, first, 0, b"0" * 32, b"")}
+        return {
+            "run": run, "bootstrap": self.cluster.bootstrap, "contract": str(job.folder), "event": job.event.name,
+            "views": len(job.event.views), "raw_topic": self.raw_topic, "raw_topic_id": self.raw_topic_id().hex(),
+            "topics": list(job.topics(run)), "headers": headers, "schemas": _schemas(job), **job.keys.for_rivals(),
+            "partitions": self.partitions,
+            "settings": {"batch_events": self.batch_events, "linger_ms": self.linger_ms},
+        }  # fmt: skip
+
+
+def _schemas(job: Job) -> dict[str, Any]:
+    raw, view = job.event.versions[-1], job.event.views[0]
+    topic = next(iter(job.contract.topics.values()))
+    return {
+        "raw": raw.text, "raw_fingerprint": raw.fingerprint.hex(),
+        "view": view.schema, "view_fingerprint": view.fingerprint.hex(),
+        "step_ms": view.step_ms, "ttl_ms": topic.ttl_ms, "rotate_ms": job.contract.purposes[view.purpose].rotate_ms,
+    }  # fmt: skip
+
+
+def run_rounds(
+    setting: Setting, contenders: Sequence[Contender], rounds: int, folder: Path, say: Callable[[str], None]
+) -> list[Figure]:
+    """Publish the raw events, then measure; a contender whose output is wrong ends the run.
+
+    Raises:
+        SystemExit: with the contender and what is wrong.
+    """
+    say(f"publishing {setting.events:,} events")
+    publish(setting.job, setting.cluster, setting.raw_topic, setting.events, setting.partitions)
+    counts = {one.name: min(setting.events, one.most_events or setting.events) for one in contenders}
+    expected = {
+        (kind, count): _expected(setting, kind, count)
+        for kind, count in {(one.name == "passthrough", counts[one.name]) for one in contenders}
+    }
+    figures = []
+    for number in range(rounds):
+        for one in contenders:
+            say(f"round {number + 1} of {rounds}: {one.name}")
+            count = counts[one.name]
+            figures.append(_measured(setting, one, number, count, expected[one.name == "passthrough", count], folder))
+    return figures
+
+
+def _expected(setting: Setting, copies: bool, count: int) -> checking.Seen:  # noqa: FBT001
+    if copies:
+        return checking.copies(setting.cluster, setting.raw_topic, count, len(setting.job.event.views))
+    return checking.obligations(setting.job, setting.cluster, setting.raw_topic, setting.raw_topic_id(), count)
+
+
+def _measured(
+    setting: Setting, one: Contender, number: int, count: int, expected: checking.Seen, folder: Path
+) -> Figure:
+    run = f"{setting.name}-{one.name}-{number}"
+    topics = setting.job.topics(run)
+    make_topics(setting.cluster, [*topics, f"{run}.raw"], setting.partitions)
+    with (folder / f"{run}.log").open("wb") as log, Running(one, setting.description(run), log) as running:
+        running.wait_for(count, _LIMIT_S)
+    begin, end = steady(running.ticks, count, WARM)
+    read = checking.copied if one.name == "passthrough" else checking.written
+    found = read(setting.cluster, topics)
+    if count < setting.events:  # it was stopped on its way: what it wrote must be part of what is expected of all
+        wrong = 0 if found.total() >= count else 1
+    else:
+        wrong = ((expected - found) + (found - expected)).total()
+    if wrong:
+        raise SystemExit(f"{one.name} wrote {wrong} records that are not the expected ones ({found.total()} in all)")
+    events, sizes = end.events - begin.events, _sizes(setting, topics)
+    return Figure(
+        one.name, number, events, (end.cpu - begin.cpu) / events * 1e6, events / (end.at - begin.at), end.peak_mb, *sizes
+    )
+
+
+def _sizes(setting: Setting, topics: Mapping[str, object]) -> tuple[int, int]:
+    return 0, 0
+
+
+def row(name: str, figures: Sequence[Figure]) -> dict[str, Any]:
+    """A contender's medians over the rounds, and the spread of its CPU."""
+    mine = [figure for figure in figures if figure.contender == name]
+    cpus = [figure.cpu_us_per_event for figure in mine]
+    return {
+        "contender": name,
+        "cpu_us_per_event": round(statistics.median(cpus), 2),
+        "cpu_us_least": round(min(cpus), 2),
+        "cpu_us_most": round(max(cpus), 2),
+        "events_per_s": round(statistics.median(figure.events_per_s for figure in mine)),
+        "rss_mb": max(figure.rss_mb for figure in mine),
+        "rounds": [asdict(figure) for figure in mine],
+    }
