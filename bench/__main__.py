@@ -17,7 +17,9 @@ from pipelines.broker import EmbeddedKafka
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1))
-@click.option("--events", default=100_000, show_default=True, type=click.IntRange(min=1_000), help="Raw events a round.")
+@click.option(
+    "--events", default=100_000, show_default=True, type=click.IntRange(min=1_000), help="Raw events a round."
+)
 @click.option("--views", default=1, show_default=True, type=click.IntRange(1, 3), help="How many of the event's views.")
 @click.option("--partitions", default=4, show_default=True, type=click.IntRange(min=1))
 @click.option("--only", multiple=True, type=click.Choice(list(CONTENDERS)), help="These contenders; may be repeated.")
@@ -45,7 +47,9 @@ def main(rounds: int, events: int, views: int, partitions: int, only: tuple[str,
         kafka.stop()
     rows = [row(one.name, figures) for one in chosen]
     for one in rows:
-        click.echo(f"{one['contender']:14} {one['cpu_us_per_event']:8.2f} µs [{one['cpu_us_least']:.2f} … {one['cpu_us_most']:.2f}] {one['events_per_s']:8,} /s {one['rss_mb']:5} MB")
+        click.echo(
+            f"{one['contender']:14} {one['cpu_us_per_event']:8.2f} µs [{one['cpu_us_least']:.2f} … {one['cpu_us_most']:.2f}] {one['events_per_s']:8,} /s {one['rss_mb']:5} MB"
+        )
     if json_file is not None:
         json_file.write_bytes(orjson.dumps({"rows": rows}, option=orjson.OPT_INDENT_2))
 

@@ -53,7 +53,9 @@ def written(cluster: Cluster, topics: Mapping[str, View]) -> Seen:
     return seen
 
 
-def headers_for(job: Job, view: View, broker_ms: int, event_id: bytes, key: bytes | None) -> Iterator[tuple[str, bytes]]:
+def headers_for(
+    job: Job, view: View, broker_ms: int, event_id: bytes, key: bytes | None
+) -> Iterator[tuple[str, bytes]]:
     """The headers of a minimized record (`design`: wire formats)."""
     purpose = job.contract.purposes[view.purpose]
     ttl_ms = next(topic.ttl_ms for topic in job.contract.topics.values() if topic.purpose == view.purpose)
@@ -94,7 +96,9 @@ def _reference(job: Job, index: int, value: bytes) -> tuple[bytes, bytes | None]
         held.append(identifier)
         return _PLACE
 
-    outcome = minimize_event(job.event, value, [handler if at == index else None for at in range(len(job.event.views))])[index]
+    outcome = minimize_event(
+        job.event, value, [handler if at == index else None for at in range(len(job.event.views))]
+    )[index]
     if not isinstance(outcome, Minimized):
         raise SystemExit("the reference does not accept an event of the pool")
     return outcome.value, held[0] if held else None

@@ -125,7 +125,13 @@ def _measured(
         raise SystemExit(f"{one.name} wrote {wrong} records that are not the expected ones ({found.total()} in all)")
     events, sizes = end.events - begin.events, _sizes(setting, topics)
     return Figure(
-        one.name, number, events, (end.cpu - begin.cpu) / events * 1e6, events / (end.at - begin.at), end.peak_mb, *sizes
+        one.name,
+        number,
+        events,
+        (end.cpu - begin.cpu) / events * 1e6,
+        events / (end.at - begin.at),
+        end.peak_mb,
+        *sizes,
     )
 
 

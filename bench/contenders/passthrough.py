@@ -33,7 +33,11 @@ def main() -> None:
     producer.init_transactions(30)
     consumer.subscribe([wanted["raw_topic"]])
     headers = [(name, text.encode()) for name, text in wanted["headers"].items()]
-    topics, batch, linger_s = wanted["topics"], wanted["settings"]["batch_events"], wanted["settings"]["linger_ms"] / 1000
+    topics, batch, linger_s = (
+        wanted["topics"],
+        wanted["settings"]["batch_events"],
+        wanted["settings"]["linger_ms"] / 1000,
+    )
     done, stopping = 0, threading.Event()
     tick(lambda: done, stopping.set)
     while not stopping.is_set():

@@ -31,8 +31,18 @@ def tick(events: Callable[[], int], stop: Callable[[], None]) -> None:
     def say() -> None:
         while True:
             status = Path("/proc/self/status").read_text(encoding="ascii")
-            sizes = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in status.splitlines() if "VmRSS" in line or "VmHWM" in line}
-            line = {"at": time.monotonic(), "cpu": time.process_time(), "events": events(), "rss_mb": sizes["VmRSS"], "peak_mb": sizes["VmHWM"]}
+            sizes = {
+                line.split(":")[0]: int(line.split()[1]) // 1024
+                for line in status.splitlines()
+                if "VmRSS" in line or "VmHWM" in line
+            }
+            line = {
+                "at": time.monotonic(),
+                "cpu": time.process_time(),
+                "events": events(),
+                "rss_mb": sizes["VmRSS"],
+                "peak_mb": sizes["VmHWM"],
+            }
             try:
                 os.write(1, json.dumps(line).encode() + b"\n")
             except OSError:

@@ -9,12 +9,32 @@ from hashlib import sha256
 from typing import Final
 
 BLOCK_BYTES: Final = 16
+_HEAD_BYTES: Final = 8
+_OFFSET_BYTES: Final = 8
 _COORDINATES: Final = struct.Struct(">4sIQ")
 
 
 def topic_hash(topic_id: bytes) -> bytes:
     """The first 4 bytes of SHA-256 of a topic's id (Kafka's 16-byte UUID): a topic made anew gets other event ids."""
     return sha256(topic_id).digest()[:4]
+
+
+def partition_head(topic_hash: bytes, partition: int) -> bytes:
+    """The first 8 bytes of the block of every record of a partition.
+
+    Raises:
+        ValueError: as `event_block`.
+    """
+    return event_block(topic_hash, partition, 0)[:_HEAD_BYTES]
+
+
+def block_in(head: bytes, offset: int) -> bytes:
+    """The block of one raw record of a partition; `head` is what `partition_head` gave.
+
+    Raises:
+        OverflowError: the offset is not one that Kafka has.
+    """
+    return head + offset.to_bytes(_OFFSET_BYTES, "big", signed=False)
 
 
 def event_block(topic_hash: bytes, partition: int, offset: int) -> bytes:

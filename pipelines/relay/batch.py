@@ -5,31 +5,27 @@ Nothing here talks to a broker or reads a clock. A batch is thrown away as it is
 
 from __future__ import annotations
 
-import random
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from pipelines.relay.accounting import Books, PartitionBook
-from pipelines.relay.window import Headers, ViewWindow
+from pipelines.relay.parcel import Header, Parcel
 
-# The system's randomness: the order of records without a handle must not be predictable.
-_RANDOM = random.SystemRandom()
+_DRAWN: Final = 8  # bytes of randomness a record
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A minimized record, ready for a producer. `timestamp_ms` is floored; `key` is the handle or nothing."""
+    """A minimized record, as it is sent. `timestamp_ms` is floored; `key` is the handle or nothing."""
 
     topic: str
     key: bytes | None
     value: bytes
-    headers: list[tuple[str, str | bytes | None]]
+    headers: list[Header]
     timestamp_ms: int
-
-
-# (topic, window of the view, index of the event's id in it, key, value)
-Pending = tuple[str, ViewWindow, int, bytes | None, bytes]
 
 
 @dataclass(slots=True)
@@ -37,17 +33,18 @@ class Batch:
     """What a transaction will hold. `now_ms` is the wall clock when the batch was polled.
 
     `events` are the raw events in it.
-    `ordered` keeps the raw order; `loose` (records without a handle) is shuffled before it is sent.
+    `ordered` are parcels that keep the raw order; a topic's next parcel holds what came after its last one.
+    `loose` are those of records without a handle, by event type, topic and time; they are shuffled before they are
+    sent.
     `reasons` counts quarantined events by (raw topic, reason); metrics read it after the commit.
     """
 
     now_ms: int
     events: int = 0
     books: Books = field(default_factory=dict)
-    ordered: list[Pending] = field(default_factory=list)
-    loose: list[Pending] = field(default_factory=list)
+    ordered: list[Parcel] = field(default_factory=list)
+    loose: dict[tuple[str, str, int], Parcel] = field(default_factory=dict)
     quarantine: list[bytes] = field(default_factory=list)
-    windows: dict[int, ViewWindow] = field(default_factory=dict)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def book(self, committed: Books, raw_topic: str, partition: int) -> PartitionBook:
@@ -58,19 +55,22 @@ class Batch:
             book = self.books[key] = committed[key].copy()
         return book
 
+    def parcels(self) -> list[Parcel]:
+        """What is sent, in the order to send it in; records without a handle last, in none that tells of arrival."""
+        loose = list(self.loose.values())
+        for parcel in loose:
+            parcel.arrange(_any_order(parcel.size()))
+        loose = [loose[place] for place in _any_order(len(loose))]
+        return [parcel for parcel in (*self.ordered, *loose) if parcel.size()]
+
     def records(self) -> Iterator[Outgoing]:
-        """The minimized records in the order to send them in, each with its event id.
-
-        Call it once. Records without a handle come last, in an order that says nothing about arrival.
-        """
-        for window in self.windows.values():
-            window.seal()
-        _RANDOM.shuffle(self.loose)
-        for pending in (self.ordered, self.loose):
-            for topic, window, index, key, value in pending:
-                headers: list[tuple[str, str | bytes | None]] = [("ce_id", window.ids[index]), *_others(window, key)]
-                yield Outgoing(topic, key, value, headers, window.timestamp_ms)
+        """The minimized records one by one, each with its event id, in an order in which they may be sent."""
+        for parcel in self.parcels():
+            for key, value, event_id in parcel.records():
+                yield Outgoing(parcel.topic, key, value, [("ce_id", event_id), *parcel.headers], parcel.timestamp_ms)
 
 
-def _others(window: ViewWindow, key: bytes | None) -> Headers:
-    return window.bare_headers if key is None else window.headers
+def _any_order(size: int) -> list[int]:
+    """A permutation that nobody can foretell: the places in the order of numbers drawn from the system."""
+    drawn = os.urandom(_DRAWN * size)
+    return sorted(range(size), key=lambda place: drawn[_DRAWN * place : _DRAWN * (place + 1)])

@@ -6,14 +6,15 @@ An event's fate is a value here. In every view it is exactly one of: out, quaran
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from pipelines.contract.model import Contract, Event
 from pipelines.envelope import quarantine_record
-from pipelines.keys import SubkeySource, event_block
+from pipelines.keys import SubkeySource, block_in, partition_head
 from pipelines.minimize import Fault, Minimized, compile_event
-from pipelines.relay.accounting import PartitionBook
+from pipelines.relay.accounting import PartitionBook, ViewBook
 from pipelines.relay.batch import Batch
+from pipelines.relay.parcel import Parcel
 from pipelines.relay.window import Handler, ViewPlan, ViewWindow, Window, Windows
 
 # Kafka's default message.max.bytes, before compression: a record that only compression made so small is an attack on
@@ -35,8 +36,12 @@ INTERNAL = Fault("internal", "")
 Outcome = Fault | list[Minimized | Fault | None]
 
 
-class Raw(NamedTuple):
-    """A raw record: its place, its broker time (ms), its value (None: a tombstone, a structural fault like any)."""
+@dataclass(slots=True)
+class Raw:
+    """A raw record: its place, its broker time (ms), its value (None: a tombstone, a structural fault like any).
+
+    Treat as frozen: it is not declared so because one is made for every event.
+    """
 
     partition: int
     offset: int
@@ -45,19 +50,31 @@ class Raw(NamedTuple):
 
 
 class Lane:
-    """Compiled once from a valid contract; `topic_hash` (4 bytes) is that of the raw topic's id."""
+    """Compiled once from a valid contract; `topic_hash` (4 bytes) is that of the raw topic's id.
+
+    `largest_value_bytes` is how large a minimized value may be.
+    """
 
     def __init__(self, contract: Contract, event: Event, keys: SubkeySource, topic_hash: bytes) -> None:
         self.event = event
         self.program = compile_event(event)
         self.plans = [ViewPlan.of(contract, event, view) for view in self.program.views]
         self.topics = [plan.topic.name for plan in self.plans]
+        self.largest_value_bytes = LARGEST_VALUE_BYTES
         self._raw_topic = event.raw_topic
         self._topic_hash = topic_hash
         self._windows = Windows(self.plans, keys)
-        self._window: Window | None = None
         self._late = [plan.topic.late_ms for plan in self.plans]
         self._shortest_late = min(self._late, default=0)
+        # What the last event had, which the next one mostly has too.
+        self._batch: Batch | None = None
+        self._window: Window | None = None
+        self._ordered: list[Parcel | None] = []
+        self._loose: list[Parcel | None] = []
+        self._book: PartitionBook | None = None
+        self._views: list[ViewBook] = []
+        self._partition = -1
+        self._head = b""
 
     def take(self, batch: Batch, book: PartitionBook, raw: Raw) -> None:
         """Minimize one raw event into the batch and write its fate in the books.
@@ -65,15 +82,19 @@ class Lane:
         Raises:
             Trouble: the keyring has no root for the event's epoch (exit 3); the batch must then be thrown away.
         """
-        partition, offset, timestamp_ms, value = raw
+        timestamp_ms, value = raw.timestamp_ms, raw.value
         window = self._window
         if window is None or not window.start_ms <= timestamp_ms < window.end_ms:
-            window = self._window = self._windows.at(timestamp_ms)
+            window = self._windows.at(timestamp_ms)
+        if batch is not self._batch or window is not self._window:
+            self._open_parcels(batch, window)
+        if book is not self._book:
+            self._book, self._views = book, [book.views[topic] for topic in self.topics]
         handlers = window.handlers
         age_ms = batch.now_ms - timestamp_ms
         if age_ms > self._shortest_late:
             handlers = [None if age_ms > late else handler for handler, late in zip(handlers, self._late, strict=True)]
-        book.next_offset = offset + 1
+        book.next_offset = raw.offset + 1
         book.newest_ms = timestamp_ms
         book.events_in += 1
         result: Outcome = TOO_LARGE
@@ -84,26 +105,38 @@ class Lane:
             quarantined = [topic for topic, handler, view in fates if handler or self._skip(book, topic, view)]
             self._quarantine_event(batch, book, raw, result, quarantined)
             return
-        block = event_block(self._topic_hash, partition, offset)
-        for index, minimized in enumerate(result):
-            topic = self.topics[index]
-            if minimized is None:
-                self._skip(book, topic, window.views[index])
-                continue
-            if isinstance(minimized, Fault):
-                book.views[topic].quarantined += 1
-                self._note(batch, raw, topic, minimized)
-                continue
-            if len(minimized.value) > LARGEST_VALUE_BYTES:
-                book.views[topic].quarantined += 1
-                self._note(batch, raw, topic, TOO_LARGE)
-                continue
-            book.views[topic].out += 1
-            view_window = window.views[index]
-            batch.windows[id(view_window)] = view_window
-            pending = (topic, view_window, len(view_window.blocks), minimized.key, minimized.value)
-            view_window.blocks.append(block)
-            (batch.loose if minimized.key is None else batch.ordered).append(pending)
+        if raw.partition != self._partition:
+            self._partition, self._head = raw.partition, partition_head(self._topic_hash, raw.partition)
+        block = block_in(self._head, raw.offset)
+        index = -1
+        for minimized in result:
+            index += 1
+            if isinstance(minimized, Minimized) and len(minimized.value) <= self.largest_value_bytes:
+                self._views[index].out += 1
+                parcel = self._loose[index] if minimized.key is None else self._ordered[index]
+                assert parcel is not None  # noqa: S101 - only a suspended view has none, and it was left out
+                parcel.put(block, minimized.key, minimized.value)
+            elif minimized is None:
+                self._skip(book, self.topics[index], window.views[index])
+            else:
+                fault = minimized if isinstance(minimized, Fault) else TOO_LARGE
+                self._views[index].quarantined += 1
+                self._note(batch, raw, self.topics[index], fault)
+
+    def _open_parcels(self, batch: Batch, window: Window) -> None:
+        """Begin new parcels: what comes now has another time, or goes into another transaction."""
+        self._batch, self._window = batch, window
+        self._ordered, self._loose = [], []
+        for topic, view in zip(self.topics, window.views, strict=True):
+            ordered: Parcel | None = None
+            loose: Parcel | None = None
+            if view.subkeys is not None:
+                ordered = Parcel(topic, view.timestamp_ms, view.headers, view.subkeys)
+                batch.ordered.append(ordered)
+                bare = Parcel(topic, view.timestamp_ms, view.bare_headers, view.subkeys)
+                loose = batch.loose.setdefault((self.event.name, topic, view.timestamp_ms), bare)
+            self._ordered.append(ordered)
+            self._loose.append(loose)
 
     def _minimize(self, value: bytes | None, handlers: Sequence[Handler | None]) -> Outcome:
         try:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition
-from pipelines.relay.batch import Batch, Outgoing
+from pipelines.relay.batch import Batch
 from pipelines.relay.deadline import OverdueError, within
 from pipelines.relay.metrics import COMMIT_SECONDS, REPLACEMENTS
 from pipelines.relay.station import Station
@@ -32,7 +32,6 @@ _PAUSE_S = 0.5  # between a producer that could not begin and the next
 _INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
 # Fenced too often within so many seconds: a second process runs the slot, and they would fence each other for ever.
 _FENCED_WITHIN_S = 60.0
-_NOW = 0  # librdkafka's word for its own clock; the quarantine topic has the broker's anyway
 # Errors that another producer under the same id will meet too: a person has to act.
 _HOPELESS = frozenset({
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
@@ -111,13 +110,19 @@ class Outbox:
         self._discard()
 
     def _produce(self, producer: Producer, batch: Batch) -> None:
-        half = len(batch.ordered) + len(batch.loose) >> 1
-        for number, record in enumerate(batch.records()):
-            if number == half:
+        parcels = batch.parcels()
+        half = sum(parcel.size() for parcel in parcels) >> 1
+        for parcel in parcels:
+            size = parcel.size()
+            if 0 <= half < size:
+                parcel.send(producer, 0, half)
                 self._station.at(Step.PRODUCING)
-            _enqueue(producer, record)
+                parcel.send(producer, half, size)
+            else:
+                parcel.send(producer, 0, size)
+            half -= size
         for note in batch.quarantine:
-            _enqueue(producer, Outgoing(self._quarantine, None, note, [], _NOW))
+            _enqueue(producer, self._quarantine, note)
 
     def _send_offsets(self, producer: Producer, offsets: list[TopicPartition], membership: object) -> None:
         self._station.at(Step.SENDING_OFFSETS)
@@ -233,12 +238,10 @@ class Outbox:
         }
 
 
-def _enqueue(producer: Producer, record: Outgoing) -> None:
+def _enqueue(producer: Producer, topic: str, note: bytes) -> None:
     while True:
         try:
-            producer.produce(
-                record.topic, record.value, record.key, headers=record.headers, timestamp=record.timestamp_ms
-            )
+            producer.produce(topic, note)
         except BufferError:
             producer.poll(0.05)  # the local queue is full: let the broker take some
         else:

@@ -7,7 +7,7 @@ once a window and not once an event. Never reads a clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pipelines.contract.model import Contract, Event, Purpose, Topic, View
 from pipelines.envelope import Envelope
@@ -30,16 +30,6 @@ class ViewWindow:
     headers: Headers
     bare_headers: Headers
     subkeys: Subkeys | None
-    blocks: list[bytes] = field(default_factory=list)
-    ids: list[bytes] = field(default_factory=list)
-
-    def seal(self) -> None:
-        """Turn the collected blocks into event ids (`ce_id`, 32 hex digits), in one AES call."""
-        if self.subkeys is None or not self.blocks:
-            return
-        text = self.subkeys.event_ids(b"".join(self.blocks)).hex().encode()
-        self.ids = [text[at : at + 32] for at in range(0, len(text), 32)]
-        self.blocks = []
 
 
 @dataclass(slots=True)

@@ -11,18 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from pipelines.broker import TIMESTAMP_LOG_APPEND_TIME, Message
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, topic_hash
 from pipelines.relay import metrics
 from pipelines.relay.batch import Batch
 from pipelines.relay.gauges import Gauges
 from pipelines.relay.inbox import ConsumerLostError, Inbox
-from pipelines.relay.lane import NO_BROKER_TIME, UNREADABLE, Lane, Raw
+from pipelines.relay.intake import Intake
+from pipelines.relay.lane import Lane
 from pipelines.relay.outbox import Outbox, StoppedError
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
-from pipelines.relay.suspects import Span
 from pipelines.retention import SLACK_MS
 
 _CONSUMER_PAUSE_S = 0.2
@@ -53,11 +52,11 @@ class Worker:
             event.raw_topic: Lane(contract, event, keyring, topic_hash(topic_ids[event.raw_topic]))
             for event in contract.events_of(self._source)
         }
+        self._intake = Intake(self._lanes)
         topics = {raw_topic: lane.topics for raw_topic, lane in self._lanes.items()}
         self._inbox = Inbox(station, topics)
         self._gauges = Gauges(contract, keyring, station.log, topics)
         self._outbox = Outbox(station, contract.quarantine.name, self._stopping.is_set)
-        self._broker_ms = 0  # the newest broker time that was ever ahead of this worker's clock
         self._clock_doubted = False
 
     def stop(self, cause: str) -> None:
@@ -96,13 +95,15 @@ class Worker:
             self._gauges.show(self._clock(), self._inbox.standings())
         if polled is None:
             return
-        batch = Batch(now_ms=max(int(self._clock() * 1000), self._broker_ms), events=len(polled.events))
+        believed_ms = self._intake.broker_ms
+        batch = Batch(now_ms=max(int(self._clock() * 1000), believed_ms), events=len(polled.events))
         for raw_topic, partition in self._inbox.unsaved:
             batch.book(self._inbox.books, raw_topic, partition)
-        for message in polled.events:
-            self._take(batch, message)
+        self._intake.take(batch, self._inbox.books, polled.events)
         for span in polled.unreadable:
-            self._give_up(batch, span)
+            self._intake.give_up(batch, self._inbox.books, span)
+        if self._intake.broker_ms != believed_ms:
+            self._doubt_clock()
         if self._outbox.deliver(batch, self._inbox.offsets(batch.books), polled.membership):
             metrics.committed(batch, self._inbox.books)
             self._inbox.advance(batch.books)
@@ -110,32 +111,9 @@ class Worker:
         else:
             self._recover()
 
-    def _take(self, batch: Batch, message: Message) -> None:
-        raw_topic, partition, offset = message.topic(), message.partition(), message.offset()
-        assert raw_topic is not None and partition is not None and offset is not None  # noqa: S101, PT018 - it has no error
-        kind, timestamp_ms = message.timestamp()
-        lane, book = self._lanes[raw_topic], batch.book(self._inbox.books, raw_topic, partition)
-        raw = Raw(partition, offset, timestamp_ms, message.value())
-        if kind == TIMESTAMP_LOG_APPEND_TIME:
-            if timestamp_ms > batch.now_ms:
-                self._believe(batch, timestamp_ms)
-            lane.take(batch, book, raw)
-        else:
-            lane.refuse(batch, book, raw, NO_BROKER_TIME)
-
-    def _give_up(self, batch: Batch, span: Span) -> None:
-        """Quarantine what nobody can read."""
-        lane, book = self._lanes[span.topic], batch.book(self._inbox.books, span.topic, span.partition)
-        for offset in range(span.first, span.end):
-            lane.refuse(batch, book, Raw(span.partition, offset, 0, None), UNREADABLE)
-
-    def _believe(self, batch: Batch, broker_ms: int) -> None:
-        """It is later than this worker's clock says: what is too late is then decided by the brokers' time.
-
-        Else a worker whose clock is behind would relay what is past its time, and that would outlive its TTL.
-        """
-        batch.now_ms = self._broker_ms = broker_ms
-        behind_ms = broker_ms - int(self._clock() * 1000)
+    def _doubt_clock(self) -> None:
+        """Show how far this worker's clock is behind, and say it once if it is too far."""
+        behind_ms = self._intake.broker_ms - int(self._clock() * 1000)
         metrics.CLOCK_BEHIND.labels(self._source).set(behind_ms / 1000)
         if behind_ms > SLACK_MS and not self._clock_doubted:
             self._clock_doubted = True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Final
 
-from pipelines.relay.batch import Batch, Outgoing
+from pipelines.relay.batch import Batch
 from pipelines.replay.presence import event_id, fingerprint
 from pipelines.replay.tally import Tally
 
@@ -17,12 +17,6 @@ HEADER: Final = "ce_replay"
 @dataclass(slots=True)
 class ReplayBatch(Batch):
     """A batch whose records are chosen before it is delivered."""
-
-    chosen: list[Outgoing] = field(default_factory=list)
-
-    def records(self) -> Iterator[Outgoing]:
-        """The chosen records."""
-        return iter(self.chosen)
 
     def choose(
         self, name: str, present: Mapping[str, AbstractSet[bytes]], notes: AbstractSet[bytes], tally: Tally
@@ -35,12 +29,15 @@ class ReplayBatch(Batch):
             notes: the fingerprints of the notes that quarantine has.
             tally: told of each record that is held back.
         """
-        for record in Batch.records(self):
-            identity = record.headers[0][1]
-            known = present.get(record.topic, frozenset())
-            if isinstance(identity, bytes) and event_id(identity) in known:
-                tally.hold_back(record.topic)
-            else:
-                self.chosen.append(replace(record, headers=[*record.headers, (HEADER, name.encode())]))
-        self.ordered, self.loose = [], []
+        parcels = self.parcels()
+        for parcel in parcels:
+            known, chosen = present.get(parcel.topic, frozenset()), list[int]()
+            for place, identity in enumerate(parcel.event_ids(0, parcel.size())):
+                if event_id(identity) in known:
+                    tally.hold_back(parcel.topic)
+                else:
+                    chosen.append(place)
+            parcel.arrange(chosen)
+            parcel.headers = [*parcel.headers, (HEADER, name.encode())]
+        self.ordered, self.loose = parcels, {}
         self.quarantine = [note for note in self.quarantine if fingerprint(note) not in notes]

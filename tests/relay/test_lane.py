@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pipelines.contract import derived_schemas, load
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
 from pipelines.keys import throwaway_keyring
-from pipelines.minimize import Fault
 from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.batch import Batch, Outgoing
 from pipelines.relay.lane import LARGEST_RAW_BYTES, LARGEST_VALUE_BYTES, Lane, Raw
@@ -103,7 +102,8 @@ def test_records_without_a_handle_keep_no_order_and_tell_no_epoch_even_where_oth
     lane = lane_of(contract)
     raws = [ping(contract, n, offset=n, device=None if n % 2 else "synthetic-1") for n in range(80)]
     batch, _ = take(lane, raws)
-    assert [len(batch.ordered), len(batch.loose)] == [40, 120]
+    sizes = [sum(parcel.size() for parcel in parcels) for parcels in (batch.ordered, batch.loose.values())]
+    assert sizes == [40, 120]
     for record in batch.records():
         assert ("ce_handleepoch" in dict(record.headers)) == (record.key is not None)
 
@@ -154,24 +154,24 @@ def test_the_fate_of_every_event_is_counted_once_in_every_view(contract: Contrac
 def test_a_fault_of_ours_on_one_event_is_quarantined_and_tells_nothing(
     contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane, calls = lane_of(contract), itertools.count()
+    calls = itertools.count()
 
-    class Program:
-        def minimize(self, value: bytes, _handlers: object) -> Fault:
-            next(calls)
-            raise RuntimeError(repr(value))
+    def fail(identifier: bytes) -> bytes:
+        next(calls)
+        raise RuntimeError(repr(identifier))
 
-    monkeypatch.setattr(lane, "program", Program())
-    batch, book = take(lane, [ping(contract, 1)])
+    monkeypatch.setattr("pipelines.keys.subkeys.Subkeys.handle_maker", lambda *_: fail)
+    batch, book = take(lane_of(contract), [ping(contract, 1)])
     assert next(calls) == 1
     assert [view.quarantined for view in book.views.values()] == [1, 1]
     assert [json.loads(note)["code"] for note in batch.quarantine] == ["internal"]
 
 
-def test_a_record_that_no_broker_takes_is_quarantined(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.relay.lane.LARGEST_VALUE_BYTES", 10)
-    assert LARGEST_VALUE_BYTES > 10
-    batch, book = take(lane_of(contract), [ping(contract, 1)])
+def test_a_record_that_no_broker_takes_is_quarantined(contract: Contract) -> None:
+    lane = lane_of(contract)
+    assert lane.largest_value_bytes == LARGEST_VALUE_BYTES
+    lane.largest_value_bytes = 10
+    batch, book = take(lane, [ping(contract, 1)])
     assert list(batch.records()) == []
     assert [view.quarantined for view in book.views.values()] == [1, 1]
     assert {json.loads(note)["code"] for note in batch.quarantine} == {"too_large"}

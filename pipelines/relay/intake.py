@@ -1,0 +1,55 @@
+"""The intake: polled messages into a batch, each by the lane of its event type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pipelines.relay.accounting import Books, PartitionBook
+from pipelines.relay.batch import Batch
+from pipelines.relay.lane import NO_BROKER_TIME, UNREADABLE, Lane, Raw
+from pipelines.relay.suspects import Span
+
+_BROKER_TIME: Final = 2  # librdkafka's LogAppendTime
+
+
+class Intake:
+    """Of one worker. `broker_ms` is the newest broker time that was ever ahead of this worker's clock (0: none was).
+
+    Args:
+        lanes: raw topic → the lane of its event type.
+    """
+
+    def __init__(self, lanes: Mapping[str, Lane]) -> None:
+        self._lanes = dict(lanes)
+        self.broker_ms = 0
+
+    def take(self, batch: Batch, books: Books, messages: Iterable[Any]) -> None:
+        """Minimize them all into the batch. `books` are the committed ones, which the batch copies.
+
+        Raises:
+            Trouble: the keyring has no root for an event's epoch (exit 3); the batch must then be thrown away.
+        """
+        topic, partition = "", -1
+        lane: Lane | None = None
+        book: PartitionBook | None = None
+        for message in messages:
+            if lane is None or book is None or message.partition() != partition or message.topic() != topic:
+                topic, partition = message.topic(), message.partition()
+                lane, book = self._lanes[topic], batch.book(books, topic, partition)
+            kind, timestamp_ms = message.timestamp()
+            raw = Raw(partition, message.offset(), timestamp_ms, message.value())
+            if kind != _BROKER_TIME:
+                lane.refuse(batch, book, raw, NO_BROKER_TIME)
+                continue
+            if raw.timestamp_ms > batch.now_ms:
+                # It is later than this worker's clock says. What is too late is then decided by the brokers' time, or a
+                # worker whose clock is behind would relay what is past its time, and that would outlive its TTL.
+                batch.now_ms = self.broker_ms = raw.timestamp_ms
+            lane.take(batch, book, raw)
+
+    def give_up(self, batch: Batch, books: Books, span: Span) -> None:
+        """Quarantine what nobody can read."""
+        lane, book = self._lanes[span.topic], batch.book(books, span.topic, span.partition)
+        for offset in range(span.first, span.end):
+            lane.refuse(batch, book, Raw(span.partition, offset, 0, None), UNREADABLE)
