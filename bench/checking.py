@@ -21,21 +21,26 @@ from pipelines.minimize.reference import minimize_event
 Seen = Counter[int]
 
 
-def copies(cluster: Cluster, raw_topic: str, count: int, topics: int) -> Seen:
-    """What the pass-through must write of the first so many events: their bytes, once a topic."""
-    values = Counter(hash(message.value()) for message in records(cluster, raw_topic) if _within(message, count))
+def copies(cluster: Cluster, raw_topic: str, topics: int) -> Seen:
+    """What the pass-through must write: the events' bytes, once a topic."""
+    values = Counter(hash(message.value()) for message in records(cluster, raw_topic))
     return Counter({value: times * topics for value, times in values.items()})
 
 
-def copied(cluster: Cluster, topics: Mapping[str, View]) -> Seen:
-    """What it wrote."""
-    return Counter(hash(message.value()) for topic in topics for message in records(cluster, topic))
+def copied(cluster: Cluster, topics: Mapping[str, View]) -> tuple[Seen, int]:
+    """What it wrote, and how many bytes in keys and values."""
+    seen, size = Seen(), 0
+    for topic in topics:
+        for message in records(cluster, topic):
+            seen[hash(message.value())] += 1
+            size += len(message)
+    return seen, size
 
 
-def obligations(job: Job, cluster: Cluster, raw_topic: str, raw_topic_id: bytes, count: int) -> Seen:
-    """What every other contender must write of the first so many events."""
+def obligations(job: Job, cluster: Cluster, raw_topic: str, raw_topic_id: bytes) -> Seen:
+    """What every other contender must write."""
     seen, short = Seen(), topic_hash(raw_topic_id)
-    raws = [message for message in records(cluster, raw_topic) if _within(message, count)]
+    raws = list(records(cluster, raw_topic))
     for index, view in enumerate(job.event.views):
         values = [_reference(job, index, value) for _, value in job.pool]
         for message in raws:
@@ -43,14 +48,15 @@ def obligations(job: Job, cluster: Cluster, raw_topic: str, raw_topic_id: bytes,
     return seen
 
 
-def written(cluster: Cluster, topics: Mapping[str, View]) -> Seen:
-    """What came out."""
-    seen = Seen()
+def written(cluster: Cluster, topics: Mapping[str, View]) -> tuple[Seen, int]:
+    """What came out, and how many bytes in keys and values."""
+    seen, size = Seen(), 0
     for topic, view in topics.items():
         for message in records(cluster, topic):
             headers = tuple(sorted(headers_of(message)))
             seen[hash((view.purpose, message.key(), message.value(), headers, message.timestamp()[1]))] += 1
-    return seen
+            size += len(message)
+    return seen, size
 
 
 def headers_for(
@@ -102,10 +108,6 @@ def _reference(job: Job, index: int, value: bytes) -> tuple[bytes, bytes | None]
     if not isinstance(outcome, Minimized):
         raise SystemExit("the reference does not accept an event of the pool")
     return outcome.value, held[0] if held else None
-
-
-def _within(message: Message, count: int) -> bool:
-    return number_of(message.value() or b"") < count
 
 
 def _iso(timestamp_ms: int) -> bytes:

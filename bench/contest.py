@@ -9,8 +9,11 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, Final, Self
+
+from bench.rivals import properties
 
 _GRACE_S: Final = 20.0
 
@@ -41,8 +44,11 @@ class Running:
 
     def __init__(self, contender: Contender, job: Mapping[str, Any], log: IO[bytes]) -> None:
         self.ticks: list[Tick] = []
+        command = [*contender.command]
+        if contender.options.get("java"):
+            command.append(properties(job, Path(log.name).parent))
         self._process = subprocess.Popen(  # noqa: S603 - our own scripts
-            contender.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=Path.cwd()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=Path.cwd()
         )
         line = json.dumps({**job, **contender.options}).encode() + b"\n"
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
@@ -84,5 +90,5 @@ class Running:
 def steady(ticks: Sequence[Tick], total: int, warm: float) -> tuple[Tick, Tick]:
     """Two ticks between which it was working: the first after its warm-up, the last before the end."""
     begin = next(tick for tick in ticks if tick.events >= total * warm)
-    moved = [now for before, now in zip(ticks, ticks[1:], strict=False) if now.events > before.events]
+    moved = [now for before, now in pairwise(ticks) if now.events > before.events]
     return begin, moved[-1]

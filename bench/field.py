@@ -11,12 +11,9 @@ from typing import Final
 
 from bench.contest import Contender
 from bench.job import ROOT
+from bench.rivals import MissingError, python_of, streams_command
 
 SCRIPTS: Final = Path(__file__).parent / "contenders"
-
-
-class MissingError(Exception):
-    """A contender cannot take part; the text says why."""
 
 
 def _script(name: str) -> str:
@@ -49,4 +46,7 @@ CONTENDERS: Final[Mapping[str, Callable[[], Contender]]] = {
     "compiled": lambda: _ours(compiled=True),
     "pure": lambda: _ours(compiled=False),
     "reference": lambda: _ours(compiled=False, reference=True),
+    "quix": lambda: Contender("quix", [python_of("quix"), _script("quix")], {}, 60_000),
+    "faust": lambda: Contender("faust", [python_of("faust"), _script("faust_")], {}, 10_000),
+    "kafka-streams": lambda: Contender("kafka-streams", streams_command(), {"java": True}),
 }

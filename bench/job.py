@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.keys import OneRoot
+from bench.shapes import EVENT, Shape
 from pipelines.broker import Cluster, NewTopic
 from pipelines.contract import load
 from pipelines.contract.model import Contract, Event, View
@@ -48,6 +49,14 @@ class Job:
     def topics(self, run: str) -> dict[str, View]:
         """The views by the topics that a run writes them to."""
         return {f"{run}.{view.purpose}": view for view in self.event.views}
+
+
+def job_of_shape(folder: Path, shape: Shape, *, pool: int = POOL) -> Job:
+    """The job of an event type made for measuring; its contract is written to the folder."""
+    contract = contract_for(shape.write(folder), EVENT, shape.views)
+    event = contract.events[EVENT]
+    header = b"\xc3\x01" + event.versions[-1].fingerprint
+    return Job(folder, contract, event, tuple(shape.pool(pool, header)), OneRoot("bench"))
 
 
 def number_of(value: bytes) -> int:

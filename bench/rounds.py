@@ -1,9 +1,9 @@
-"""Rounds: every contender on the same raw events, one after the other, again and again; each one's output is checked."""
+"""Rounds: every contender on the same raw events, in turn, again and again; each one's output is checked."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +27,7 @@ class Figure:
     cpu_us_per_event: float
     events_per_s: float
     rss_mb: int
-    bytes_in: int
-    bytes_out: int
+    bytes_out_per_in: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +87,21 @@ def run_rounds(
     publish(setting.job, setting.cluster, setting.raw_topic, setting.events, setting.partitions)
     counts = {one.name: min(setting.events, one.most_events or setting.events) for one in contenders}
     expected = {
-        (kind, count): _expected(setting, kind, count)
-        for kind, count in {(one.name == "passthrough", counts[one.name]) for one in contenders}
+        copies: _expected(setting, copies=copies) for copies in {one.name == "passthrough" for one in contenders}
     }
     figures = []
     for number in range(rounds):
         for one in contenders:
             say(f"round {number + 1} of {rounds}: {one.name}")
             count = counts[one.name]
-            figures.append(_measured(setting, one, number, count, expected[one.name == "passthrough", count], folder))
+            figures.append(_measured(setting, one, number, count, expected[one.name == "passthrough"], folder))
     return figures
 
 
-def _expected(setting: Setting, copies: bool, count: int) -> checking.Seen:  # noqa: FBT001
+def _expected(setting: Setting, *, copies: bool) -> checking.Seen:
     if copies:
-        return checking.copies(setting.cluster, setting.raw_topic, count, len(setting.job.event.views))
-    return checking.obligations(setting.job, setting.cluster, setting.raw_topic, setting.raw_topic_id(), count)
+        return checking.copies(setting.cluster, setting.raw_topic, len(setting.job.event.views))
+    return checking.obligations(setting.job, setting.cluster, setting.raw_topic, setting.raw_topic_id())
 
 
 def _measured(
@@ -111,32 +109,27 @@ def _measured(
 ) -> Figure:
     run = f"{setting.name}-{one.name}-{number}"
     topics = setting.job.topics(run)
-    make_topics(setting.cluster, [*topics, f"{run}.raw"], setting.partitions)
+    make_topics(setting.cluster, list(topics), setting.partitions)
     with (folder / f"{run}.log").open("wb") as log, Running(one, setting.description(run), log) as running:
         running.wait_for(count, _LIMIT_S)
     begin, end = steady(running.ticks, count, WARM)
     read = checking.copied if one.name == "passthrough" else checking.written
-    found = read(setting.cluster, topics)
-    if count < setting.events:  # it was stopped on its way: what it wrote must be part of what is expected of all
-        wrong = 0 if found.total() >= count else 1
-    else:
-        wrong = ((expected - found) + (found - expected)).total()
-    if wrong:
-        raise SystemExit(f"{one.name} wrote {wrong} records that are not the expected ones ({found.total()} in all)")
-    events, sizes = end.events - begin.events, _sizes(setting, topics)
+    found, bytes_out = read(setting.cluster, topics)
+    missing = expected - found if count == setting.events else checking.Seen()
+    wrong = (missing + (found - expected)).total()
+    if wrong or found.total() < count * len(topics):
+        raise SystemExit(f"{one.name} wrote {found.total()} records; {wrong} are missing or not as expected")
+    events = end.events - begin.events
+    bytes_in = sum(len(key) + len(value) for key, value in setting.job.pool) / len(setting.job.pool)
     return Figure(
-        one.name,
-        number,
-        events,
-        (end.cpu - begin.cpu) / events * 1e6,
-        events / (end.at - begin.at),
-        end.peak_mb,
-        *sizes,
+        contender=one.name,
+        round=number,
+        events=events,
+        cpu_us_per_event=(end.cpu - begin.cpu) / events * 1e6,
+        events_per_s=events / (end.at - begin.at),
+        rss_mb=end.peak_mb,
+        bytes_out_per_in=bytes_out / found.total() * len(topics) / bytes_in,
     )
-
-
-def _sizes(setting: Setting, topics: Mapping[str, object]) -> tuple[int, int]:
-    return 0, 0
 
 
 def row(name: str, figures: Sequence[Figure]) -> dict[str, Any]:
@@ -150,5 +143,6 @@ def row(name: str, figures: Sequence[Figure]) -> dict[str, Any]:
         "cpu_us_most": round(max(cpus), 2),
         "events_per_s": round(statistics.median(figure.events_per_s for figure in mine)),
         "rss_mb": max(figure.rss_mb for figure in mine),
+        "bytes_out_per_in": round(statistics.median(figure.bytes_out_per_in for figure in mine), 3),
         "rounds": [asdict(figure) for figure in mine],
     }

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,15 @@ from ticking import job, tick
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # last: `pipelines` is the installed one, `bench` is here
 
-from bench.job import contract_for  # noqa: E402
-from bench.keys import OneRoot  # noqa: E402
-from pipelines.broker import Cluster  # noqa: E402
-from pipelines.contract.model import Event  # noqa: E402
-from pipelines.minimize import Handler, compiled  # noqa: E402
-from pipelines.minimize.reference import minimize_event  # noqa: E402
-from pipelines.relay.settings import WorkerSettings  # noqa: E402
-from pipelines.relay.station import Station  # noqa: E402
-from pipelines.relay.worker import Worker  # noqa: E402
+from bench.job import contract_for
+from bench.keys import OneRoot
+from pipelines.broker import Cluster
+from pipelines.contract.model import Event
+from pipelines.minimize import Handler, compiled
+from pipelines.minimize.reference import minimize_event
+from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.station import Station
+from pipelines.relay.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
-"""The floor: what the Kafka client costs by itself. Copies each event's bytes, with as many headers as ours, exactly
-once, in batches of the same size. The headers are one list, made before the first event.
+"""The floor: what the Kafka client costs by itself.
+
+Copies each event's bytes, with the headers of ours, exactly once, in batches of the same size. The headers are one
+list, made before the first event.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from ticking import job, tick
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from pipelines.broker import Cluster, Consumer, Producer, TopicPartition  # noqa: E402
-from pipelines.relay.limits import FETCHING  # noqa: E402
+from pipelines.broker import Cluster, Consumer, Producer, TopicPartition
+from pipelines.relay.limits import FETCHING
 
 
 def main() -> None:

@@ -33,18 +33,19 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(root) / "telemetry-pipelines" / "jars"
 
 
-def class_path(cache: Path, progress: Callable[[str], None]) -> tuple[Path, ...]:
+def class_path(cache: Path, progress: Callable[[str], None], lock_file: Path = LOCK) -> tuple[Path, ...]:
     """The jars to start a broker with, fetched if need be.
 
     Args:
         cache: a folder in the layout of a Maven repository.
         progress: told in a sentence when there is something to wait for.
+        lock_file: which jars; by default the broker's.
 
     Raises:
         Trouble: (exit 3) a jar cannot be fetched, or jgo is not installed; (exit 4) a jar is not the one that was
             locked.
     """
-    lock = _lock()
+    lock = _lock(lock_file)
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / ".lock"):
         missing = [jar for jar in lock.dependencies if not (cache / _path(jar)).exists()]
@@ -55,12 +56,12 @@ def class_path(cache: Path, progress: Callable[[str], None]) -> tuple[Path, ...]
     return tuple(cache / _path(jar) for jar in lock.dependencies)
 
 
-def _lock() -> LockFile:
+def _lock(file: Path) -> LockFile:
     try:
         from jgo.env import LockFile  # noqa: PLC0415 - an optional dependency, wanted by whoever starts a broker
     except ImportError:
         raise no_extra("jgo") from None
-    return LockFile.load(LOCK)
+    return LockFile.load(file)
 
 
 def no_extra(package: str) -> Trouble:
