@@ -43,7 +43,9 @@ class Running:
     """A contender's process. Use it as a context manager; leaving ends it."""
 
     def __init__(self, contender: Contender, job: Mapping[str, Any], log: IO[bytes]) -> None:
+        self.name = contender.name
         self.ticks: list[Tick] = []
+        self._log = log.name
         command = [*contender.command]
         if contender.options.get("java"):
             command.append(properties(job, Path(log.name).parent))
@@ -74,10 +76,10 @@ class Running:
         until = time.monotonic() + seconds
         while not self.ticks or self.ticks[-1].events < events:
             if self._process.poll() is not None:
-                raise SystemExit(f"{self._process.args!r} ended with {self._process.returncode}; see its log")
+                raise SystemExit(f"{self.name} ended with {self._process.returncode}; see {self._log}")
             if time.monotonic() > until:
                 seen = self.ticks[-1].events if self.ticks else 0
-                raise SystemExit(f"{self._process.args!r} came to {seen} of {events} events in {seconds} s")
+                raise SystemExit(f"{self.name} came to {seen} of {events} events in {seconds} s; see {self._log}")
             time.sleep(0.05)
 
     def _listen(self) -> None:
