@@ -60,6 +60,18 @@ def test_what_loosens_is_told_with_its_line_and_the_contracts(name: str, tmp_pat
             assert any(subject.partition(".")[2] in said or subject in said for said in lines), one.message
 
 
+def test_what_an_overlay_would_add_is_told_with_the_place_that_has_no_such_thing(tmp_path: Path) -> None:
+    found = found_in(INVALID / "overlay-unknown", tmp_path / "contract").findings
+    assert [one.message.partition("(")[2].partition(")")[0] for one in found if one.check == "overlay-unknown"] == [
+        "policies/purposes.yaml",
+        "policies/lists.yaml",
+        "topics.yaml",
+        "policies/",
+        "policies/vpn/session.yaml",
+        "policies/vpn/session.yaml:3:3",
+    ]
+
+
 BAD = {
     "a link": lambda path: (path.unlink(), path.symlink_to("/etc/hostname")),
     "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),

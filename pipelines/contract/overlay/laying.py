@@ -144,10 +144,10 @@ class Laying:
         ends = replace(ends, position=review.position)
         return replace(laid, entries=tuple((word, ends if value is signed else value) for word, value in laid))
 
-    def _view(self, event: str, topic: str, _: Scalar, entry: Node, old: Node) -> Node:
+    def _view(self, event: str, topic: str, view: Scalar, entry: Node, old: Node) -> Node:
         if not isinstance(old, Mapping):
             return old
-        said = rules(entry, old, self._report)
+        said = rules(entry, old, view.position, self._report)
         entries: list[Entry] = []
         for key, rule in old:
             if key.text not in said:

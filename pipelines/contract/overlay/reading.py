@@ -23,6 +23,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pipelines.contract.findings import Position
+from pipelines.contract.folder import LISTS, PURPOSES, TOPICS
 from pipelines.contract.model import USUAL_CHANGES, Contract
 from pipelines.contract.node import Mapping, Node, Scalar, kind
 from pipelines.contract.path import Path
@@ -67,35 +69,39 @@ def read_words(node: Node, base: Contract, lists: frozenset[str], report: Report
     section.close()
     known = [*base.topics, *base.raw_topics, QUARANTINE]
     known += [] if base.changes == USUAL_CHANGES else [CHANGES]
-    words.purposes = _known(parts["purposes"], "purpose", base.purposes, report)
-    words.lists = _known(parts["lists"], "list", lists, report)
-    words.topics = _known(parts["topics"], "topic", known, report)
-    for event, (key, entry) in _known(parts["views"], "event type", base.events, report).items():
+    words.purposes = _known(parts["purposes"], "purpose", base.purposes, PURPOSES, report)
+    words.lists = _known(parts["lists"], "list", lists, LISTS, report)
+    words.topics = _known(parts["topics"], "topic", known, TOPICS, report)
+    for event, (key, entry) in _known(parts["views"], "event type", base.events, "policies/", report).items():
         if is_remove(entry):
             words.events[event] = (key, entry)
             continue
         topics = [view.topic for view in base.events[event].views]
-        views = _known(Section.of(entry, "The views of an event type", report), "view", topics, report)
+        policy = f"policies/{event.replace('.', '/', 1)}.yaml"
+        views = _known(Section.of(entry, "The views of an event type", report), "view", topics, policy, report)
         words.views |= {(event, topic): view for topic, view in views.items()}
     return words
 
 
-def _known(section: Section | None, what: str, names: Iterable[str], report: Report) -> dict[str, Entry]:
+def _known(section: Section | None, what: str, names: Iterable[str], where: str, report: Report) -> dict[str, Entry]:
     known = frozenset(names)
     entries = () if section is None else section.entries(MAX_ENTRIES)
-    _unknown(what, [key for key, _ in entries if key.text not in known], known, report)
+    _unknown(what, [key for key, _ in entries if key.text not in known], known, where, report)
     return {key.text: (key, value) for key, value in entries if key.text in known}
 
 
-def _unknown(what: str, keys: Sequence[Scalar], known: Iterable[str], report: Report) -> None:
-    """Note names that the contract does not have: an overlay that says one is believed to tighten something."""
+def _unknown(what: str, keys: Sequence[Scalar], known: Iterable[str], where: str, report: Report) -> None:
+    """Note names that the contract does not have: an overlay that says one would add it, or is believed to tighten it.
+
+    `where` is the place in the contract that has the known ones.
+    """
     for key in keys[:_MOST_UNKNOWN]:
-        said = f"The contract has no {what} {shown(key.text)} here.{meant(key.text, known)}"
+        said = f"The contract has no {what} {shown(key.text)} here ({where}).{meant(key.text, known)}"
         report.add("overlay-unknown", key.position, said, "Mend the name, or remove the line: an overlay adds nothing.")
 
 
-def rules(node: Node, base: Mapping, report: Report) -> dict[str, Entry]:
-    """What a view's lines say anew, by the path as the contract spells it."""
+def rules(node: Node, base: Mapping, at: Position, report: Report) -> dict[str, Entry]:
+    """What a view's lines say anew, by the path as the contract spells it; `at` is the contract's view."""
     if not isinstance(node, Mapping):
         what = f"A view is `remove` or a mapping here, not {kind(node)}."
         report.add("wrong-shape", node.position, what, "Write `remove`, or `path: action` lines.")
@@ -103,7 +109,7 @@ def rules(node: Node, base: Mapping, report: Report) -> dict[str, Entry]:
     spelled = {normal(key.text): key.text for key, _ in base}
     found: dict[str, Entry] = {}
     entries = Section(node, report).entries(MAX_RULES)
-    _unknown("line for", [key for key, _ in entries if normal(key.text) not in spelled], spelled, report)
+    _unknown("line for", [key for key, _ in entries if normal(key.text) not in spelled], spelled, str(at), report)
     for key, value in entries:
         path = spelled.get(normal(key.text))
         if path is None:
