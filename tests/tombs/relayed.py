@@ -24,7 +24,7 @@ from tests.tombs.grave import Grave
 from tests.tombs.kinds import seal, worst_ms
 from tests.tombs.yard import RETENTION_MS, SEGMENT_MS, TIMES, Yard, Yards, now_ms
 
-LATE_S: Final = 30
+LATE_S: Final = 20
 # The relay's transactions have a timeout of their own.
 _TIMES: Final = replace(TIMES, transaction_timeout_ms=retention.TRANSACTION_TIMEOUT_MS)
 _BEAT_S: Final = 0.2

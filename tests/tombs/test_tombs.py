@@ -14,6 +14,7 @@ from tests.tombs.rounds import CONTROLS, KINDS, run
 from tests.tombs.yard import now_ms
 
 CANARY = b"TOMB-of-a-test"
+pytestmark = pytest.mark.timeout(900)  # the round is in the first test's set-up, and five brokers start in it
 
 
 @pytest.fixture(scope="module")
