@@ -114,10 +114,17 @@ class Tally:
         """Read counts back; None when the text is not a replay's."""
         try:
             form, batches, taken, lost, views = orjson.loads(metadata)
-            read = {str(topic): ViewTally(*map(_count, counts)) for topic, counts in views.items()}
+            read = {str(topic): _view(counts) for topic, counts in views.items()}
             return cls(_count(batches), _count(taken), _count(lost), read) if form == _FORMAT else None
         except (ValueError, TypeError, AttributeError):
             return None
+
+
+def _view(counts: object) -> ViewTally:
+    match counts:
+        case [_, _, _, _, _, _, _]:
+            return ViewTally(*map(_count, counts))
+    raise ValueError("those are not a view's seven counts")
 
 
 def _count(value: object) -> int:
