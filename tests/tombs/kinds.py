@@ -8,89 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from pipelines import retention
-from pipelines.broker import KafkaException, Producer
 from pipelines.retention import TopicSettings
 from tests.tombs.grave import Grave
+from tests.tombs.writing import BEAT_S, fill, fill_in_transactions, open_topic, producer_of, seal, worst_ms, write
 from tests.tombs.yard import RETENTION_MS, SEGMENT_MS, TIMES, Yard, Yards, now_ms
 
 LATE_MS: Final = 8_000
-_BEAT_S: Final = 0.2
 _DOWN_S: Final = 4.0
 _LONG: Final = TopicSettings(retention_ms=600_000, segment_ms=60_000)
 _SHORT: Final = TopicSettings(RETENTION_MS, SEGMENT_MS)
 
 Kind = Callable[[Yards, Grave], None]
-
-
-def worst_ms(late_ms: int = 0, times: retention.BrokerTimes = TIMES) -> int:
-    """The bound under the yard's settings, from the raw broker time on."""
-    return retention.worst_case_ms(RETENTION_MS, SEGMENT_MS, late_ms, 0, times)
-
-
-def ttl_ms(worst: int) -> int:
-    """A promise that a contract could make: the next full ten seconds."""
-    return -(-worst // 10_000) * 10_000
-
-
-def seal(yard: Yard, grave: Grave, born_ms: int, worst: int | None = None) -> None:
-    """Seal it with the plain bound, or with another one, and see at once that the canary is there."""
-    bound = worst_ms() if worst is None else worst
-    grave.seal(born_ms=born_ms, worst_ms=bound, ttl_ms=ttl_ms(bound))
-    yard.look_at(grave)
-
-
-def open_topic(yard: Yard, grave: Grave, **configs: str) -> str:
-    """The grave's topic, watched from now on."""
-    grave.topic = yard.make_topic(f"tomb.{grave.kind}.{grave.round}.{grave.attempt}", **configs)
-    yard.dig(grave)
-    return grave.topic
-
-
-def producer_of(yard: Yard, grave: Grave, *, transactional: bool = False) -> Producer:
-    """A producer; a transactional one is ready to begin."""
-    if not transactional:
-        return yard.kafka.cluster.producer(**{"linger.ms": 0})
-    producer = yard.kafka.cluster.producer(
-        **{
-            "transactional.id": f"tomb.{grave.kind}.{grave.round}.{grave.attempt}",
-            "transaction.timeout.ms": TIMES.transaction_timeout_ms,
-            "message.timeout.ms": TIMES.transaction_timeout_ms,  # neither may be longer
-            "socket.timeout.ms": TIMES.transaction_timeout_ms,
-            "linger.ms": 0,
-        }
-    )
-    producer.init_transactions(30)
-    return producer
-
-
-def write(producer: Producer, topic: str, value: bytes, at_ms: int) -> None:
-    """Write one record with its own time, and wait until it is written."""
-    said: list[Any] = []
-    producer.produce(topic, value, timestamp=at_ms, on_delivery=lambda error, _message: said.append(error))
-    assert producer.flush(30) == 0
-    assert said == [None], f"not written: {said[0]}"
-
-
-def fill(grave: Grave, producer: Producer, topic: str) -> None:
-    """Keep the topic busy until the grave is done."""
-    while not grave.done.wait(_BEAT_S):
-        producer.produce(topic, b"filler", timestamp=now_ms())
-        producer.poll(0)
-    producer.flush(5)
-
-
-def fill_in_transactions(yard: Yard, grave: Grave, producer: Producer, topic: str) -> None:
-    """The same, each record in a transaction of its own."""
-    while not grave.done.wait(_BEAT_S):
-        try:
-            producer.begin_transaction()
-            producer.produce(topic, b"filler", timestamp=now_ms())
-            producer.commit_transaction(30)
-        except KafkaException:  # on a busy machine a transaction may time out; the next producer ends it
-            producer = producer_of(yard, grave, transactional=True)
 
 
 def busy(yards: Yards, grave: Grave) -> None:
@@ -210,7 +141,7 @@ def ttl_cut(yards: Yards, grave: Grave) -> None:
     born_ms = now_ms()
     write(producer, topic, grave.canary, born_ms)
     for _ in range(25):
-        time.sleep(_BEAT_S)
+        time.sleep(BEAT_S)
         write(producer, topic, b"filler", now_ms())
     yard.alter(topic, segment_ms=str(SEGMENT_MS))
     yard.alter(topic, retention_ms=str(RETENTION_MS))
@@ -231,7 +162,7 @@ def _killed_broker(yard: Yard, grave: Grave) -> None:
     write(producer, topic, grave.canary, born_ms)
     seal(yard, grave, born_ms, worst_ms() + 600_000)  # until it is known for how long the broker is down
     while now_ms() < born_ms + RETENTION_MS - 1_000:
-        time.sleep(_BEAT_S)
+        time.sleep(BEAT_S)
         producer.produce(topic, b"filler", timestamp=now_ms())
         producer.poll(0)
     (node_id,) = yard.kafka.pids()
@@ -251,7 +182,7 @@ def compacted(yards: Yards, grave: Grave) -> None:
     producer.produce(topic, grave.canary, b"key", timestamp=born_ms)
     assert producer.flush(30) == 0
     seal(yard, grave, born_ms)
-    while not grave.done.wait(_BEAT_S):
+    while not grave.done.wait(BEAT_S):
         producer.produce(topic, b"filler", b"another key", timestamp=now_ms())
         producer.poll(0)
 

@@ -21,7 +21,7 @@ from pipelines.relay.steps import Step, Watch
 from tests.relay.house import House, build, running
 from tests.replay.scene import Scene
 from tests.tombs.grave import Grave
-from tests.tombs.kinds import seal, worst_ms
+from tests.tombs.writing import seal, worst_ms
 from tests.tombs.yard import RETENTION_MS, SEGMENT_MS, TIMES, Yard, Yards, now_ms
 
 LATE_S: Final = 20

@@ -9,8 +9,8 @@ import pytest
 
 from tests.tombs.digging import sweep
 from tests.tombs.grave import GRACE_S, Grave
-from tests.tombs.kinds import worst_ms
 from tests.tombs.rounds import CONTROLS, KINDS, run
+from tests.tombs.writing import worst_ms
 from tests.tombs.yard import now_ms
 
 CANARY = b"TOMB-of-a-test"
