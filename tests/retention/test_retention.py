@@ -130,6 +130,23 @@ def test_no_delay_that_grows_makes_the_worst_case_better(
     assert retention.worst_case_ms(kept, segment, late, step, times, ahead_ms=ahead + more) >= was
 
 
+@given(broker_times, st.sampled_from(FIELDS[2:]), st.integers(1, DAY))
+def test_every_delay_that_comes_on_top_counts_in_full(times: BrokerTimes, field: str, more: int) -> None:
+    was = retention.worst_case_ms(DAY, HOUR, HOUR, HOUR, times)
+    slower = replace(times, **{field: getattr(times, field) + more})
+    assert retention.worst_case_ms(DAY, HOUR, HOUR, HOUR, slower) == was + more
+
+
+@given(broker_times)
+def test_of_the_waits_for_a_retention_pass_the_longer_one_counts(times: BrokerTimes) -> None:
+    apart = max(times.check_interval_ms, times.initial_delay_ms)
+    same = replace(times, check_interval_ms=apart, initial_delay_ms=apart)
+    bound = retention.worst_case_ms(DAY, HOUR, 0, 0, times)
+    assert bound == retention.worst_case_ms(DAY, HOUR, 0, 0, same)
+    none = replace(times, check_interval_ms=0, initial_delay_ms=0)
+    assert bound == retention.worst_case_ms(DAY, HOUR, 0, 0, none) + apart
+
+
 @given(ttls, spans, spans, broker_times, st.sampled_from(FIELDS), st.integers(1, DAY))
 def test_slower_brokers_never_get_longer_settings(
     ttl: int, late: int, step: int, times: BrokerTimes, field: str, more: int
