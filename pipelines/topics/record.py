@@ -109,11 +109,12 @@ class Recorder:
 class Recorded:
     """What the records say: whom topics were promised to last (None: nothing yet), and from when cut TTLs are kept.
 
-    `hidden`: they may not be read.
+    `plan` is the fingerprint of the plan that was applied last. `hidden`: they may not be read.
     """
 
     audience: Mapping[str, Audience] | None
     kept_from_ms: Mapping[str, int]
+    plan: str = ""
     hidden: bool = False
 
 
@@ -123,18 +124,19 @@ def recorded(contract: Contract, cluster: Cluster) -> Recorded:
     Raises:
         Trouble: (exit 3) it cannot be read, for another reason than a missing right.
     """
-    last, kept_from_ms = None, dict[str, int]()
+    last, kept_from_ms, plan = None, dict[str, int](), ""
     try:
         for message in records(cluster, contract.changes.name):
             body = _applied(message.value())
             found = audience_of(body.get("audience"))
             last = last if found is None else found
             kept_from_ms.update(_moments(body.get("kept_from")))
+            plan = str(body.get("plan", plan))
     except Trouble as trouble:
         if "AUTHORIZATION_FAILED" in str(trouble):
             return Recorded(None, {}, hidden=True)
         raise
-    return Recorded(last, kept_from_ms)
+    return Recorded(last, kept_from_ms, plan)
 
 
 def _applied(value: bytes | None) -> dict[str, Any]:
