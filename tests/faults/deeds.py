@@ -6,6 +6,7 @@ that every fault hits a worker at work and every recovery is a recovery from one
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from dataclasses import dataclass, field
@@ -54,8 +55,8 @@ class Deeds:
     delayed: int = 0
     delayed_answers: list[int] = field(default_factory=list)
     _held: Held | None = None
-    # Processes that said that they die, or were killed: they may be there for a moment yet.
-    _gone: set[int] = field(default_factory=set)
+    # When processes said that they die, or were killed: they may be there for a moment yet. Numbers come again.
+    _gone: dict[int, float] = field(default_factory=dict)
 
     def do(self, fault: Fault) -> bool:
         """Do a fault; False when it did not come about (a broker went away in between, say): try again then."""
@@ -84,7 +85,9 @@ class Deeds:
         deadline = time.monotonic() + 2 * _PATIENCE_S
         while time.monotonic() < deadline and not self.crew.witness.abandoned.is_set():
             pid, started_at = self.crew.pid(self.slot), self.crew.slot(self.slot).started_at
-            if pid is not None and pid not in self._gone and self._said(pid, "committed"):
+            # A second is more than a start is dated back, and less than any worker lives that is killed.
+            present = pid is not None and self._gone.get(pid, -math.inf) < started_at + 1
+            if present and self._committed(pid, started_at):
                 too_young_s = started_at + OLD_ENOUGH_S - time.monotonic()
                 if too_young_s <= 0:
                     return pid
@@ -93,15 +96,15 @@ class Deeds:
             time.sleep(0.02)
         return None
 
-    def _said(self, pid: int, said: str) -> bool:
+    def _committed(self, pid: int | None, since: float) -> bool:
         lines = self.crew.witness.lines
-        return any(line.pid == pid and line.said == said for line in reversed(lines[-2_000:]))
+        return any(line.pid == pid and line.said == "committed" and line.at > since for line in lines[-2_000:])
 
     def _kill(self, fault: Fault, pid: int) -> Death | None:
         if fault.place == ANYWHERE:
             time.sleep(fault.delay_ms / 1000)
             at = time.monotonic()
-            self._gone.add(pid)
+            self._gone[pid] = at
             return Death(at, self.slot, fault.place, "-") if send(pid, signal.SIGKILL) else None
         if fault.place == Step.RECOVERING:
             line = self._sleep_and_die(fault, pid)
@@ -109,7 +112,7 @@ class Deeds:
             line = self._order(self._kill_order(fault), "dies", pid, fault.place)
         if line is None:
             return None
-        self._gone.add(line.pid)
+        self._gone[line.pid] = line.at
         return Death(line.at, self.slot, fault.place, line.step)
 
     @staticmethod
@@ -173,7 +176,7 @@ class Deeds:
         answered = line is not None and held.answered.wait(self.session_s)
         if line is not None:
             at = time.monotonic()
-            self._gone.add(line.pid)
+            self._gone[line.pid] = at
             send(line.pid, signal.SIGKILL)
             if answered:
                 self.delayed += 1
