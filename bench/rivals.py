@@ -12,6 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+import javaproperties
+
 from pipelines.broker import jars
 from pipelines.keys import topic_hash
 from pipelines.trouble import Trouble
@@ -70,7 +72,7 @@ def properties(job: Mapping[str, Any], folder: Path) -> str:
         "topic_hash": topic_hash(bytes.fromhex(job["raw_topic_id"])).hex(), "state": str(folder / job["run"]),
     }  # fmt: skip
     file = folder / f"{job['run']}.properties"
-    file.write_text("".join(f"{name}={value.replace(chr(92), chr(92) * 2)}\n" for name, value in lines.items()))
+    file.write_text(javaproperties.dumps(lines, timestamp=False))
     return str(file)
 
 
