@@ -227,6 +227,8 @@ class Inbox:
             self._open_consumer().pause([TopicPartition(*place)])
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._consumer is None:
+            return  # it is being closed, and that is where this comes from
         self._rebalancing("partitions.assigned", partitions)
         try:
             positions = self._read_positions(partitions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from pipelines.broker import OFFSET_INVALID, Cluster, KafkaError, KafkaException, TopicPartition
 from pipelines.relay.accounting import PartitionBook
+from pipelines.relay.inbox import Inbox
 from pipelines.relay.positions import _BEHIND_WAIT_S, Reached
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
@@ -94,3 +95,12 @@ def test_a_doubt_that_was_dispelled_begins_anew(house: House) -> None:
     for now[0] in (0.0, 100.0, 200.0):
         assert not memory.believes({PLACE: PartitionBook(19)})
         assert memory.believes({PLACE: PartitionBook(20)})
+
+
+def test_an_assignment_that_comes_while_a_worker_leaves_is_not_taken(house: House) -> None:
+    """The client may have one at hand, and hands it over when it is closed."""
+    inbox = Inbox(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), {house.raw_topic: ()})
+    inbox.close()
+    with capture_logs() as lines:
+        inbox._on_assign(cast("Any", None), [TopicPartition(house.raw_topic, 0)])
+    assert (inbox.books, lines) == ({}, [])
