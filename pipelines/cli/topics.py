@@ -144,8 +144,8 @@ def apply_(
 
     Never deletes a topic, never asks. Each change is recorded in the contract's topic of changes before it is made.
     Broken off, it may be run again and goes on from there. Refuses (exit 4) when the contract or the cluster changed
-    since the plan was made, and when a shorter retention would delete what a group has yet to read. Exit 1 when, after
-    it, something is left for a person to do.
+    since the plan was made, and when it would delete what a group has yet to read. Exit 1 when, after it, something is
+    left for a person to do.
     """
     contract = _contract(contract_dir, overlay)
     cluster = connect(bootstrap, kafka_properties)

@@ -147,7 +147,7 @@ class _Run:
         if refused:
             groups = " ".join(f"--accept-loss-for {name}" for name in sorted({loss.group for loss in refused}))
             raise Trouble(
-                "a shorter retention would delete what is still to be read:\n  " + "\n  ".join(map(str, refused)),
+                "this plan would delete what is still to be read:\n  " + "\n  ".join(map(str, refused)),
                 hint=f"Let them catch up first, or take the loss: {groups}.",
                 exit_code=Exit.REFUSED,
             )

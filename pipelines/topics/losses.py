@@ -1,4 +1,4 @@
-"""Who would lose unread records when a topic's retention is cut. Asks for offsets; reads no record."""
+"""Who would lose unread records when more of a topic is deleted than before. Asks for offsets; reads no record."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pipelines.broker import Admin, Cluster, Partition
-from pipelines.topics.state import RETENTION, ClusterState, unlimited
+from pipelines.retention import FOREVER_MS
+from pipelines.topics.state import CLEANUP, RETENTION, SEGMENT, ClusterState, unlimited
 from pipelines.topics.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A group that has yet to read `records` of a topic which the cut retention would delete, of `lag` altogether."""
+    """A group that has yet to read `records` of a topic which would be deleted, of `lag` altogether."""
 
     group: str
     topic: str
@@ -50,15 +51,27 @@ def losses(steps: Iterable[Step], state: ClusterState, cluster: Cluster, now_ms:
 
 
 def _cuts(steps: Iterable[Step], state: ClusterState) -> dict[str, int]:
-    """Topic → its new `retention.ms`, where that is shorter than what is in force."""
-    wanted = {
-        step.topic: int(step.settings[RETENTION]) for step in steps if step.kind == "set" and RETENTION in step.settings
-    }
-    return {
-        topic: retention_ms
-        for topic, retention_ms in wanted.items()
-        if retention_ms < unlimited(state.longest(topic, RETENTION).value)
-    }
+    """Topic → the shortest `retention.ms` on the way, where what is older may still be there and would go.
+
+    So where that is shorter than what is in force; where segments are cut, which held it longer; and where nothing was
+    deleted before, only compacted.
+    """
+    cuts: dict[str, int] = {}
+    for step in steps:
+        if step.kind == "set" and any(
+            _deletes(step.topic, name, value, state) for name, value in step.settings.items()
+        ):
+            kept_ms = unlimited(state.longest(step.topic, RETENTION).value)
+            wanted_ms = int(step.settings.get(RETENTION, kept_ms))
+            cuts[step.topic] = min(kept_ms, wanted_ms, cuts.get(step.topic, kept_ms))
+    return {topic: kept_ms for topic, kept_ms in cuts.items() if kept_ms < FOREVER_MS}
+
+
+def _deletes(topic: str, name: str, value: str, state: ClusterState) -> bool:
+    """Whether a topic's setting makes Kafka delete what it did not before."""
+    if name == CLEANUP:
+        return any(held.value != value for held in state.in_force(topic, name))
+    return name in {RETENTION, SEGMENT} and unlimited(value) < unlimited(state.longest(topic, name).value)
 
 
 def _limits(admin: Admin, partitions: list[Partition], limit_ms: int) -> Mapping[Partition, int]:

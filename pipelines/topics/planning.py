@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from pipelines.contract.model import Contract
-from pipelines.retention import FOREVER_MS, TooShort, TopicSettings, settled_after_ms
+from pipelines.retention import FOREVER_MS, BrokerTimes, TooShort, TopicSettings, settled_after_ms, worst_case_ms
 from pipelines.topics.judging import ahead_ms, judge, lives_ms
 from pipelines.topics.notices import Notice, around, of_topic
-from pipelines.topics.promise import Promise, promises, replicas, settings
+from pipelines.topics.promise import Clock, Promise, promises, replicas, settings
 from pipelines.topics.record import audience
-from pipelines.topics.state import DELETE_DELAY, USUAL, ClusterState, unlimited
+from pipelines.topics.state import DELETE_DELAY, OLDEST, USUAL, ClusterState, unlimited
 from pipelines.topics.steps import Step, after, creating, setting, spreading
 
 
@@ -143,16 +143,36 @@ def _then(promise: Promise, state: ClusterState, steps: tuple[Step, ...]) -> Clu
 def _settled_after(promise: Promise, now: ClusterState, then: ClusterState | None) -> int | None:
     if then is None or promise.topic not in now.topics or lives_ms(promise, then) > promise.ttl_ms:
         return None
+    delay_ms = max(unlimited(each.longest(promise.topic, DELETE_DELAY).value) for each in (now, then))
+    times, kept = replace(now.times, delete_delay_ms=delay_ms), then.kept(promise.topic)
+    waits = (_segments_settled_after(promise, now, kept, times), _latecomers_gone_after(promise, now, kept, times))
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _segments_settled_after(promise: Promise, now: ClusterState, kept: TopicSettings, times: BrokerTimes) -> int | None:
+    """For how long segments that were begun before may span too much; None if none does."""
     breaches = list(judge(promise, now))
     mixed = any(breach.code in {"clock", "cleanup"} for breach in breaches)
     if not mixed and not any(breach.code == "retention" for breach in breaches):
         return None
-    before, kept = now.kept(promise.topic), then.kept(promise.topic)
+    before = now.kept(promise.topic)
     # Under another clock, or compacted, a segment holds records of any age up to the change.
     spanned = FOREVER_MS if mixed else before.segment_ms
-    delay_ms = max(unlimited(each.longest(promise.topic, DELETE_DELAY).value) for each in (now, then))
-    times = replace(now.times, delete_delay_ms=delay_ms)
     return settled_after_ms(TopicSettings(before.retention_ms, spanned), kept, times, ahead_ms=ahead_ms(promise, now))
+
+
+def _latecomers_gone_after(promise: Promise, now: ClusterState, kept: TopicSettings, times: BrokerTimes) -> int | None:
+    """For how long there may be records that came later than they may from now on; None if none of them stays too long.
+
+    A shorter `late` (or step) leaves more of the TTL to the retention, and what came by the old one gets as much more.
+    """
+    allowed = now.topics[promise.topic].settings.get(OLDEST)
+    if promise.clock is Clock.BROKER or allowed is None:
+        return None
+    came_ms = max(0, unlimited(allowed) - times.transaction_timeout_ms - times.sweep_ms - times.slack_ms)
+    if worst_case_ms(kept.retention_ms, kept.segment_ms, came_ms, 0, times) <= promise.ttl_ms:
+        return None
+    return kept.retention_ms + kept.segment_ms + times.look_ms + times.delete_delay_ms + times.slack_ms
 
 
 def _steps(promise: Promise, state: ClusterState) -> Iterator[Step]:

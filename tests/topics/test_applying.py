@@ -199,6 +199,18 @@ def test_a_lagging_group_is_named_with_its_lag_and_its_loss_has_to_be_accepted(
     assert [(loss.group, loss.records, loss.lag) for loss in done.accepted] == [(group, 2, 3)]
 
 
+def test_what_only_compaction_kept_is_not_deleted_without_asking_its_readers(
+    cluster: Cluster, first: Contract, minimized: str, alter: Alter
+) -> None:
+    kept = cluster.admin().topic_configs([minimized])[minimized]["retention.ms"]
+    alter(minimized, {"message.timestamp.before.max.ms": str(9 * DAY_MS), "retention.ms": str(9 * DAY_MS)})
+    group = f"compacted-{minimized}"
+    lagging(cluster, minimized, group, [5 * DAY_MS, 4 * DAY_MS, 3 * DAY_MS, 2 * HOUR_MS])
+    alter(minimized, {"cleanup.policy": "compact", "retention.ms": kept})
+    with pytest.raises(Trouble, match=f"{group} has 3 records of {minimized} to read, 2 of which would go"):
+        apply(planned_for(first, cluster), first, cluster, "tests")
+
+
 def test_a_group_that_has_read_what_would_go_is_not_in_the_way(
     cluster: Cluster, first: Contract, minimized: str, alter: Alter
 ) -> None:
