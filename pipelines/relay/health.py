@@ -7,6 +7,7 @@ metrics, where the signs are, so it needs nothing of a worker that may be past a
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,8 +42,14 @@ class Health:
 def stuck(
     slots: Iterable[tuple[str, int]], registry: CollectorRegistry, now_s: float, within_s: float = WITHIN_S
 ) -> frozenset[tuple[str, int]]:
-    """The slots whose worker is stuck. Arguments as for `look`."""
-    found = look(slots, registry, now_s, within_s)
+    """The slots whose worker is stuck; none while the signs cannot be read. Arguments as for `look`.
+
+    A worker that starts, or dies while it does, has a file of signs that is still empty: no reason to end a run.
+    """
+    try:
+        found = look(slots, registry, now_s, within_s)
+    except (struct.error, OSError, ValueError):
+        return frozenset()
     return frozenset((one.source, one.slot) for one in found if one.state is State.STUCK)
 
 

@@ -9,6 +9,7 @@ import orjson
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from pipelines.broker import Cluster
 from pipelines.relay import metrics, outbox, positions
@@ -30,6 +31,13 @@ def registry(**beats: float) -> CollectorRegistry:
     for source, ago_s in beats.items():
         gauge.labels(source, "0").set(NOW_S - ago_s)
     return signs
+
+
+def test_nobody_is_taken_for_stuck_while_a_starting_workers_signs_are_half_made(tmp_path: Path) -> None:
+    signs = CollectorRegistry()
+    MultiProcessCollector(signs, path=str(tmp_path))  # type: ignore[no-untyped-call]
+    (tmp_path / "gauge_livemax_99999.db").touch()
+    assert stuck([("vpn", 0)], signs, NOW_S) == frozenset()
 
 
 def test_a_slot_is_working_stuck_or_absent() -> None:
