@@ -32,7 +32,7 @@ MAX_NODES: Final = 50_000
 _LONGEST: Final = 100
 
 
-def read(data: bytes, file: str, report: Report, *, strict_json: bool = False) -> Node | None:
+def read(data: bytes, file: str, report: Report, *, strict_json: bool = False, raw_values: bool = False) -> Node | None:
     """Parse one file.
 
     Args:
@@ -40,6 +40,7 @@ def read(data: bytes, file: str, report: Report, *, strict_json: bool = False) -
         file: its path in the contract's folder, for positions.
         report: where mistakes go.
         strict_json: the file must be JSON too.
+        raw_values: the file holds raw values, and a key may be one (a map's): no key is quoted.
 
     Returns:
         The document's node; None when there was any mistake.
@@ -48,7 +49,7 @@ def read(data: bytes, file: str, report: Report, *, strict_json: bool = False) -
     text = _text(data, file, report)
     if text is None:
         return None
-    node = _Composer(file, report).compose(text)
+    node = _Composer(file, report, raw_values=raw_values).compose(text)
     if len(report) > before or node is None:
         return None
     return node if not strict_json or _is_json(text, file, report) else None
@@ -113,9 +114,10 @@ class _TooMuch(Exception):  # noqa: N818 - a way out of the parser, never seen o
 class _Composer:
     """Builds nodes from parse events. Depth is bounded before anything recurses, so recursion is safe."""
 
-    def __init__(self, file: str, report: Report) -> None:
+    def __init__(self, file: str, report: Report, *, raw_values: bool) -> None:
         self._file = file
         self._report = report
+        self._raw_values = raw_values
         self._events: Any = None
         self._nodes = 0
 
@@ -129,6 +131,7 @@ class _Composer:
             mark = error.problem_mark or error.context_mark
             place = Position(self._file) if mark is None else self._at(mark)
             said = str(error.problem or "it cannot be parsed").replace("<stream end>", "the end of the file")
+            said = "a tag (!) that nobody declared" if "tag handle" in said else said  # the parser quotes the value
             said = said if said.isprintable() and len(said) <= _LONGEST else "it cannot be parsed"
             self._report.add(
                 "yaml-syntax", place, f"This is not YAML: {said}.", "Mend the syntax (quote special characters)."
@@ -221,7 +224,8 @@ class _Composer:
                 self._report.add("yaml-key", key.position, "A key that is not a text.", "Keys are plain texts.")
             elif key.text in entries:
                 first = entries[key.text][0].position
-                what = f"The key {shown(key.text)} stands twice (first on line {first.line})."
+                named = "A key" if self._raw_values else f"The key {shown(key.text)}"
+                what = f"{named} stands twice (first on line {first.line})."
                 self._report.add("yaml-duplicate-key", key.position, what, "Remove one of them.")
             else:
                 entries[key.text] = (key, value)

@@ -14,7 +14,7 @@ import orjson
 
 _NAME: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]|\.(?!\.)){0,248}"
 _TOPIC: Final = re.compile(_NAME, re.ASCII)
-_CODE: Final = re.compile(r"[a-z]+(?:[-_][a-z0-9]+)*", re.ASCII)
+_CODE: Final = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*", re.ASCII)
 _PATH: Final = re.compile(
     r"(?:[A-Za-z_][A-Za-z0-9_]*(?:\[\]|\{\})*(?:\.[A-Za-z_][A-Za-z0-9_]*(?:\[\]|\{\})*)*)?", re.ASCII
 )

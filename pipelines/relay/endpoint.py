@@ -5,6 +5,7 @@ Counts, codes and names from the contract, nothing else; so it has no password. 
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -31,10 +32,17 @@ Application = Callable[..., Iterable[bytes]]
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def handle_error(self, *_args: Any) -> None:
+        """Say nothing: a connection that broke is nobody's fault here, and its address is for no log."""
+
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *_args: Any) -> None:
         """Say nothing: the log has a vocabulary of its own."""
+
+    def get_stderr(self) -> io.StringIO:
+        """Where a traceback would go: it could hold what was asked."""
+        return io.StringIO()
 
 
 def serve(address: str, port: int, registry: CollectorRegistry, slots: Iterable[tuple[str, int]]) -> WSGIServer:
@@ -81,11 +89,9 @@ def _health(registry: CollectorRegistry, slots: tuple[tuple[str, int], ...], que
 
 def _within(query: str) -> float | None:
     """The `within` of a query; None for one that makes no sense."""
-    asked = parse_qs(query, keep_blank_values=True, max_num_fields=8).get("within")
-    if asked is None:
-        return WITHIN_S
     try:
-        seconds = float(asked[-1])
+        asked = parse_qs(query, keep_blank_values=True, max_num_fields=8).get("within")
+        seconds = WITHIN_S if asked is None else float(asked[-1])
     except ValueError:
         return None
     return seconds if 0 < seconds <= _LONGEST_S else None

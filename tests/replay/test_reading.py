@@ -41,6 +41,27 @@ def test_places_that_lie_apart_are_found_each_and_nothing_between_them(
     assert Counter(ids.values()) == {1: 84, 2: 6}
 
 
+def test_an_event_is_found_though_nothing_is_there_where_the_place_before_it_points(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "_FAR", 3)
+    house = scene.house
+    house.publish([house.ping(1)], partition=0)
+    producer = house.cluster.producer(**{"transactional.id": f"aborts-{house.source}"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for number in range(5):
+        producer.produce(house.raw_topic, house.ping(number), partition=0)
+    producer.flush(30)
+    producer.abort_transaction(30)
+    house.publish([house.ping(2), house.ping(3)], partition=0)
+    scene.relay()
+    noted_ms = scene.all_time().until_ms
+    places = {(0, offset): Place((house.handled,), noted_ms) for offset in (1, 7)}
+    outcome = scene.replay(ByPlace(places, scene.since_ms), again=True).execute()
+    assert outcome.tally.views[house.handled] == ViewTally(events_in=1, out=1)
+
+
 def test_a_record_that_came_after_its_note_is_another_one_and_left_alone(scene: Scene) -> None:
     house = scene.house
     house.publish([house.ping(1)], partition=0)

@@ -79,7 +79,7 @@ def _of_file(folder: files.Folder, at: files.PolicyFile, contract: Contract, rep
 
 def _opened(folder: files.Folder, at: files.PolicyFile, contract: Contract, report: Report) -> _File | None:
     data = folder.content(at.path, report)
-    node = None if data is None else read(data, at.path, report)
+    node = None if data is None else read(data, at.path, report, raw_values=True)
     section = Section.of(node, "A case file", report)
     if section is None:
         return None
