@@ -96,12 +96,12 @@ class RawReader:
         offset = message.offset() or 0
         if offset < self._at[number]:
             return
-        if offset < self._spans[number][0][1]:
+        self._reach(consumer, number, offset)  # where offsets hold no event, the next one may lie in a later span
+        if self._at[number] == offset and number in self._spans:
             self._portion.events.append(message)
             self._portion.size += len(message)
             self._tries[number] = 0
-            offset += 1
-        self._reach(consumer, number, offset)
+            self._reach(consumer, number, offset + 1)
 
     def _reach(self, consumer: Consumer, number: int, offset: int) -> None:
         """All before an offset is dealt with; go on with the next span when that ends this one."""
@@ -112,8 +112,8 @@ class RawReader:
         while mine and mine[0][1] <= offset:
             self._at[number] = mine.pop(0)[1]
         if mine:
+            self._at[number] = max(offset, mine[0][0])
             if mine[0][0] > offset:
-                self._at[number] = mine[0][0]
                 consumer.seek(TopicPartition(self._topic, number, self._at[number]))
             return
         del self._spans[number]
@@ -150,7 +150,8 @@ class RawReader:
         self._skip(consumer, number, at if found.end is None else found.end)
 
     def _skip(self, consumer: Consumer, number: int, offset: int) -> None:
-        self._portion.lost += max(0, min(offset, self._spans[number][0][1]) - self._at[number])
+        at = self._at[number]
+        self._portion.lost += sum(max(0, min(offset, end) - max(at, first)) for first, end in self._spans[number])
         self._reach(consumer, number, offset)
         if number in self._spans:
             consumer.seek(TopicPartition(self._topic, number, self._at[number]))
