@@ -173,6 +173,21 @@ def test_a_mistake_in_a_file_is_found_by_check_and_place(
     assert CANARY not in "".join(f"{one.message}{one.remedy}" for one in found)
 
 
+@pytest.mark.parametrize(
+    ("raw", "check"),
+    [
+        (f"labels: {{{CANARY}: free, {CANARY}: paid", "yaml-duplicate-key"),
+        (f"labels: {{tier: !{CANARY}!x free", "yaml-syntax"),
+        (f"labels: {{tier: !{CANARY} free", "yaml-tag"),
+    ],
+    ids=["a map's key twice", "a text that begins as a tag with a handle", "a text that begins as a tag"],
+)
+def test_a_raw_value_that_yaml_cannot_take_is_not_repeated(tmp_path: Path, raw: str, check: str) -> None:
+    found = reading(with_cases(tmp_path, ("labels: {tier: free", raw))).findings
+    assert {one.check for one in found} == {check}
+    assert CANARY not in "".join(f"{one.message}{one.remedy}" for one in found)
+
+
 def test_a_case_that_is_like_a_wrong_one_does_not_tell_its_mistakes_again(tmp_path: Path) -> None:
     found = reading(with_cases(tmp_path, ("      ok: true\n", "      ok: maybe\n")))
     assert len(found.findings) == 1

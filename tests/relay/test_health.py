@@ -1,5 +1,6 @@
 """Who is stuck, who is busy, who only waits."""
 
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from pipelines.broker import Cluster
 from pipelines.relay import metrics, outbox, positions
-from pipelines.relay.endpoint import application
+from pipelines.relay.endpoint import application, serve
 from pipelines.relay.health import WITHIN_S, Health, State, look, stuck
 from pipelines.relay.outbox import Outbox, StoppedError
 from pipelines.relay.settings import WorkerSettings
@@ -99,11 +100,33 @@ def test_metrics_are_told_beside_it() -> None:
     assert b"pipelines_worker_beat_timestamp_seconds" in body
 
 
-@pytest.mark.parametrize("query", ["within=", "within=0", "within=-1", "within=nan", "within=1e99", "within=soon"])
+@pytest.mark.parametrize(
+    "query", ["within=", "within=0", "within=-1", "within=nan", "within=1e99", "within=soon", "a&" * 9]
+)
 def test_a_senseless_question_is_refused(query: str) -> None:
     status, body = asked("/health", query)
     assert status == "400 Bad Request"
     assert "seconds" in orjson.loads(body)["error"]
+
+
+def test_neither_a_fault_nor_a_connection_that_breaks_says_anything_on_standard_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Failing(CollectorRegistry):
+        def collect(self) -> Any:
+            raise RuntimeError("made-up value")
+
+    server = serve("127.0.0.1", 0, Failing(), (("vpn", 0),))
+    try:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as asking:
+            asking.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            assert b" 500 " in asking.recv(1000)
+        with socket.socket() as broken:
+            server.handle_error(broken, ("192.0.2.7", 1))  # as the library does when a connection breaks
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_worker_whose_brokers_are_away_gives_signs_of_life(tmp_path: Path) -> None:

@@ -12,10 +12,21 @@ from hypothesis import strategies as st
 
 from pipelines.contract import derived_schemas, load
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
+from pipelines.envelope import read_note
 from pipelines.keys import throwaway_keyring
+from pipelines.minimize import FAULT_CODES, Fault
 from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.batch import Batch, Outgoing
-from pipelines.relay.lane import LARGEST_RAW_BYTES, LARGEST_VALUE_BYTES, Lane, Raw
+from pipelines.relay.lane import (
+    INTERNAL,
+    LARGEST_RAW_BYTES,
+    LARGEST_VALUE_BYTES,
+    NO_BROKER_TIME,
+    TOO_LARGE,
+    UNREADABLE,
+    Lane,
+    Raw,
+)
 from tests.relay.house import TODAY, encode_ping, write_contract
 
 NOON = 1_795_000_000_000 // DAY_MS * DAY_MS + 12 * HOUR_MS
@@ -106,6 +117,18 @@ def test_records_without_a_handle_keep_no_order_and_tell_no_epoch_even_where_oth
     assert sizes == [40, 120]
     for record in batch.records():
         assert ("ce_handleepoch" in dict(record.headers)) == (record.key is not None)
+
+
+@pytest.mark.parametrize(
+    "code", sorted({*FAULT_CODES, *(fault.code for fault in (INTERNAL, NO_BROKER_TIME, TOO_LARGE, UNREADABLE))})
+)
+def test_every_fault_that_there_is_can_be_noted(contract: Contract, code: str) -> None:
+    lane, batch, book = lane_of(contract), Batch(NOON), PartitionBook(0)
+    book.open_views(lane.topics)
+    lane.refuse(batch, book, Raw(0, 7, NOON, None), Fault(code, "checks[].id"))
+    note = read_note(batch.quarantine[0])
+    assert note is not None
+    assert (note.code, note.offset) == (code, 7)
 
 
 def test_a_raw_value_that_only_compression_made_small_is_quarantined_unread(contract: Contract) -> None:
