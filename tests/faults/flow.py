@@ -118,7 +118,8 @@ def everything_came_out_once(house: House, sent: int) -> None:
     expectation = expect(house.contract, house.cluster, house.keyring)
     records, notes = committed(house.contract, house.cluster)
     assert expectation.events.total() == sent > 0
-    assert differences(expectation, records, notes) == {}
+    found = differences(expectation, records, notes)
+    assert not found, found
     assert reordered(expectation, records) == 0
 
 

@@ -30,12 +30,21 @@ def house(tmp_path: Path, broker: EmbeddedKafka) -> House:
     return build(tmp_path, broker.cluster)
 
 
-def killing_at(step: Step, broker: EmbeddedKafka, killed: threading.Event) -> Watch:
-    """Kill the broker when the second batch comes to the step. Somebody else is to start it again."""
-    seen = 0
+def killing_at(step: Step, house: House, broker: EmbeddedKafka, killed: threading.Event) -> Watch:
+    """Kill the broker when the second batch comes to the step. Somebody else is to start it again.
+
+    The first transaction is over by then, its markers written: a broker that dies in the milliseconds in which they are
+    not may call it complete without them (docs/decisions/0064), and no client can mend that.
+    """
+    seen, first = 0, True
 
     def watch(now: Step) -> None:
-        nonlocal seen
+        nonlocal seen, first
+        if now is Step.COMMITTED and first:
+            first = False
+            # Offsets of an open transaction are not told: whoever asks waits until it is over.
+            places = [(house.raw_topic, number) for number in range(3)]
+            house.cluster.admin(timeout_s=60).committed(house.settings().group, places)
         seen += now is step
         if now is step and seen == 2:
             broker.kill(1)
@@ -50,7 +59,7 @@ def test_a_broker_that_is_killed_at_any_step_and_comes_back_loses_and_doubles_no
 ) -> None:
     house.publish([house.ping(n) for n in range(600)] + [house.ping(4_001)])
     killed = threading.Event()
-    with running(house.worker(watch=killing_at(step, broker, killed), batch_events=200)) as raised:
+    with running(house.worker(watch=killing_at(step, house, broker, killed), batch_events=200)) as raised:
         assert killed.wait(60)
         broker.restart(1)
         house.publish([house.ping(n) for n in range(60)])

@@ -20,7 +20,15 @@ from tests.oracle import committed, differences, expect
 from tests.relay.house import House, build, running
 
 ALL = frozenset({1, 2, 3})
-SETTINGS = ("cleanup.policy", "message.timestamp.type", "retention.ms", "segment.ms", "file.delete.delay.ms")
+SETTINGS = (
+    "cleanup.policy",
+    "message.timestamp.type",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.after.max.ms",
+    "retention.ms",
+    "segment.ms",
+    "file.delete.delay.ms",
+)
 
 
 @pytest.fixture

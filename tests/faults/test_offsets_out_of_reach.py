@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.broker import Cluster
-from pipelines.relay import inbox
+from pipelines.relay import positions
 from pipelines.relay.steps import Step
 from tests.faults.flow import everything_came_out_once
 from tests.relay.house import build, running
@@ -15,7 +15,7 @@ def test_offsets_that_cannot_be_had_at_an_assignment_cost_the_consumer_and_not_t
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house, recovered = build(tmp_path, cluster), list[Step]()
-    monkeypatch.setattr(inbox, "_WATERMARK_WAIT_S", 1e-6)  # the client's own timeout, inside its own callback
+    monkeypatch.setattr(positions, "_WATERMARK_WAIT_S", 1e-6)  # the client's own timeout, inside its own callback
 
     def watch(step: Step) -> None:
         if step is Step.RECOVERING:
