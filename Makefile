@@ -12,7 +12,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 WHEEL := .venv-wheel
 # What the compiled modules are part of. Everything else: make test-wheel ARGS=tests
-ON_A_WHEEL := tests/minimize tests/keys tests/envelope tests/relay/test_lane.py tests/relay/test_worker.py tests/faults/test_faults.py
+ON_A_WHEEL := tests/minimize tests/keys tests/envelope tests/bench tests/relay/test_lane.py tests/relay/test_worker.py tests/faults/test_faults.py
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -92,7 +92,7 @@ $(WHEEL)/.wheel: requirements/dev.txt pyproject.toml setup.py $(shell find pipel
 	@[ -x $(WHEEL)/bin/python ] || $(BIN)/python -m venv $(WHEEL)
 	@echo 'Building the wheel, and installing it in $(WHEEL)'
 	@$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt
-	@rm -rf build $(WHEEL)/dist $(WHEEL)/suite; mkdir -p $(WHEEL)/suite; ln -s ../../tests $(WHEEL)/suite/tests
+	@rm -rf build $(WHEEL)/dist $(WHEEL)/suite; mkdir -p $(WHEEL)/suite; ln -s ../../tests ../../bench $(WHEEL)/suite
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w $(WHEEL)/dist .
 	@$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --force-reinstall $(WHEEL)/dist/*.whl
 	@$(WHEEL)/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "suite.pth").write_text("$(CURDIR)/$(WHEEL)/suite\n")'

@@ -1,16 +1,24 @@
-"""The core alone, for counting its instructions: from polled messages to parcels, without a broker, always the same."""
+"""The core alone, for counting its instructions: from polled messages to parcels, without a broker, always the same.
+
+Reads the jobs from standard input (pickled by `bench.instructions`, so that no contract is loaded here). What is to be
+counted lies between two calls of `getpgrp`, which nothing else calls and before which callgrind writes its counts.
+"""
 
 from __future__ import annotations
 
+import gc
+import os
+import pickle
 import sys
-import tempfile
+from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from bench.job import job_of_shape
-from bench.shapes import Shape
+from bench.keys import OneRoot
 from pipelines.broker import Message
+from pipelines.contract.model import Contract, Event
 from pipelines.minimize import compiled
 from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.batch import Batch
@@ -18,7 +26,7 @@ from pipelines.relay.intake import Intake
 from pipelines.relay.lane import Lane
 
 NOON_MS = 1_795_000_000_000
-POOL = 100
+EVENTS = 1_000  # of one batch; the values take turns
 
 
 class Nowhere:
@@ -32,27 +40,38 @@ class Nowhere:
         return 0
 
 
-def main(case: str, events: int) -> None:
-    """Minimize so many events."""
-    if not compiled():
-        raise SystemExit("the walk is not compiled here")
-    with tempfile.TemporaryDirectory() as folder:
-        job = job_of_shape(Path(folder), Shape(views=3 if case == "three views" else 1, devices=50), pool=POOL)
-    lane = Lane(job.contract, job.event, job.keys, b"abcd")
+def count(contract: Contract, event: Event, values: list[bytes]) -> None:
+    """Minimize a batch to warm up, and the same again between two marks."""
+    lane = Lane(contract, event, OneRoot("bench"), b"abcd")
     book = PartitionBook(0)
     book.open_views(lane.topics)
-    raw_topic = job.event.raw_topic
     messages = [
-        Message(topic=raw_topic, partition=0, offset=offset, value=job.pool[offset % POOL][1], timestamp=(2, NOON_MS))
-        for offset in range(POOL)
+        Message(topic=event.raw_topic, partition=0, offset=offset, value=value, timestamp=(2, NOON_MS))
+        for offset, value in enumerate(islice(cycle(values), EVENTS))
     ]
-    intake = Intake({raw_topic: lane})
-    for _ in range(events // POOL):
+    intake, books = Intake({event.raw_topic: lane}), {(event.raw_topic, 0): book}
+
+    def work() -> None:
         batch = Batch(NOON_MS)
-        intake.take(batch, {(raw_topic, 0): book}, messages)
+        intake.take(batch, books, messages)
         for parcel in batch.parcels():
             parcel.send(Nowhere(), 0, parcel.size())  # type: ignore[arg-type]
 
+    work()
+    os.getpgrp()
+    work()
+    os.getpgrp()
+
+
+def main() -> None:
+    """Count every job, in order."""
+    if not compiled():
+        raise SystemExit("the walk is not compiled here")
+    jobs: list[Any] = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent wrote it
+    gc.disable()  # when it runs depends on all that was ever allocated, and it is not what is counted
+    for job in jobs:
+        count(*job)
+
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main()
