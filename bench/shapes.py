@@ -7,7 +7,6 @@ gets. Further fields are texts and numbers that nobody keeps.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from random import Random
 from typing import Any, Final
 
 import fastavro
+
+from bench.folder import EventType, write_contract
 
 EVENT: Final = "bench.session"
 REGIONS: Final = ("eu-west", "eu-north", "us-east", "ap-south")
@@ -71,24 +72,11 @@ class Shape:
 
     def write(self, folder: Path) -> Path:
         """Write a contract with this event type."""
-        raw, policies = folder / "schemas/raw/bench", folder / "policies/bench"
-        raw.mkdir(parents=True)
-        policies.mkdir(parents=True)
-        (raw / "session.v1.avsc").write_text(json.dumps(self.schema()))
-        (folder / "policies/lists.yaml").write_text("{}\n")
-        purposes = range(1, self.views + 1)
-        (folder / "policies/purposes.yaml").write_text(
-            "".join(_PURPOSE.format(number=number, covers="ab" * 32) for number in purposes)
-        )
-        kept = list(_RULES)[: self.kept]
-        rules = "".join(f"    {name}: {_RULES[name]}\n" for name in kept)
-        views = "".join(f"  network-metadata.bench-{number}:\n{rules}" for number in purposes)
-        dropped = [field["name"] for field in self.schema()["fields"] if field["name"] not in kept]
-        never = "".join(f"  {name}: nobody needs it\n" for name in dropped)
-        (policies / "session.yaml").write_text(f"event: {EVENT}\nviews:\n{views}never:\n{never}")
-        topics = "".join(_TOPIC.format(number=number) for number in purposes)
-        (folder / "topics.yaml").write_text(_TOPICS.format(topics=topics))
-        return folder
+        rules = {name: _RULES[name] for name in list(_RULES)[: self.kept]}
+        purposes = [f"bench-{number}" for number in range(1, self.views + 1)]
+        never = [field["name"] for field in self.schema()["fields"] if field["name"] not in rules]
+        session = EventType("session", self.schema(), dict.fromkeys(purposes, rules), never)
+        return write_contract(folder, [session], dict.fromkeys(purposes, "device"))
 
     def pool(self, count: int, header: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Distinct raw events: key and value."""
@@ -121,30 +109,3 @@ class Shape:
             "post_quantum": random.choice([True, False]),
             **more,
         }
-
-
-_PURPOSE: Final = """bench-{number}:
-  description: Measure
-  objective: operational
-  iri: dpv:ServiceProvision
-  legal_basis: dpv:LegitimateInterest
-  question: How much CPU does an event take
-  need: It is measured on events
-  alternatives: None that runs
-  how_long: A day
-  who: Whoever reads the figures
-  user_control: Nobody is behind a synthetic event
-  handle: device
-  rotate: 1d
-  max_bits: 64
-  review: {{id: PR-0001, approved: 2026-11-02, expires: 2099-01-01, owner: bench, covers: {covers}}}
-"""
-_TOPIC: Final = """  network-metadata.bench-{number}: {{ttl: 72h, late: 24h, partitions: 2, consumers: [readers],
-    basis: {{product: none, security: none, legal: none, reviewed: 2026-11-02, expires: 2099-01-01}}}}
-"""
-_TOPICS: Final = """raw:
-  raw.bench.session: {{ttl: 24h, partitions: 4, producers: [bench]}}
-minimized:
-{topics}quarantine: {{topic: quarantine-bench, ttl: 7d, partitions: 1, consumers: [operators]}}
-changes: {{topic: audit.changes-bench, ttl: 400d, consumers: [audit-office]}}
-"""

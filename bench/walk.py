@@ -1,79 +1,91 @@
-"""CPU time of minimizing one vpn.session event, beside that of decoding it with fastavro.
+"""`python -m bench.walk`: what the walk of one event costs, by event type and by action, beside fastavro's decode.
 
-python -m bench.walk
-
-Gives the best and the median of many rounds, in µs of this process' CPU an event: ratios hold on a busy machine, the
-figures themselves do not. Says whether the walk runs compiled.
+The measuring is pyperf's (contenders/walking.py): processes of their own, a warm-up, several values each.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import date
-from functools import partial
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from typing import Any, Final
 
-import fastavro
+import click
+import orjson
+import pyperf
 
-from pipelines.contract import load
-from pipelines.contract.model import Contract, Event
-from pipelines.minimize import Handler, Minimized, compile_event, compiled
-from pipelines.minimize.reference import minimize_event
-from pipelines.simulate import Simulation
+from bench.contest import Contender
+from bench.field import CONTENDERS
+from bench.rivals import MissingError
 
-ROUNDS, CALLS = 25, 2_000
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def measure(name: str, call: Callable[[], object]) -> None:
-    """Print the CPU time of one call."""
-    figures = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        for _ in range(CALLS):
-            call()
-        figures.append((time.process_time() - start) / CALLS * 1e6)
-    print(f"{name:32} {min(figures):7.2f} best {statistics.median(figures):7.2f} median")  # noqa: T201
+_SCRIPT: Final = Path(__file__).parent / "contenders/walking.py"
+_WHO: Final = ("compiled", "pure")
+_HEAD: Final = ("case", "walk", "nothing kept", "decode", "decode / walk", "not compiled")
 
 
-def session(contract: Contract, event: Event) -> bytes:
-    """A simulated event of the first version that all views accept."""
-    raw = event.versions[0]
-    writer = fastavro.parse_schema(json.loads(raw.text))
-    program = compile_event(event)
-    handlers: list[Handler | None] = [lambda _: bytes(16)] * len(event.views)
-    for made in Simulation(contract, only=[event.name]).events(500, start_ms=1_790_000_000_000):
-        if made.version == raw.version:
-            body = io.BytesIO(b"\xc3\x01" + raw.fingerprint)
-            body.seek(0, io.SEEK_END)
-            fastavro.schemaless_writer(body, writer, made.fields)
-            outcomes = program.minimize(body.getvalue(), handlers)
-            if isinstance(outcomes, list) and all(isinstance(outcome, Minimized) for outcome in outcomes):
-                return body.getvalue()
-    raise SystemExit("no simulated event is accepted by all views")
+@click.command(context_settings={"max_content_width": 120, "help_option_names": ["-h", "--help"]})
+@click.option("--processes", default=3, show_default=True, type=click.IntRange(min=1), help="Of each case.")
+@click.option("--only", multiple=True, type=click.Choice(_WHO), help="The walk compiled, or not; by default both.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the rows here.")
+@click.option(
+    "--pyperf", "folder", type=click.Path(path_type=Path, file_okay=False), help="Keep pyperf's own files here."
+)
+def main(processes: int, only: tuple[str, ...], json_file: Path | None, folder: Path | None) -> None:
+    """Measure the walk of one event, in µs of CPU, for each event type of this contract, each action, each length.
+
+    Columns: the walk with all views of the event type, handles not counted; the walk when nothing is kept, which is
+    what guarding the bytes costs; fastavro's decode of the same bytes into a dict; decode over walk; and the walk as
+    plain Python. Figures are medians over all values of all processes.
+
+    \b
+    Examples:
+      python -m bench.walk                                  both, about ten minutes
+      python -m bench.walk --only compiled --processes 1    a first look, two minutes
+      python -m bench.walk --json walk.json --pyperf walk/  and then: pyperf stats walk/compiled.json
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    with tempfile.TemporaryDirectory() as temporary:
+        kept = folder or Path(temporary)
+        kept.mkdir(parents=True, exist_ok=True)
+        suites = {}
+        for who in only or _WHO:
+            try:
+                suites[who] = _measured(CONTENDERS[who](), processes, kept / f"{who}.json")
+            except MissingError as why:
+                click.echo(f"{who} takes no part: {why}", err=True)
+    rows = rows_of(suites)
+    if json_file is not None:
+        json_file.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+    click.echo("| " + " | ".join(_HEAD) + " |\n|" + "-|" * len(_HEAD))
+    for row in rows:
+        click.echo("| " + " | ".join(str(row.get(name, "")) for name in _HEAD) + " |")
 
 
-def main() -> None:
-    """Measure the walk with no view, one, two …; and what it stands in for."""
-    contract = load(ROOT, as_of=date(2026, 11, 23)).contract
-    if contract is None:
-        raise SystemExit("the contract cannot be built: `pipelines validate` says why")
-    event = contract.events["vpn.session"]
-    value = session(contract, event)
-    handlers: list[Handler | None] = [lambda _: bytes(16)] * len(event.views)
-    print(f"{len(value)} bytes; the walk is {'compiled' if compiled() else 'not compiled'}")  # noqa: T201
-    for views in range(len(event.views) + 1):
-        program = compile_event(replace(event, views=event.views[:views]))
-        measure(f"walk, {views} views", partial(program.minimize, value, handlers))
-    writer = fastavro.parse_schema(json.loads(event.versions[0].text))
-    measure("fastavro decode alone", lambda: fastavro.schemaless_reader(io.BytesIO(value[10:]), writer, None))
-    one = replace(event, views=event.views[:1])
-    measure("reference, 1 view", lambda: minimize_event(one, value, handlers[:1]))
+def _measured(contender: Contender, processes: int, file: Path) -> dict[str, float]:
+    """The medians of a run, by benchmark, in µs."""
+    file.unlink(missing_ok=True)
+    ended = subprocess.run(  # noqa: S603 - our own script
+        [contender.command[0], str(_SCRIPT), "--processes", str(processes), "--output", str(file), "--quiet"],
+        stdout=sys.stderr,
+        check=False,
+    )
+    if ended.returncode:
+        raise SystemExit(ended.returncode)
+    suite = pyperf.BenchmarkSuite.load(str(file))
+    return {one.get_name(): one.median() * 1e6 for one in suite.get_benchmarks()}
+
+
+def rows_of(suites: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
+    """One row a case, in µs; decode and what keeps nothing are those of the first suite."""
+    first, pure = next(iter(suites.values()), {}), suites.get("pure", {})
+    rows = []
+    for case in dict.fromkeys(name.rpartition(" ")[0] for name in first):
+        walk, dropped, decode = (first[f"{case} {measure}"] for measure in ("walk", "pass", "decode"))
+        row = {"case": case, "walk": walk, "nothing kept": dropped, "decode": decode, "decode / walk": decode / walk}
+        if pure:
+            row["not compiled"] = pure[f"{case} walk"]
+        rows.append({name: round(value, 2) if isinstance(value, float) else value for name, value in row.items()})
+    return rows
 
 
 if __name__ == "__main__":
