@@ -187,6 +187,19 @@ def settled_after_ms(before: TopicSettings, after: TopicSettings, times: BrokerT
     return delay_ms + (after.retention_ms if before.segment_ms > after.segment_ms else 0)
 
 
+def latecomers_gone_ms(kept: TopicSettings, times: BrokerTimes, *, ahead_ms: int = 0) -> int:
+    """How long after its append a record may be on a disk, however old it was when it came (ms).
+
+    Its segment's newest timestamp is at most `segment.ms` later than the append, or ahead by `ahead_ms` (see
+    `worst_case_ms`).
+    """
+    if kept.retention_ms < 0:
+        return FOREVER_MS
+    beyond_ms = max(0, ahead_ms - times.slack_ms)
+    delay_ms = times.look_ms + times.delete_delay_ms + times.slack_ms
+    return min(kept.retention_ms + kept.segment_ms + beyond_ms + delay_ms, FOREVER_MS)
+
+
 def segments(retention_ms: int, segment_ms: int, times: BrokerTimes) -> int:
     """How many segments a busy partition has at most when none is cut by its size (`segment.bytes`)."""
     waiting_ms = retention_ms + times.look_ms + times.delete_delay_ms

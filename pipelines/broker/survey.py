@@ -93,12 +93,12 @@ class Survey:
                 f"cannot see every consumer group at {self._asking.bootstrap} (CLUSTER_AUTHORIZATION_FAILED)",
                 hint="Grant this principal DESCRIBE on the cluster: a group that it does not see could lose records.",
             )
-        found = self._asking.ask(
-            lambda within_s: {None: self._asking.client.list_consumer_groups(request_timeout=within_s)},
-            "list the consumer groups",
-        )[None]
-        if found.errors:
-            raise unreachable(found.errors[0], self._asking.bootstrap, "list the consumer groups")
+        return self._asking.patiently(self._groups, "list the consumer groups")
+
+    def _groups(self, within_s: float) -> tuple[str, ...]:
+        found = self._asking.client.list_consumer_groups(request_timeout=within_s).result(within_s + PAUSE_S)
+        for refused in found.errors:  # of one broker, which may be loading its groups
+            raise refused
         return tuple(sorted(group.group_id for group in found.valid))
 
     def _sees_all(self) -> bool:

@@ -203,6 +203,7 @@ def _told(applied: Applied, left: Plan) -> dict[str, Any]:
         "made": [asdict(step) for step in applied.made],
         "found_made": [asdict(step) for step in applied.found_made],
         "kept_from_ms": dict(applied.kept_from_ms),
+        "held_until_ms": dict(applied.held_until_ms),
         "accepted": [asdict(loss) for loss in applied.accepted],
         "left": [asdict(step) for step in left.steps],
         "notices": [asdict(notice) for notice in left.notices],

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
 
 from pipelines.broker import Admin, Cluster, NewTopic
 from pipelines.contract.model import Contract
 from pipelines.topics.document import fingerprint
+from pipelines.topics.latecomers import left_behind, lets_in
 from pipelines.topics.looking import look, look_around
 from pipelines.topics.losses import Loss, losses
 from pipelines.topics.planning import Plan, plan
 from pipelines.topics.progress import Progress, progress
-from pipelines.topics.record import Author, Recorder, audience, recorded
+from pipelines.topics.record import Author, Done, Recorder, audience
+from pipelines.topics.recorded import recorded
 from pipelines.topics.state import INITIAL_DELAY_MS
 from pipelines.topics.steps import Step
 from pipelines.trouble import Exit, Trouble
@@ -37,13 +39,17 @@ Watch = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What was done: the steps made now, those found made, and since when each new promise is kept (ms since 1970)."""
+    """What was done: the steps made now, those found made, and since when each new promise is kept (ms since 1970).
+
+    `held_until_ms`: the topics of which something grows later, and when another plan does it at the earliest.
+    """
 
     plan: str
     made: tuple[Step, ...]
     found_made: tuple[Step, ...]
     kept_from_ms: Mapping[str, int]
     accepted: tuple[Loss, ...]
+    held_until_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 def apply(
@@ -119,12 +125,12 @@ class _Run:
         for batch in _batches(start.left, self._contract.changes.name):
             if batch[0].kind == "record":
                 self._watch("before the last record")
-                self._recorder.applied(audience(self._contract), kept_from_ms, self._now_ms())
+                self._recorder.applied(self._done(kept_from_ms), self._now_ms())
                 self._watch("after the last record")
             else:
                 self._make(batch)
                 kept_from_ms.update(self._kept_from(batch))
-        return Applied(self._fingerprint, start.left, start.done, kept_from_ms, accepted)
+        return Applied(self._fingerprint, start.left, start.done, kept_from_ms, accepted, dict(self._held_until()))
 
     def _is_recorded(self) -> bool:
         """Whether this plan was applied to its end, and none after it."""
@@ -191,6 +197,19 @@ class _Run:
         for entry in self._planned.entries:
             if entry.topic in changed and entry.settled_after_ms is not None:
                 yield entry.topic, self._now_ms() + entry.settled_after_ms
+
+    def _done(self, kept_from_ms: Mapping[str, int]) -> Done:
+        planned, now = self._planned, look(self._contract, self._admin)
+        behind = left_behind(self._contract, planned.state, planned.steps)
+        before = {entry.topic: entry.worst_before_ms for entry in planned.entries}
+        lived = {topic: ms for topic in kept_from_ms if (ms := before.get(topic)) is not None}
+        return Done(audience(self._contract), kept_from_ms, lived, lets_in(self._contract, now), behind)
+
+    def _held_until(self) -> Iterator[tuple[str, int]]:
+        for entry in self._planned.entries:
+            if entry.held is not None:
+                until_ms = entry.held.until_ms
+                yield entry.topic, self._now_ms() + entry.held.wait_ms if until_ms is None else until_ms
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

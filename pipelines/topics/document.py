@@ -16,24 +16,26 @@ import orjson
 from pipelines.broker import Setting, Source
 from pipelines.contract.model import Contract
 from pipelines.topics.planning import Plan, plan
-from pipelines.topics.record import audience_of
+from pipelines.topics.recorded import audience_of
 from pipelines.topics.state import (
     AHEAD,
     CHECK_INTERVAL,
     CLEANUP,
     CLOCK,
     DELETE_DELAY,
+    OLDEST,
     RETENTION,
     SEGMENT,
     SWEEP,
     ClusterState,
+    Latecomers,
     TopicState,
 )
 from pipelines.trouble import Exit, Trouble
 
-FORMAT: Final = "pipelines topics plan 1"
+FORMAT: Final = "pipelines topics plan 2"
 MOST_BYTES: Final = 16 * 1024 * 1024
-_NEEDED: Final = {RETENTION, SEGMENT, DELETE_DELAY, AHEAD, CLOCK, CLEANUP, CHECK_INTERVAL, SWEEP}
+_NEEDED: Final = {RETENTION, SEGMENT, DELETE_DELAY, AHEAD, OLDEST, CLOCK, CLEANUP, CHECK_INTERVAL, SWEEP}
 _NUMBERS: Final = _NEEDED - {CLOCK, CLEANUP}
 _T = TypeVar("_T")
 
@@ -77,6 +79,7 @@ def state_document(state: ClusterState) -> dict[str, Any]:
         "readers": None if state.readers is None else {name: list(each) for name, each in state.readers.items()},
         "recorded": None if state.recorded is None else {name: asdict(each) for name, each in state.recorded.items()},
         "hides_record": state.hides_record,
+        "latecomers": {name: asdict(each) for name, each in state.latecomers.items()},
     }
 
 
@@ -133,6 +136,7 @@ def _state(said: Mapping[str, Any]) -> ClusterState:
         None if readers is None else {name: _texts(each) for name, each in _mapping(readers).items()},
         recorded,
         _of(said["hides_record"], bool),
+        {name: _latecomers(_mapping(each)) for name, each in _mapping(said["latecomers"]).items()},
     )
 
 
@@ -152,6 +156,13 @@ def _topic(said: Mapping[str, Any]) -> TopicState:
     counts = [None if said[name] is None else _of(said[name], int) for name in ("partitions", "replication")]
     settings = {name: _checked(name, _of(each, str)) for name, each in _mapping(said["settings"]).items()}
     return TopicState(counts[0], counts[1], settings)
+
+
+def _latecomers(said: Mapping[str, Any]) -> Latecomers:
+    oldest_ms, until_ms = _of(said["oldest_ms"], int), said["until_ms"]
+    if oldest_ms < 0 or said.keys() != {"oldest_ms", "until_ms"}:
+        raise _WrongError
+    return Latecomers(oldest_ms, None if until_ms is None else _of(until_ms, int))
 
 
 def _checked(name: str, value: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 from pipelines import retention
 from pipelines.contract.model import Contract
 from pipelines.retention import BrokerTimes, TooShort
-from pipelines.topics.promise import Clock, Promise, promises, settings
+from pipelines.topics.promise import Clock, Promise, allowance_ms, promises, settings
 from pipelines.topics.spans import span
 from pipelines.topics.state import (
     AHEAD,
@@ -21,6 +21,8 @@ from pipelines.topics.state import (
     CLEANUP,
     CLOCK,
     DELETE_DELAY,
+    LENGTHS,
+    OLDEST,
     RETENTION,
     SEGMENT,
     TIERED,
@@ -33,7 +35,6 @@ PLAN: Final = "pipelines topics plan --out plan.json && pipelines topics apply p
 """Sets what a topic should have."""
 
 CREATE: Final = "pipelines topics apply"
-_LENGTHS: Final = (RETENTION, SEGMENT, DELETE_DELAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +111,14 @@ def lives_ms(promise: Promise, state: ClusterState) -> int:
     """
     deletes = all(held.value == "delete" for held in state.in_force(promise.topic, CLEANUP))
     local = all(held.value == "false" for held in state.in_force(promise.topic, TIERED))
-    return _bounded_ms(promise, state) if deletes and local else retention.FOREVER_MS
+    return bounded_ms(promise, state) if deletes and local else retention.FOREVER_MS
 
 
-def _bounded_ms(promise: Promise, state: ClusterState, **instead: int) -> int:
-    """How long a record lives as far as times go, with some settings as given."""
+def bounded_ms(promise: Promise, state: ClusterState, **instead: int) -> int:
+    """How long a record of an existing topic lives as far as times go, with some settings as given (ms).
+
+    A record comes as late as its topic lets it in, whatever the contract says of the relay: brokers keep promises.
+    """
     topic = promise.topic
 
     def longest(name: str) -> int:
@@ -127,9 +131,10 @@ def _bounded_ms(promise: Promise, state: ClusterState, **instead: int) -> int:
         sweep_ms=state.times.sweep_ms,
     )
     ahead = 0 if ahead_ms(promise, state) == 0 else longest(AHEAD)
-    return retention.worst_case_ms(
-        longest(RETENTION), longest(SEGMENT), promise.late_ms, promise.step_ms, times, ahead_ms=ahead
-    )
+    came_ms = promise.late_ms + promise.step_ms
+    if promise.clock is Clock.RECORD:
+        came_ms = max(came_ms, longest(OLDEST) - allowance_ms(times))
+    return retention.worst_case_ms(longest(RETENTION), longest(SEGMENT), came_ms, 0, times, ahead_ms=ahead)
 
 
 def ahead_ms(promise: Promise, state: ClusterState) -> int:
@@ -162,16 +167,16 @@ def _wrong(promise: Promise, state: ClusterState) -> Iterator[Breach]:
 
 
 def _too_long(promise: Promise, state: ClusterState) -> Iterator[Breach]:
-    worst_ms = _bounded_ms(promise, state)
+    worst_ms = bounded_ms(promise, state)
     # Under the wrong clock records may be ahead; then the clock is to blame, and that is said already.
-    blameless_ms = _bounded_ms(promise, state, **{AHEAD: 0}) if promise.clock is Clock.BROKER else worst_ms
+    blameless_ms = bounded_ms(promise, state, **{AHEAD: 0}) if promise.clock is Clock.BROKER else worst_ms
     if blameless_ms <= promise.ttl_ms:
         return
     computed = settings(promise, state.times, len(state.brokers))
     if isinstance(computed, TooShort):
         remedy, command = f"Promise at least {span(computed.shortest_ttl_ms)}, or shorten {CHECK_INTERVAL}.", ""
     else:
-        named = ", ".join(f"{name}={computed[name]}" for name in (SEGMENT, RETENTION, DELETE_DELAY))
+        named = ", ".join(f"{name}={computed[name]}" for name in LENGTHS if name in computed)
         remedy, command = f"Set {named} ({SEGMENT} first).", PLAN
     blamed = {name: _said([state.longest(promise.topic, name)]) for name in _to_blame(promise, state, computed)}
     lived = "for ever" if worst_ms >= retention.FOREVER_MS else f"for {span(worst_ms)}"
@@ -185,13 +190,13 @@ def _to_blame(promise: Promise, state: ClusterState, computed: Mapping[str, str]
     before = settings(promise, usual, len(state.brokers))
     own = state.topics[promise.topic].settings
     slow = state.times.check_interval_ms > usual.check_interval_ms
-    if slow and not isinstance(before, TooShort) and all(own.get(name) == before[name] for name in _LENGTHS):
+    if slow and not isinstance(before, TooShort) and all(own.get(n) == before[n] for n in LENGTHS if n in before):
         return [CHECK_INTERVAL]  # the topic is what it should be if the brokers looked as often as they usually do
     if isinstance(computed, TooShort):
         return [RETENTION]
-    right = {name: int(computed[name]) for name in _LENGTHS}
-    for name, value in {**right, AHEAD: usual.slack_ms}.items():
-        if _bounded_ms(promise, state, **{name: value}) <= promise.ttl_ms:
+    right = {name: int(computed[name]) for name in LENGTHS if name in computed}
+    for name, value in right.items():
+        if bounded_ms(promise, state, **{name: value}) <= promise.ttl_ms:
             return [name]
     return [name for name, value in right.items() if unlimited(state.longest(promise.topic, name).value) > value]
 

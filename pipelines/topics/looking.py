@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from pipelines.broker import Admin, Cluster, Setting, Source
 from pipelines.contract.model import Contract
 from pipelines.topics import state as names
+from pipelines.topics.latecomers import still_there
 from pipelines.topics.promise import promises
-from pipelines.topics.record import Recorded, recorded
+from pipelines.topics.recorded import Recorded, recorded
 from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState, TopicState
 
 _HOUR_MS: Final = 3_600_000
@@ -25,6 +27,7 @@ _INHERITED: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
     names.SEGMENT: (("log.roll.ms", 1), ("log.roll.hours", _HOUR_MS)),
     names.DELETE_DELAY: (("log.segment.delete.delay.ms", 1),),
     names.AHEAD: (("log.message.timestamp.after.max.ms", 1),),
+    names.OLDEST: (("log.message.timestamp.before.max.ms", 1),),
     names.CLOCK: (("log.message.timestamp.type", 0),),
     names.CLEANUP: (("log.cleanup.policy", 0),),
     names.CHECK_INTERVAL: ((names.CHECK_INTERVAL, 1),),
@@ -54,8 +57,17 @@ def _looked(
     return ClusterState(held, topics, initial_delay_ms)
 
 
-def look_around(contract: Contract, cluster: Cluster, *, initial_delay_ms: int = INITIAL_DELAY_MS) -> ClusterState:
-    """Ask for all of that, for what else is there, for what metadata hide, and for who reads what.
+def look_around(
+    contract: Contract,
+    cluster: Cluster,
+    *,
+    initial_delay_ms: int = INITIAL_DELAY_MS,
+    clock: Callable[[], float] = time.time,
+) -> ClusterState:
+    """Ask for all of that, for what else is there, for what metadata hide, who reads what, and what the record says.
+
+    Args:
+        clock: seconds since 1970; tells which latecomers are gone by now.
 
     Raises:
         Trouble: (exit 3) the cluster does not answer, or hides whether a topic exists.
@@ -72,14 +84,15 @@ def look_around(contract: Contract, cluster: Cluster, *, initial_delay_ms: int =
     readers = None if grants is None else {
         name: tuple(sorted({grant.principal for grant in grants if grant.covers(name)})) for name in wanted
     }  # fmt: skip
-    record = recorded(contract, cluster) if contract.changes.name in seen.topics else Recorded(None, {})
+    record = recorded(contract, cluster) if contract.changes.name in seen.topics else Recorded()
+    whole = replace(seen, topics={**seen.topics, **more})
     return replace(
-        seen,
-        topics={**seen.topics, **more},
+        whole,
         undeclared=tuple(sorted(admin.topics().keys() - set(wanted))),
         readers=readers,
         recorded=record.audience,
         hides_record=record.hidden,
+        latecomers=still_there(contract, whole, record, int(clock() * 1000)),
     )
 
 

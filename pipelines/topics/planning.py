@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from pipelines.contract.model import Contract
-from pipelines.retention import FOREVER_MS, BrokerTimes, TooShort, TopicSettings, settled_after_ms, worst_case_ms
+from pipelines.retention import FOREVER_MS, BrokerTimes, TooShort, TopicSettings, settled_after_ms
 from pipelines.topics.judging import ahead_ms, judge, lives_ms
+from pipelines.topics.latecomers import HeldBack, attainable, gone_after_ms, held_back, outlived
 from pipelines.topics.notices import Notice, around, of_topic
-from pipelines.topics.promise import Clock, Promise, promises, replicas, settings
+from pipelines.topics.promise import Promise, promises, replicas
 from pipelines.topics.record import audience
-from pipelines.topics.state import DELETE_DELAY, OLDEST, USUAL, ClusterState, unlimited
+from pipelines.topics.state import DELETE_DELAY, USUAL, ClusterState, unlimited
 from pipelines.topics.steps import Step, after, creating, setting, spreading
 
 
@@ -36,7 +37,7 @@ class Entry:
 
     `ttl_before_ms` is the promise that was applied last; `worst_before_ms` what the settings in force really keep.
     `settled_after_ms` says for how long after its last step older segments may keep the promise from being kept; None
-    if it is kept at once.
+    if it is kept at once. `held` is what grows later, when what came late is gone.
     """
 
     topic: str
@@ -50,6 +51,7 @@ class Entry:
     new_consumers: tuple[str, ...]
     gone_consumers: tuple[str, ...]
     settled_after_ms: int | None
+    held: HeldBack | None
     steps: tuple[Step, ...]
 
     @property
@@ -79,7 +81,8 @@ def plan(contract: Contract, state: ClusterState) -> Plan:
     purposes = _known_purposes(contract, state)
     found = [_entry(promise, state, purposes) for promise in promises(contract)]
     entries = sorted((each for each in found if each is not None), key=_danger)
-    recording = not state.hides_record and state.recorded != audience(contract)
+    unconfirmed = any(late.until_ms is None for late in state.latecomers.values())
+    recording = not state.hides_record and (state.recorded != audience(contract) or unconfirmed)
     steps = [step for each in _in_order(contract, entries) for step in each.steps]
     if steps or recording:
         steps.append(Step("record", contract.changes.name, {}, {}))
@@ -108,7 +111,8 @@ def _entry(promise: Promise, state: ClusterState, purposes: frozenset[str]) -> E
     lived = None if topic is None else lives_ms(promise, state)
     then = _then(promise, state, steps)
     lives = None if then is None else lives_ms(promise, then)
-    if not steps and not new and not gone and (before is None or before.ttl_ms == promise.ttl_ms):
+    held = held_back(promise, state)
+    if not (steps or new or gone or held) and (before is None or before.ttl_ms == promise.ttl_ms):
         return None
     dangers = (
         (Danger.LONGER, lived is not None and lives is not None and lives > lived),
@@ -128,6 +132,7 @@ def _entry(promise: Promise, state: ClusterState, purposes: frozenset[str]) -> E
         new,
         gone,
         _settled_after(promise, state, then),
+        held,
         steps,
     )
 
@@ -145,7 +150,8 @@ def _settled_after(promise: Promise, now: ClusterState, then: ClusterState | Non
         return None
     delay_ms = max(unlimited(each.longest(promise.topic, DELETE_DELAY).value) for each in (now, then))
     times, kept = replace(now.times, delete_delay_ms=delay_ms), then.kept(promise.topic)
-    waits = (_segments_settled_after(promise, now, kept, times), _latecomers_gone_after(promise, now, kept, times))
+    waits = [_segments_settled_after(promise, now, kept, times)]
+    waits += [gone_after_ms(promise, then)] if outlived(promise, now, then) else []
     return max((wait for wait in waits if wait is not None), default=None)
 
 
@@ -161,22 +167,8 @@ def _segments_settled_after(promise: Promise, now: ClusterState, kept: TopicSett
     return settled_after_ms(TopicSettings(before.retention_ms, spanned), kept, times, ahead_ms=ahead_ms(promise, now))
 
 
-def _latecomers_gone_after(promise: Promise, now: ClusterState, kept: TopicSettings, times: BrokerTimes) -> int | None:
-    """For how long there may be records that came later than they may from now on; None if none of them stays too long.
-
-    A shorter `late` (or step) leaves more of the TTL to the retention, and what came by the old one gets as much more.
-    """
-    allowed = now.topics[promise.topic].settings.get(OLDEST)
-    if promise.clock is Clock.BROKER or allowed is None:
-        return None
-    came_ms = max(0, unlimited(allowed) - times.transaction_timeout_ms - times.sweep_ms - times.slack_ms)
-    if worst_case_ms(kept.retention_ms, kept.segment_ms, came_ms, 0, times) <= promise.ttl_ms:
-        return None
-    return kept.retention_ms + kept.segment_ms + times.look_ms + times.delete_delay_ms + times.slack_ms
-
-
 def _steps(promise: Promise, state: ClusterState) -> Iterator[Step]:
-    wanted = settings(promise, state.times, len(state.brokers))
+    wanted = attainable(promise, state)
     if isinstance(wanted, TooShort):
         return
     topic = state.topics.get(promise.topic)

@@ -90,8 +90,12 @@ def _timestamp_limits(promise: Promise, times: BrokerTimes) -> Mapping[str, str]
     # more than clocks differ would outlive its TTL, and one that is older than the relay may be late is not to enter.
     if promise.clock is Clock.BROKER:
         return {}
-    oldest_ms = promise.late_ms + promise.step_ms + times.transaction_timeout_ms + times.sweep_ms + times.slack_ms
     return {
         "message.timestamp.after.max.ms": str(times.slack_ms),
-        "message.timestamp.before.max.ms": str(oldest_ms),
+        "message.timestamp.before.max.ms": str(promise.late_ms + promise.step_ms + allowance_ms(times)),
     }
+
+
+def allowance_ms(times: BrokerTimes) -> int:
+    """How much older than late and step a record may be when it is appended, and still be let in."""
+    return times.transaction_timeout_ms + times.sweep_ms + times.slack_ms

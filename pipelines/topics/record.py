@@ -5,15 +5,16 @@ A record is a CloudEvent in Kafka's binary mode with a JSON body, without a key,
 - `change`: this step is about to be made. Whether it was made stands in the topic itself; a step that was broken off
   and repeated is recorded again.
 - `resumed`: these steps of the plan were found made by an earlier run that was broken off.
-- `applied`: the plan is done; since when each promise is kept, and whom each topic is promised to from now on (which
-  is what the next plan compares with).
+- `applied`: the plan is done; since when each promise is kept (and how long records might live before: `lived`), and
+  whom each topic is promised to from now on (which is what the next plan compares with). `lets_in`: how old each topic
+  lets records in from now on. `latecomers`: what may be there that came when it was older (`oldest_ms`), and until
+  when it came (null: until this record).
 
 Every record says who, when, under which plan and which contract. Names of topics, settings and principals only.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -21,18 +22,16 @@ from uuid import uuid4
 
 import orjson
 
-from pipelines.broker import Cluster, KafkaError, Message, Producer, records, unreachable
+from pipelines.broker import Cluster, KafkaError, Message, Producer, unreachable
 from pipelines.contract.model import Contract
 from pipelines.topics.promise import promises
-from pipelines.topics.spans import at_ms, moment
-from pipelines.topics.state import Audience
+from pipelines.topics.spans import moment
+from pipelines.topics.state import Audience, Latecomers
 from pipelines.topics.steps import Step
-from pipelines.trouble import Trouble
 
 FORMAT: Final = 1
 _TYPE: Final = "retention.changes"
 _WITHIN_S: Final = 20.0
-_FEWEST: Final = {"ttl_ms", "consumers"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,38 @@ class Author:
 def audience(contract: Contract) -> dict[str, Audience]:
     """Whom each topic of the contract is promised to."""
     return {promise.topic: Audience(promise.ttl_ms, tuple(sorted(promise.consumers))) for promise in promises(contract)}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What is so when a plan is done: see `applied` above."""
+
+    audience: Mapping[str, Audience]
+    kept_from_ms: Mapping[str, int]
+    lived_ms: Mapping[str, int]
+    lets_in: Mapping[str, int]
+    latecomers: Mapping[str, Latecomers]
+
+
+def change_body(step: Step) -> dict[str, Any]:
+    """What a `change` says, besides who says it."""
+    return {"kind": "change", "step": asdict(step)}
+
+
+def applied_body(done: Done) -> dict[str, Any]:
+    """What an `applied` says, besides who says it."""
+    late = {
+        topic: {"oldest_ms": each.oldest_ms, "until": None if each.until_ms is None else moment(each.until_ms)}
+        for topic, each in done.latecomers.items()
+    }
+    return {
+        "kind": "applied",
+        "kept_from": {topic: moment(at_ms) for topic, at_ms in done.kept_from_ms.items()},
+        "lived": dict(done.lived_ms),
+        "audience": {topic: asdict(each) for topic, each in done.audience.items()},
+        "lets_in": dict(done.lets_in),
+        "latecomers": late,
+    }
 
 
 class Recorder:
@@ -68,20 +99,15 @@ class Recorder:
         Raises:
             Trouble: (exit 3) the records are not surely written; nothing may be changed then.
         """
-        self._write([{"kind": "change", "step": asdict(step)} for step in steps], now_ms)
+        self._write([change_body(step) for step in steps], now_ms)
 
     def resumed(self, steps: Sequence[Step], now_ms: int) -> None:
         """Record that these steps were found done."""
         self._write([{"kind": "resumed", "steps": [asdict(step) for step in steps]}], now_ms)
 
-    def applied(self, audience: Mapping[str, Audience], kept_from_ms: Mapping[str, int], now_ms: int) -> None:
+    def applied(self, done: Done, now_ms: int) -> None:
         """Record that the plan is done."""
-        body = {
-            "kind": "applied",
-            "kept_from": {topic: moment(at_ms) for topic, at_ms in kept_from_ms.items()},
-            "audience": {topic: asdict(each) for topic, each in audience.items()},
-        }
-        self._write([body], now_ms)
+        self._write([applied_body(done)], now_ms)
 
     def _write(self, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> None:
         failed: list[KafkaError] = []
@@ -103,70 +129,3 @@ class Recorder:
         if self._producer.flush(_WITHIN_S + 1) or failed:
             what = f"record the change in {self._topic}, so nothing was changed,"
             raise unreachable(failed[0] if failed else None, self._bootstrap, what)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What the records say: whom topics were promised to last (None: nothing yet), and from when cut TTLs are kept.
-
-    `plan` is the fingerprint of the plan that was applied last. `hidden`: they may not be read.
-    """
-
-    audience: Mapping[str, Audience] | None
-    kept_from_ms: Mapping[str, int]
-    plan: str = ""
-    hidden: bool = False
-
-
-def recorded(contract: Contract, cluster: Cluster) -> Recorded:
-    """Read the records of a topic of changes that is there.
-
-    Raises:
-        Trouble: (exit 3) it cannot be read, for another reason than a missing right.
-    """
-    last, kept_from_ms, plan = None, dict[str, int](), ""
-    try:
-        for message in records(cluster, contract.changes.name):
-            body = _applied(message.value())
-            found = audience_of(body.get("audience"))
-            last = last if found is None else found
-            kept_from_ms.update(_moments(body.get("kept_from")))
-            plan = str(body.get("plan", plan))
-    except Trouble as trouble:
-        if "AUTHORIZATION_FAILED" in str(trouble):
-            return Recorded(None, {}, hidden=True)
-        raise
-    return Recorded(last, kept_from_ms, plan)
-
-
-def _applied(value: bytes | None) -> dict[str, Any]:
-    """The body of an `applied` record; empty for every other record, and for what is none of ours."""
-    try:
-        body = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return {}
-    ours = isinstance(body, dict) and (body.get("format"), body.get("kind")) == (FORMAT, "applied")
-    return body if ours else {}
-
-
-def _moments(document: object) -> dict[str, int]:
-    found = {}
-    for topic, text in document.items() if isinstance(document, dict) else ():
-        with contextlib.suppress(ValueError, TypeError):
-            found[topic] = at_ms(text)
-    return found
-
-
-def audience_of(document: object) -> dict[str, Audience] | None:
-    """The audience that a document says; None when it says none."""
-    if not isinstance(document, dict):
-        return None
-    found = {}
-    for topic, each in document.items():
-        if not isinstance(each, dict) or each.keys() != _FEWEST or not isinstance(each["consumers"], list):
-            return None
-        ttl_ms, consumers = each["ttl_ms"], each["consumers"]
-        if type(ttl_ms) is not int or not all(isinstance(name, str) for name in consumers):
-            return None
-        found[topic] = Audience(ttl_ms, tuple(consumers))
-    return found

@@ -23,6 +23,8 @@ OLDEST: Final = "message.timestamp.before.max.ms"
 CLOCK: Final = "message.timestamp.type"
 CLEANUP: Final = "cleanup.policy"
 TIERED: Final = "remote.storage.enable"
+LENGTHS: Final = (RETENTION, SEGMENT, DELETE_DELAY, AHEAD, OLDEST)
+"""The settings that say how long records live: the more, the longer."""
 INITIAL_DELAY_MS: Final = 30_000
 """`log.initial.task.delay.ms`, which a broker does not tell; Kafka's default."""
 
@@ -33,6 +35,18 @@ class Audience:
 
     ttl_ms: int
     consumers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Latecomers:
+    """Records that may be there and came when they were older than records may be now.
+
+    They came at most `oldest_ms` (as `message.timestamp.before.max.ms` says it) after their own time, and by
+    `until_ms` (ms since 1970); None: there is no record since when no more of them come.
+    """
+
+    oldest_ms: int
+    until_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,7 @@ class ClusterState:
         readers: topic → who may read it by an ACL; None where that is not known.
         recorded: topic → the audience that was last applied; None where none was, or that is not known.
         hides_record: the topic of changes is there, and may not be read.
+        latecomers: topic → the latecomers that the record of changes knows of, or cannot rule out.
     """
 
     brokers: Mapping[int, Mapping[str, Setting]]
@@ -90,6 +105,7 @@ class ClusterState:
     readers: Mapping[str, tuple[str, ...]] | None = None
     recorded: Mapping[str, Audience] | None = None
     hides_record: bool = False
+    latecomers: Mapping[str, Latecomers] = field(default_factory=dict)
 
     @property
     def times(self) -> BrokerTimes:
@@ -134,6 +150,7 @@ USUAL: Final[Mapping[str, Setting]] = {
         (SEGMENT, "604800000"),
         (DELETE_DELAY, str(_TIMES.delete_delay_ms)),
         (AHEAD, "3600000"),
+        (OLDEST, str(FOREVER_MS)),
         (CLOCK, "CreateTime"),
         (CLEANUP, "delete"),
         (CHECK_INTERVAL, str(_TIMES.check_interval_ms)),

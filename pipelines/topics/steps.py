@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Literal
 
 from pipelines.topics.promise import Promise
-from pipelines.topics.state import AHEAD, DELETE_DELAY, RETENTION, SEGMENT, ClusterState, TopicState, unlimited
-
-_LENGTHS: Final = (RETENTION, SEGMENT, DELETE_DELAY, AHEAD)
+from pipelines.topics.state import LENGTHS, SEGMENT, ClusterState, TopicState, unlimited
 
 Kind = Literal["create", "set", "partitions", "record"]
 
@@ -48,7 +46,7 @@ def setting(topic: str, wanted: Mapping[str, str], state: ClusterState) -> Itera
     """The steps that give an existing topic the wanted settings, where it has others of its own, or none."""
     own = state.topics[topic].settings
     changed = {name: value for name, value in wanted.items() if own.get(name) != value}
-    growing = {name for name in _LENGTHS if name in changed and _grows(topic, name, changed[name], state)}
+    growing = {name for name in LENGTHS if name in changed and grows(topic, name, changed[name], state)}
     cut = {SEGMENT} & (changed.keys() - growing)
     for names in (cut, changed.keys() - growing - cut, growing):
         now = {name: value for name, value in changed.items() if name in names}
@@ -75,6 +73,7 @@ def after(topic: TopicState | None, step: Step) -> TopicState | None:
             return topic
 
 
-def _grows(topic: str, name: str, value: str, state: ClusterState) -> bool:
+def grows(topic: str, name: str, value: str, state: ClusterState) -> bool:
+    """Whether this value of one of `LENGTHS` is longer than what is in force for the topic."""
     held = state.in_force(topic, name)
     return bool(held) and unlimited(value) > max(unlimited(each.value) for each in held)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pipelines.retention import FOREVER_MS
 from pipelines.topics.applying import Applied
 from pipelines.topics.document import fingerprint
+from pipelines.topics.latecomers import HeldBack
 from pipelines.topics.notices import Notice
 from pipelines.topics.planning import Danger, Entry, Plan
 from pipelines.topics.spans import moment, span
@@ -35,7 +37,10 @@ def plan_lines(planned: Plan, *, offline: bool = False) -> Iterator[str]:
         for notice in planned.notices:
             yield from notice_lines(notice)
     yield ""
-    if planned.is_empty:
+    waiting = sum(entry.held is not None for entry in planned.entries)
+    if planned.is_empty and waiting:
+        yield f"Nothing to apply yet: {waiting} topic(s) wait for latecomers to be gone."
+    elif planned.is_empty:
         yield "Nothing to apply: the topics are as the contract says."
     else:
         yield f"{len(planned.steps)} step(s), fingerprint {fingerprint(planned)}."
@@ -65,6 +70,10 @@ def entry_lines(entry: Entry) -> Iterator[str]:
             yield _line(name, said if entry.is_new else _said(name, step.before.get(name, "")), said)
     if entry.settled_after_ms is not None:
         yield f"      older segments may keep it from being kept for {span(entry.settled_after_ms)} after apply"
+    if entry.held is not None:
+        for name, value in entry.held.settings.items():
+            yield _line(f"later: {name}", _said(name, value), _said(name, value))
+        yield f"      held back {_until(entry.held)}; then plan again. {_why(entry.held)}"
 
 
 def notice_lines(notice: Notice) -> Iterator[str]:
@@ -83,6 +92,18 @@ def applied_lines(applied: Applied, *, dry_run: bool = False) -> Iterator[str]:
         yield f"accepted: {loss}"
     for topic, at_ms in sorted(applied.kept_from_ms.items()):
         yield f"{topic}: kept from {moment(at_ms)} (older segments are gone by then)"
+    for topic, at_ms in sorted(applied.held_until_ms.items()):
+        yield f"{topic}: the rest is held back; plan again after {moment(at_ms)} (what came late is gone by then)"
+
+
+def _until(held: HeldBack) -> str:
+    return f"for {span(held.wait_ms)} after apply" if held.until_ms is None else f"until {moment(held.until_ms)}"
+
+
+def _why(held: HeldBack) -> str:
+    if held.oldest_ms >= FOREVER_MS:
+        return "Nothing is recorded of how late records came, and latecomers would outlive their TTL."
+    return "What came later than it may from now on would outlive its TTL."
 
 
 def step_line(step: Step) -> str:

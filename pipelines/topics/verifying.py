@@ -2,7 +2,9 @@
 
 Three answers, never mixed. A *breach* is a promise that does not hold. What is *unproven* cannot be told: nobody
 answers for a partition, or a broker that holds a replica is down, and with it its disk. What is *settling* is older
-than a TTL that was cut lately; the record of changes says by when older segments are gone.
+than promised because of a change (a TTL that was cut, say) that the record of changes tells of, no older than it might
+become before, and gone by the time that is recorded, too. What is *held back* is a
+setting that grows later, when what came late is gone, and breaks nothing until then.
 
 The oldest record is that at the log's start (ListOffsets, timestamp 1), aborted data and markers included. Its age
 counts from its own timestamp: the broker's for raw topics, quarantine and changes, the floored raw time for others.
@@ -11,14 +13,15 @@ counts from its own timestamp: the broker's for raw topics, quarantine and chang
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.broker import Cluster, Offset, Partition, TopicInfo
 from pipelines.contract.model import Contract
 from pipelines.topics.judging import Breach, Difference, differences, judge, lives_ms
+from pipelines.topics.latecomers import HeldBack, held_back, still_there
 from pipelines.topics.looking import look
 from pipelines.topics.promise import Promise, promises
-from pipelines.topics.record import recorded
+from pipelines.topics.recorded import Recorded, Settles, recorded
 from pipelines.topics.spans import moment, span
 from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState
 
@@ -47,7 +50,7 @@ class Unproven:
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """A topic with a record that is older than a TTL which was cut lately; by `kept_from_ms` it is gone."""
+    """A topic with a record that is older than promised since a change; by `kept_from_ms` it is gone."""
 
     topic: str
     oldest_ms: int
@@ -64,6 +67,7 @@ class Verdict:
     unproven: tuple[Unproven, ...]
     settling: tuple[Settling, ...]
     differences: tuple[Difference, ...]
+    held: Mapping[str, HeldBack]
 
 
 def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_ms: int = INITIAL_DELAY_MS) -> Verdict:
@@ -76,13 +80,15 @@ def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_m
     state = look(contract, admin, initial_delay_ms=initial_delay_ms)
     infos = admin.topics(state.topics)
     oldest = cluster.survey().oldest(_led(infos))
-    kept_from = recorded(contract, cluster).kept_from_ms if contract.changes.name in infos else {}
+    record = recorded(contract, cluster) if contract.changes.name in infos else Recorded()
+    state = replace(state, latecomers=still_there(contract, state, record, now_ms))
+    held = {promise.topic: held_back(promise, state) for promise in promises(contract)}
     figures, breaches, settling = list[Figures](), list[Breach](), list[Settling]()
     for promise in promises(contract):
         breaches += judge(promise, state)
         ages = _ages(promise.topic, oldest, now_ms)
         figures.append(_figures(promise, state, ages))
-        for each in _too_old(promise, ages, kept_from.get(promise.topic, 0), now_ms):
+        for each in _too_old(promise, ages, record.settles.get(promise.topic), now_ms):
             if isinstance(each, Breach):
                 breaches.append(each)
             else:
@@ -93,8 +99,18 @@ def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_m
         tuple(breaches),
         tuple(_unproven(infos, state, oldest)),
         tuple(settling),
-        tuple(each for promise in promises(contract) for each in differences(promise, state)),
+        tuple(
+            each
+            for promise in promises(contract)
+            for each in differences(promise, state)
+            if each.setting not in _waiting(held[promise.topic])
+        ),
+        {topic: each for topic, each in held.items() if each is not None},
     )
+
+
+def _waiting(held: HeldBack | None) -> Mapping[str, str]:
+    return {} if held is None else held.settings
 
 
 def _led(infos: Mapping[str, TopicInfo]) -> list[Partition]:
@@ -117,14 +133,18 @@ def _figures(promise: Promise, state: ClusterState, ages: Mapping[int, int]) -> 
     return Figures(promise.topic, promise.ttl_ms, worst_ms, max(ages.values(), default=None))
 
 
-def _too_old(promise: Promise, ages: Mapping[int, int], kept_from_ms: int, now_ms: int) -> Iterator[Breach | Settling]:
+def _too_old(
+    promise: Promise, ages: Mapping[int, int], change: Settles | None, now_ms: int
+) -> Iterator[Breach | Settling]:
     late = {number: age for number, age in ages.items() if age > promise.ttl_ms}
+    if change is not None and now_ms < change.kept_from_ms:
+        settling = [age for age in late.values() if age <= change.lived_ms]
+        if settling:
+            yield Settling(promise.topic, max(settling), change.kept_from_ms)
+        late = {number: age for number, age in late.items() if age > change.lived_ms}
     if not late:
         return
     oldest_ms = max(late.values())
-    if now_ms < kept_from_ms:
-        yield Settling(promise.topic, oldest_ms, kept_from_ms)
-        return
     where = ", ".join(map(str, sorted(late)))
     yield Breach(
         promise.topic,
@@ -163,9 +183,13 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
         yield f"UNPROVEN {unproven.topic}/{unproven.partition}: {unproven.why}"
     for settling in verdict.settling:
         yield (
-            f"SETTLING {settling.topic}: a record is {span(settling.oldest_ms)} old; its TTL was cut, and is kept from "
-            f"{moment(settling.kept_from_ms)}"
+            f"SETTLING {settling.topic}: a record is {span(settling.oldest_ms)} old, from before a change; the TTL is "
+            f"kept from {moment(settling.kept_from_ms)}"
         )
+    for topic, held in verdict.held.items():
+        named = ", ".join(f"{name}={value}" for name, value in held.settings.items())
+        when = "once a plan is applied" if held.until_ms is None else f"from {moment(held.until_ms)} on"
+        yield f"HELD BACK {topic}: {named} by another plan, {when}; until then what came late would outlive its TTL"
     for difference in verdict.differences:
         yield f"differs, breaks nothing: {difference}"
     width = max((len(each.topic) for each in verdict.figures), default=0)

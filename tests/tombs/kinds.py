@@ -17,6 +17,7 @@ from tests.tombs.writing import BEAT_S, fill, fill_in_transactions, open_topic, 
 from tests.tombs.yard import RETENTION_MS, SEGMENT_MS, TIMES, Yard, Yards, now_ms
 
 LATE_MS: Final = 8_000
+_LATE_BEFORE_MS: Final = 40_000
 _DOWN_S: Final = 4.0
 _LONG: Final = TopicSettings(retention_ms=600_000, segment_ms=60_000)
 _SHORT: Final = TopicSettings(RETENTION_MS, SEGMENT_MS)
@@ -148,6 +149,33 @@ def ttl_cut(yards: Yards, grave: Grave) -> None:
     cut_ms = now_ms() - born_ms
     seal(yard, grave, born_ms, max(worst_ms(), cut_ms + retention.settled_after_ms(_LONG, _SHORT, TIMES)))
     fill(grave, producer, topic)
+
+
+def late_cut(yards: Yards, grave: Grave) -> None:
+    """A shorter `late` gives more to retention, and waits until what came by the old one is gone."""
+    _late_cut(yards.plain, grave, retention.latecomers_gone_ms(_SHORT, TIMES))
+
+
+def late_cut_at_once(yards: Yards, grave: Grave) -> None:
+    """A control: it does not wait, so what came late lives longer than promised."""
+    _late_cut(yards.plain, grave, 0)
+
+
+def _late_cut(yard: Yard, grave: Grave, wait_ms: int) -> None:
+    topic, producer = open_topic(yard, grave), producer_of(yard, grave)
+    write(producer, topic, b"filler", now_ms())  # begins the segment, which would roll at once after an old record
+    born_ms = now_ms() - _LATE_BEFORE_MS
+    write(producer, topic, grave.canary, born_ms)
+    yard.alter(topic, message_timestamp_before_max_ms=str(TIMES.slack_ms))
+    seal(yard, grave, born_ms, worst_ms(_LATE_BEFORE_MS))
+    grows_at_ms: int | None = now_ms() + wait_ms
+    while not grave.done.wait(BEAT_S):
+        if grows_at_ms is not None and now_ms() >= grows_at_ms:
+            yard.alter(topic, retention_ms=str(RETENTION_MS + _LATE_BEFORE_MS))
+            grows_at_ms = None
+        producer.produce(topic, b"filler", timestamp=now_ms())
+        producer.poll(0)
+    producer.flush(5)
 
 
 def killed_broker(yards: Yards, grave: Grave) -> None:

@@ -28,6 +28,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "hung-transaction": kinds.hung_transaction,
         "once-log-append": kinds.once_log_append,
         "ttl-cut": kinds.ttl_cut,
+        "late-cut": kinds.late_cut,
         "killed-broker": kinds.killed_broker,
         "three-replicas": kinds.replicated,
         "relayed-late": relayed_late,
@@ -35,7 +36,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     }
 )
 CONTROLS: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"compacted": kinds.compacted, "retained-longer": kinds.retained_longer}
+    {
+        "compacted": kinds.compacted,
+        "retained-longer": kinds.retained_longer,
+        "late-cut-at-once": kinds.late_cut_at_once,
+    }
 )
 
 _LONGEST_S: Final = 400.0

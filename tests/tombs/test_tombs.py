@@ -1,4 +1,4 @@
-"""One round of tombs over all kinds, with two topics that break their promise beside them; and the watch itself."""
+"""One round of tombs over all kinds, with topics that break their promise beside them; and the watch itself."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pipelines.contract.model import Contract
+from pipelines.topics.latecomers import left_behind
 from pipelines.topics.planning import plan
 from pipelines.topics.record import audience
 from pipelines.topics.state import USUAL, ClusterState
@@ -21,10 +22,15 @@ def made(state: ClusterState, *steps: Step) -> ClusterState:
     return replace(state, topics=topics)
 
 
-def applied(contract: Contract, state: ClusterState | None = None) -> ClusterState:
+def applied(contract: Contract, state: ClusterState | None = None, at_ms: int = 0) -> ClusterState:
     """The cluster after the plan for this contract was applied; from nothing, one broker with Kafka's own settings."""
     state = ClusterState({1: USUAL}, {}) if state is None else state
-    return replace(made(state, *plan(contract, state).steps), recorded=audience(contract))
+    steps = plan(contract, state).steps
+    late = {
+        topic: replace(each, until_ms=at_ms if each.until_ms is None else each.until_ms)
+        for topic, each in left_behind(contract, state, steps).items()
+    }
+    return replace(made(state, *steps), recorded=audience(contract), latecomers=late)
 
 
 def changed(state: ClusterState, topic: str, settings: Mapping[str, str | None]) -> ClusterState:

@@ -22,6 +22,8 @@ from pipelines.topics.document import fingerprint
 from pipelines.topics.looking import look, look_around
 from pipelines.topics.planning import Danger, Plan, plan
 from pipelines.topics.progress import progress
+from pipelines.topics.state import OLDEST
+from pipelines.topics.verifying import verify
 from pipelines.trouble import Exit, Trouble
 from tests.conftest import MakeTopic, delete_topics
 from tests.topics.conftest import Alter, MakeContract, names
@@ -93,6 +95,32 @@ def test_a_shorter_ttl_is_kept_from_when_the_old_segments_are_gone(
     times = planned.state.times
     waiting_ms = retention_ms + times.look_ms + times.delete_delay_ms + times.slack_ms
     assert done.kept_from_ms == {minimized: int(now_s * 1000) + waiting_ms}
+
+
+def test_a_shorter_late_gives_retention_more_only_when_latecomers_are_gone(
+    cluster: Cluster, first: Contract, minimized: str
+) -> None:
+    contract = retold(first, late_ms=HOUR_MS)
+    before = cluster.admin().topic_configs([minimized])[minimized]
+    planned = planned_for(contract, cluster)
+    assert [set(step.settings) for step in planned.steps] == [{OLDEST}, set()]
+    done = apply(planned, contract, cluster, "tests")
+    now = cluster.admin().topic_configs([minimized])[minimized]
+    assert {name for name in now if now[name] != before[name]} == {OLDEST}
+    waiting = planned_for(contract, cluster)
+    assert waiting.is_empty
+    (entry,) = waiting.entries
+    assert entry.held is not None
+    assert entry.held.until_ms is not None
+    assert abs(entry.held.until_ms - done.held_until_ms[minimized]) < 60_000
+    verdict = verify(contract, cluster, int(time.time() * 1000))
+    assert (verdict.breaches, verdict.differences, set(verdict.held)) == ((), (), {minimized})
+    until_s = entry.held.until_ms / 1000
+    assert plan(contract, look_around(contract, cluster, clock=lambda: until_s - 1)).is_empty
+    grown = plan(contract, look_around(contract, cluster, clock=lambda: until_s))
+    assert [set(step.settings) for step in grown.steps] == [{"retention.ms", "segment.ms"}, set()]
+    apply(grown, contract, cluster, "tests")
+    assert planned_for(contract, cluster).entries == ()
 
 
 def test_a_longer_ttl_has_nothing_to_wait_for(cluster: Cluster, first: Contract) -> None:

@@ -21,7 +21,7 @@ from pipelines.topics.document import document, read, read_state
 from pipelines.topics.planning import plan
 from pipelines.topics.state import ClusterState
 from pipelines.topics.telling import plan_lines
-from tests.topics.clusters import made
+from tests.topics.clusters import applied
 
 GOLDENS = Path(__file__).parent / "goldens"
 SITUATIONS = sorted(GOLDENS.iterdir())
@@ -64,7 +64,7 @@ def test_the_plan_is_what_a_reviewer_agreed_to(situation: Path) -> None:
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda path: path.name)
 def test_after_its_steps_nothing_is_left_to_do_but_to_record(situation: Path) -> None:
     contract, state = contract_of(situation / "topics.yaml"), before(situation)
-    after = made(state, *plan(contract, state).steps)
+    after = applied(contract, state)
     assert {step.kind for step in plan(contract, after).steps} <= {"record"}
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from pipelines.broker import Setting, Source
-from pipelines.contract.model import HOUR_MS, Contract
+from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
 from pipelines.topics.judging import PLAN, judged
-from pipelines.topics.state import CHECK_INTERVAL, USUAL, ClusterState
+from pipelines.topics.state import CHECK_INTERVAL, OLDEST, USUAL, ClusterState
 from tests.topics.clusters import applied, changed
 from tests.topics.conftest import MakeContract, names
 
@@ -40,6 +40,8 @@ def test_topics_that_a_plan_was_applied_to_break_nothing(contract: Contract, kep
         ("minimized", {"segment.ms": None}, "retention", "segment.ms"),
         ("minimized", {"file.delete.delay.ms": str(24 * HOUR_MS)}, "retention", "file.delete.delay.ms"),
         ("minimized", {"message.timestamp.after.max.ms": None}, "retention", "message.timestamp.after.max.ms"),
+        ("minimized", {OLDEST: None}, "retention", OLDEST),
+        ("minimized", {OLDEST: str(9 * DAY_MS)}, "retention", OLDEST),
         ("raw", {"cleanup.policy": "compact"}, "cleanup", "cleanup.policy"),
         ("minimized", {"cleanup.policy": "compact,delete"}, "cleanup", "cleanup.policy"),
         ("minimized", {"remote.storage.enable": "true"}, "tiered", "remote.storage.enable"),

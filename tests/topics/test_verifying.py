@@ -15,6 +15,7 @@ from pipelines.topics.applying import apply, create_missing
 from pipelines.topics.judging import PLAN
 from pipelines.topics.looking import look_around
 from pipelines.topics.planning import plan
+from pipelines.topics.state import OLDEST
 from pipelines.topics.verifying import Verdict, verdict_lines, verify
 from tests.conftest import delete_topics
 from tests.topics.conftest import BASIS, HERE, Alter, AlterBroker, names
@@ -36,6 +37,9 @@ DRIFTS: dict[str, tuple[dict[str, str | None], str, str, str]] = {
     "audit.delay": ({"file.delete.delay.ms": DAY}, "retention", "file.delete.delay.ms", "set on the topic"),
     "audit.ahead": (
         {"message.timestamp.after.max.ms": DAY}, "retention", "message.timestamp.after.max.ms", "set on the topic",
+    ),
+    "audit.latecomers": (
+        {"message.timestamp.before.max.ms": DAY}, "retention", "message.timestamp.before.max.ms", "set on the topic",
     ),
     "audit.compacts": ({"cleanup.policy": "compact,delete"}, "cleanup", "cleanup.policy", "set on the topic"),
     "audit.appended": (
@@ -65,7 +69,7 @@ def drifting(contract: Contract, source: str) -> Contract:
 
 @pytest.fixture
 def drifted(cluster: Cluster, contract: Contract, alter: Alter, alter_broker: AlterBroker) -> Iterator[Contract]:
-    """A cluster with seventeen drifts, a topic that is kept shorter than it may be, and one that is fine."""
+    """A cluster with eighteen drifts, a topic that is kept shorter than it may be, and one that is fine."""
     (source,) = (name.removeprefix("audit.") for name in contract.topics)
     wanted = drifting(contract, source)
     made = dict(wanted.topics)
@@ -77,24 +81,33 @@ def drifted(cluster: Cluster, contract: Contract, alter: Alter, alter_broker: Al
     for short, (settings, *_) in DRIFTS.items():
         alter(f"{short}-{source}", settings)
     alter(f"{SHORTER}-{source}", {"retention.ms": "3600000", "min.insync.replicas": None})
-    alter(f"{OLD}-{source}", {"message.timestamp.before.max.ms": str(90 * DAY_MS)})
     delete_topics(cluster, [f"{GONE}-{source}"])
     yield wanted
     delete_topics(cluster, list(cluster.admin().topics(names(wanted))))
 
 
-def write_old(cluster: Cluster, topic: str, age_ms: int) -> None:
+def plant_old(cluster: Cluster, alter: Alter, topic: str, age_ms: int, partition: int = 1) -> None:
+    """Write a record that the topic does not let in, and leave the topic as it was."""
+    usual = cluster.admin().topic_configs([topic])[topic][OLDEST]
+    alter(topic, {OLDEST: str(90 * DAY_MS)})
+    write_old(cluster, topic, age_ms, partition)
+    alter(topic, {OLDEST: usual})
+
+
+def write_old(cluster: Cluster, topic: str, age_ms: int, partition: int = 1) -> None:
     producer = cluster.producer()
-    producer.produce(topic, b"synthetic", partition=1, timestamp=int(time.time() * 1000) - age_ms)
+    producer.produce(topic, b"synthetic", partition=partition, timestamp=int(time.time() * 1000) - age_ms)
     assert producer.flush(30) == 0
 
 
-def test_every_planted_drift_is_found_and_nothing_else(cluster: Cluster, drifted: Contract, contract: Contract) -> None:
+def test_every_planted_drift_is_found_and_nothing_else(
+    cluster: Cluster, drifted: Contract, contract: Contract, alter: Alter
+) -> None:
     (source,) = (name.removeprefix("audit.") for name in contract.topics)
-    write_old(cluster, f"{OLD}-{source}", 5 * DAY_MS)
+    plant_old(cluster, alter, f"{OLD}-{source}", 5 * DAY_MS)
     verdict = seen(cluster, drifted)
     if not any(breach.code == "oldest" for breach in verdict.breaches):  # the broker's own pass came between
-        write_old(cluster, f"{OLD}-{source}", 5 * DAY_MS)
+        plant_old(cluster, alter, f"{OLD}-{source}", 5 * DAY_MS)
         verdict = seen(cluster, drifted)
     planted = {(f"{short}-{source}", code, (blamed,)) for short, (_, code, blamed, _) in DRIFTS.items()} | {
         (f"{GONE}-{source}", "missing", ()),
@@ -102,7 +115,7 @@ def test_every_planted_drift_is_found_and_nothing_else(cluster: Cluster, drifted
         (f"{MORE}-{source}", "partitions", ()),
         (f"{OLD}-{source}", "oldest", ()),
     }
-    assert len(planted) == 17
+    assert len(planted) == 18
     assert {(each.topic, each.code, tuple(each.settings)) for each in verdict.breaches} == planted
     assert len(verdict.breaches) == len(planted)
     for short, (_, _, blamed, where) in DRIFTS.items():
@@ -117,7 +130,7 @@ def test_every_planted_drift_is_found_and_nothing_else(cluster: Cluster, drifted
     assert figures[f"{GONE}-{source}"].worst_ms is None
     assert 5 * DAY_MS <= (figures[f"{OLD}-{source}"].oldest_ms or 0) < 6 * DAY_MS
     said = "\n".join(verdict_lines(verdict))
-    assert "4 of 21 promises hold" in said
+    assert "4 of 22 promises hold" in said
     assert f"BROKEN audit.inherits-{source}" in said
 
     # The command that each of them names mends all but what no command can.
@@ -142,13 +155,17 @@ def test_what_is_older_than_a_ttl_that_was_just_cut_is_settling_until_it_is_kept
     create_missing(contract, cluster, "tests")
     shorter = {topic: replace(contract.topics[topic], ttl_ms=DAY_MS)}
     cut = replace(contract, topics=shorter, digest=b"cut")
-    alter(topic, {"message.timestamp.before.max.ms": str(90 * DAY_MS)})
     done = apply(plan(cut, look_around(cut, cluster)), cut, cluster, "tests")
-    alter(topic, {"message.timestamp.before.max.ms": str(90 * DAY_MS)})
-    write_old(cluster, topic, 30 * HOUR_MS)
+    plant_old(cluster, alter, topic, 30 * HOUR_MS)
     verdict = seen(cluster, cut)
     assert verdict.breaches == ()
     (settling,) = verdict.settling
     assert 0 <= settling.kept_from_ms - done.kept_from_ms[topic] <= 1000
     later = verify(cut, cluster, settling.kept_from_ms)
     assert [breach.code for breach in later.breaches] == ["oldest"]
+    # What is older than it could become before the cut is not settling: it should have been gone already.
+    plant_old(cluster, alter, topic, 50 * HOUR_MS, partition=0)
+    verdict = seen(cluster, cut)
+    (breach,) = verdict.breaches
+    assert (breach.code, "partition 0 is" in breach.message) == ("oldest", True)
+    assert len(verdict.settling) == 1

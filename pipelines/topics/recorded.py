@@ -1,0 +1,171 @@
+"""Reading the record of changes: what the next plan and verify need to know of the past. See `record` for its form.
+
+Whoever may write to the topic may write anything, so what is none of ours is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from pipelines.broker import Cluster, records
+from pipelines.contract.model import Contract
+from pipelines.retention import FOREVER_MS
+from pipelines.topics.record import FORMAT
+from pipelines.topics.spans import at_ms
+from pipelines.topics.state import OLDEST, Audience, Latecomers, unlimited
+from pipelines.trouble import Trouble
+
+_FEWEST: Final = {"ttl_ms", "consumers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settles:
+    """Until `kept_from_ms` (ms since 1970) there may be records as old as they might become before: `lived_ms`."""
+
+    kept_from_ms: int
+    lived_ms: int
+
+    def with_(self, other: Settles) -> Settles:
+        """Both at once."""
+        kept_from_ms = max(self.kept_from_ms, other.kept_from_ms)
+        return Settles(kept_from_ms, max(self.lived_ms, other.lived_ms))
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What the records say: whom topics were promised to last (None: nothing yet), and which promises settle.
+
+    `settles`: the topics in which older records may be than promised, after what the applied plans changed.
+    `plan` is the fingerprint of the plan that was applied last. `hidden`: they may not be read. `lets_in`: how old each
+    topic lets records in, as it was set last (ms). `latecomers`: as the last applied plan left them. `unconfirmed`:
+    what topics let in before changes of which no `applied` says that they are made.
+    """
+
+    audience: Mapping[str, Audience] | None = None
+    settles: dict[str, Settles] = field(default_factory=dict)
+    plan: str = ""
+    hidden: bool = False
+    lets_in: dict[str, int] = field(default_factory=dict)
+    latecomers: dict[str, Latecomers] = field(default_factory=dict)
+    unconfirmed: dict[str, int] = field(default_factory=dict)
+
+    def hear(self, body: Mapping[str, Any], written_ms: int) -> None:
+        """Take in one record, which the broker took at that time."""
+        match body.get("kind"):
+            case "change":
+                self._hear_change(body.get("step"))
+            case "applied":
+                self._hear_applied(body, written_ms)
+
+    def _hear_change(self, step: object) -> None:
+        match step:
+            case {"kind": "create", "topic": str(topic), "settings": {**settings}}:
+                # Made anew: nothing is in it that came before.
+                for known in (self.lets_in, self.unconfirmed, self.latecomers):
+                    known.pop(topic, None)
+            case {"kind": "set", "topic": str(topic), "settings": {**settings}, "before": {**before}} if (
+                OLDEST in settings
+            ):
+                was = _oldest_ms(before.get(OLDEST))
+                self.unconfirmed[topic] = max(FOREVER_MS if was is None else was, self.unconfirmed.get(topic, 0))
+            case _:
+                return
+        oldest_ms = _oldest_ms(settings.get(OLDEST))
+        if oldest_ms is not None:
+            self.lets_in[topic] = oldest_ms
+
+    def _hear_applied(self, body: Mapping[str, Any], written_ms: int) -> None:
+        self.audience = audience_of(body.get("audience")) or self.audience
+        lived = _lengths(body.get("lived"))
+        for topic, kept_from_ms in _moments(body.get("kept_from")).items():
+            now, before = Settles(kept_from_ms, lived.get(topic, FOREVER_MS)), self.settles.get(topic)
+            settling = before is not None and before.kept_from_ms > written_ms
+            self.settles[topic] = now.with_(before) if before is not None and settling else now
+        self.plan = str(body.get("plan", self.plan))
+        if "lets_in" not in body:  # a release that did not know of latecomers; its changes tell of them
+            self.latecomers |= {topic: Latecomers(ms, written_ms) for topic, ms in self.unconfirmed.items()}
+        else:
+            self.latecomers = latecomers_of(body.get("latecomers"), written_ms)
+            self.lets_in |= _lengths(body["lets_in"])
+        self.unconfirmed.clear()
+
+
+def recorded(contract: Contract, cluster: Cluster) -> Recorded:
+    """Read the records of a topic of changes that is there.
+
+    Raises:
+        Trouble: (exit 3) it cannot be read, for another reason than a missing right.
+    """
+    found = Recorded()
+    try:
+        for message in records(cluster, contract.changes.name):
+            found.hear(_body(message.value()), message.timestamp()[1])
+    except Trouble as trouble:
+        if "AUTHORIZATION_FAILED" in str(trouble):
+            return Recorded(hidden=True)
+        raise
+    return found
+
+
+def _body(value: bytes | None) -> dict[str, Any]:
+    """The body of a record; empty for what is none of ours."""
+    try:
+        body = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) and body.get("format") == FORMAT else {}
+
+
+def _moments(document: object) -> dict[str, int]:
+    found = {}
+    for topic, text in document.items() if isinstance(document, dict) else ():
+        with contextlib.suppress(ValueError, TypeError):
+            found[topic] = at_ms(text)
+    return found
+
+
+def _lengths(document: object) -> dict[str, int]:
+    said = document.items() if isinstance(document, dict) else ()
+    return {topic: value for topic, value in said if type(value) is int}
+
+
+def _oldest_ms(text: object) -> int | None:
+    """Milliseconds as a setting spells them; None where it is not set."""
+    try:
+        return unlimited(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def latecomers_of(document: object, now_ms: int | None) -> dict[str, Latecomers]:
+    """The latecomers that a document says; one that is not understood came however old, until `now_ms`."""
+    found = {}
+    for topic, each in document.items() if isinstance(document, dict) else ():
+        match each:
+            case {"oldest_ms": int(oldest_ms), "until": None}:
+                found[topic] = Latecomers(oldest_ms, now_ms)
+            case {"oldest_ms": int(oldest_ms), "until": str(text)} if topic in _moments({topic: text}):
+                found[topic] = Latecomers(oldest_ms, at_ms(text))
+            case _:
+                found[topic] = Latecomers(FOREVER_MS, now_ms)
+    return found
+
+
+def audience_of(document: object) -> dict[str, Audience] | None:
+    """The audience that a document says; None when it says none."""
+    if not isinstance(document, dict):
+        return None
+    found = {}
+    for topic, each in document.items():
+        if not isinstance(each, dict) or each.keys() != _FEWEST or not isinstance(each["consumers"], list):
+            return None
+        ttl_ms, consumers = each["ttl_ms"], each["consumers"]
+        if type(ttl_ms) is not int or not all(isinstance(name, str) for name in consumers):
+            return None
+        found[topic] = Audience(ttl_ms, tuple(consumers))
+    return found
