@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +52,23 @@ initial_delay_option: Decorator = click.option(
 )
 
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+by_option: Decorator = click.option(
+    "--by",
+    default=_login,
+    show_default="the login name",
+    envvar="PIPELINES_BY",
+    metavar="NAME",
+    help="Who does it, for the record of changes.",
+)
 
 
 def kafka_options(command: Callable[..., Any]) -> Callable[..., Any]:

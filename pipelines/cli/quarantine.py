@@ -13,7 +13,7 @@ import click
 import orjson
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, json_option, kafka_options, key_options, overlay_option
+from pipelines.cli.options import by_option, contract_option, json_option, kafka_options, key_options, overlay_option
 from pipelines.cli.replaying import Means, batch_option, carry_out, execute_option, print_outcome, told
 from pipelines.cli.times import spelled
 from pipelines.contract import load_valid
@@ -86,6 +86,7 @@ def list_(
 @filters
 @execute_option
 @batch_option
+@by_option
 @contract_option
 @overlay_option
 @kafka_options
@@ -97,6 +98,7 @@ def retry(
     codes: tuple[str, ...],
     execute: bool,
     batch_events: int,
+    by: str,
     contract_dir: Path,
     overlay: str | None,
     bootstrap: str | None,
@@ -118,7 +120,7 @@ def retry(
     contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     cluster = connect(bootstrap, kafka_properties)
     gathered = gather(contract, cluster, Wish(events, views, codes))
-    means = Means(contract_dir, overlay, cluster, keyring_file, kek_file, batch_events)
+    means = Means(contract_dir, overlay, cluster, keyring_file, kek_file, batch_events, by)
     tasks = [
         Task(event, selection) for event, selection in retries(contract, gathered, int(time.time() * 1000)).items()
     ]

@@ -9,7 +9,7 @@ import click
 import orjson
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, json_option, kafka_options, key_options, overlay_option
+from pipelines.cli.options import by_option, contract_option, json_option, kafka_options, key_options, overlay_option
 from pipelines.cli.replaying import Means, batch_option, carry_out, execute_option, print_outcome, told
 from pipelines.cli.times import MOMENT
 from pipelines.contract import load_valid
@@ -25,6 +25,7 @@ from pipelines.replay.task import Task, event_of, views_of
 @click.option("--again", is_flag=True, help="Also send what a topic has already: values changed, the ce_id did not.")
 @execute_option
 @batch_option
+@by_option
 @contract_option
 @overlay_option
 @kafka_options
@@ -38,6 +39,7 @@ def command(
     again: bool,
     execute: bool,
     batch_events: int,
+    by: str,
     contract_dir: Path,
     overlay: str | None,
     bootstrap: str | None,
@@ -55,6 +57,7 @@ def command(
     Nothing lives longer for it: a record's time is the raw event's, and what has expired, or is older than the topic's
     `late`, is counted and left out. What the relay has not read yet is left to the relay.
 
+    With --execute it is recorded in the contract's topic of changes before anything is written, and so is its end.
     Interrupt it at any time and give the same command again: it goes on, and nothing is sent twice. Needs what a worker
     needs, and READ on the minimized topics (unless --again).
 
@@ -69,7 +72,7 @@ def command(
     views = views_of(event_of(contract, name), topics)
     task = Task(name, ByTime(since_ms, until_ms, views), again)
     cluster = connect(bootstrap, kafka_properties)
-    means = Means(contract_dir, overlay, cluster, keyring_file, kek_file, batch_events)
+    means = Means(contract_dir, overlay, cluster, keyring_file, kek_file, batch_events, by)
     outcome = carry_out(means, contract, task, execute=execute)
     if as_json:
         click.echo(orjson.dumps(told(outcome, task, executed=execute), option=orjson.OPT_INDENT_2).decode())

@@ -53,6 +53,7 @@ class Means:
     keyring_file: Path | None
     kek_file: Path | None
     batch_events: int
+    by: str
 
     def worker(self, source: str) -> WorkerSettings:
         """The settings of a worker of that source."""
@@ -83,6 +84,7 @@ def carry_out(means: Means, contract: Contract, task: Task, *, execute: bool) ->
             means.worker(contract.events[task.event].source),
             contract,
             task,
+            means.by,
             tell=lambda done, total: progress.update(bar, completed=done, total=total),
         )
         return replay.execute() if execute else replay.dry_run()
@@ -130,6 +132,11 @@ def _remarks(outcome: Outcome, task: Task, *, executed: bool) -> list[str]:
         remarks.append(f"{outcome.behind} raw offsets are not relayed yet, and were left to the relay.")
     if tally.lost:
         remarks.append(f"{tally.lost} raw offsets cannot be read; quarantine has them as unreadable.")
+    if any(view.already for view in views) and task.again:
+        remarks.append(
+            "Records that a topic has under another ce_id, since the purpose's rotation changed, are not sent again: "
+            "consumers could not tell that they are the same."
+        )
     if any(view.already for view in views) and not task.again:
         remarks.append(
             "Records that a topic has already are not sent again; `replay --again` sends them, under the same ce_id."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +11,14 @@ import click
 import orjson
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, initial_delay_option, json_option, kafka_options, overlay_option
+from pipelines.cli.options import (
+    by_option,
+    contract_option,
+    initial_delay_option,
+    json_option,
+    kafka_options,
+    overlay_option,
+)
 from pipelines.cli.topics_verify import verify_
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
@@ -105,13 +110,6 @@ def plan_(
     ctx.exit(Exit.FINDINGS if exit_code and not planned.is_empty else Exit.DONE)
 
 
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
-
-
 @command.command(name="apply")
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @contract_option
@@ -123,9 +121,7 @@ def _login() -> str:
 @click.option(
     "--accept-loss-for", multiple=True, metavar="GROUP", help="This group may lose records that it has not read yet."
 )
-@click.option(
-    "--by", default=_login, show_default="the login name", envvar="PIPELINES_BY", help="Who applies it, for the record."
-)
+@by_option
 @click.pass_context
 def apply_(
     ctx: click.Context,

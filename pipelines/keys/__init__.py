@@ -8,7 +8,7 @@ It is pseudonymisation (EDPB guidelines 01/2025): whoever holds a root can test 
 
 from pipelines.keys.encryption import KeyEncryption, LocalKeyEncryption
 from pipelines.keys.epochs import RootId, epoch_start, epoch_text
-from pipelines.keys.eventid import block_in, event_block, partition_head, topic_hash
+from pipelines.keys.eventid import BLOCK_BYTES, block_in, event_block, partition_head, topic_hash
 from pipelines.keys.keyring import Keyring
 from pipelines.keys.making import Extension, extend
 from pipelines.keys.places import DEFAULT_KEK_FILE, DEFAULT_KEYRING, kek_for_making, open_keyring
@@ -16,6 +16,7 @@ from pipelines.keys.subkeys import HandleMaker, Subkeys, SubkeySource
 from pipelines.keys.throwaway import ThrowawayKeyring, throwaway_keyring
 
 __all__ = [
+    "BLOCK_BYTES",
     "DEFAULT_KEK_FILE",
     "DEFAULT_KEYRING",
     "Extension",

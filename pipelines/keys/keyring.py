@@ -70,6 +70,26 @@ class Keyring:
         """
         return self._cache.at(purpose, timestamp_ms)
 
+    def former_subkeys(self, purpose: Purpose, first_ms: int, last_ms: int) -> list[Subkeys]:
+        """The subkeys that a purpose had in [first, last] while it rotated otherwise, as far as their roots are here.
+
+        Reads the file again (at most once a second).
+
+        Raises:
+            Trouble: 3 if the file is gone; 4 if a root does not unwrap.
+        """
+        with self._lock:
+            self._read_if_due()
+            wrapped = dict(self._wrapped)
+        return [
+            Subkeys(root_id, self._unwrap(root_id, root))
+            for root_id, root in sorted(wrapped.items())
+            if root_id.purpose == purpose.name
+            and root_id.rotate_ms != purpose.rotate_ms
+            and root_id.epoch_start_ms <= last_ms
+            and first_ms < root_id.epoch_start_ms + root_id.rotate_ms
+        ]
+
     def runway_ms(self, purpose: Purpose, now_ms: int) -> int:
         """For how long, from now on, every epoch of a purpose has its root; 0 if the present one has none.
 

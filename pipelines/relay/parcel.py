@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipelines.broker import Producer
-from pipelines.keys import Subkeys
+from pipelines.keys import BLOCK_BYTES, Subkeys
 
 Header = tuple[str, bytes]
 _ID_DIGITS: Final = 32
@@ -54,6 +54,11 @@ class Parcel:
         """The event ids (32 hexadecimal digits) of the records `first` up to `end`."""
         digits = self._subkeys.event_ids(b"".join(self._blocks[first:end])).hex().encode()
         return [digits[at : at + _ID_DIGITS] for at in range(0, len(digits), _ID_DIGITS)]
+
+    def ids_under(self, subkeys: Subkeys) -> list[bytes]:
+        """The event ids (16 bytes each) that all the records would have under other keys."""
+        ids = subkeys.event_ids(b"".join(self._blocks))
+        return [ids[at : at + BLOCK_BYTES] for at in range(0, len(ids), BLOCK_BYTES)]
 
     def send(self, producer: Producer, first: int, end: int) -> None:
         """Give the records `first` up to `end` to a producer; it waits while the producer's queue is full.

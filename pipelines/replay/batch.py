@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipelines.relay.batch import Batch
-from pipelines.replay.presence import event_id, fingerprint
+from pipelines.replay.presence import Present, fingerprint
 from pipelines.replay.tally import Tally
 
 HEADER: Final = "ce_replay"
@@ -18,26 +18,21 @@ HEADER: Final = "ce_replay"
 class ReplayBatch(Batch):
     """A batch whose records are chosen before it is delivered."""
 
-    def choose(
-        self, name: str, present: Mapping[str, AbstractSet[bytes]], notes: AbstractSet[bytes], tally: Tally
-    ) -> None:
+    def choose(self, name: str, present: Mapping[str, Present], notes: AbstractSet[bytes], tally: Tally) -> None:
         """Take the lanes' records, but those that their topics have, and the notes, but those that are known.
 
         Args:
             name: the replay's, for the header.
-            present: topic → ids of the records that it has and that are not to be sent again.
+            present: topic → the records that it has and that are not to be sent again.
             notes: the fingerprints of the notes that quarantine has.
             tally: told of each record that is held back.
         """
         parcels = self.parcels()
         for parcel in parcels:
-            known, chosen = present.get(parcel.topic, frozenset()), list[int]()
-            for place, identity in enumerate(parcel.event_ids(0, parcel.size())):
-                if event_id(identity) in known:
-                    tally.hold_back(parcel.topic)
-                else:
-                    chosen.append(place)
-            parcel.arrange(chosen)
+            there = present[parcel.topic].places(parcel) if parcel.topic in present else frozenset()
+            for _ in there:
+                tally.hold_back(parcel.topic)
+            parcel.arrange([place for place in range(parcel.size()) if place not in there])
             parcel.headers = [*parcel.headers, (HEADER, name.encode())]
         self.ordered, self.loose = parcels, {}
         self.quarantine = [note for note in self.quarantine if fingerprint(note) not in notes]

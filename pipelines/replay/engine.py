@@ -17,19 +17,21 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from pipelines.broker import TIMESTAMP_LOG_APPEND_TIME, Message
-from pipelines.contract.model import Contract
-from pipelines.keys import SubkeySource, topic_hash
+from pipelines.contract.model import DAY_MS, Contract, Purpose
+from pipelines.keys import Keyring, topic_hash
 from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.lane import NO_BROKER_TIME, Lane, Raw
 from pipelines.relay.outbox import Outbox
 from pipelines.relay.station import Station
 from pipelines.replay.batch import ReplayBatch
 from pipelines.replay.ledger import Ledger, Position, after, before, length
-from pipelines.replay.presence import ids_in, notes_in
+from pipelines.replay.presence import Present, ids_in, notes_in
 from pipelines.replay.reading import Portion, RawReader
+from pipelines.replay.recording import ReplayRecorder
 from pipelines.replay.selection import Spans, Views
 from pipelines.replay.tally import Tally
 from pipelines.replay.task import ReplaySettings, Task
+from pipelines.retention import SLACK_MS
 from pipelines.trouble import Trouble
 
 _FAILURES = 10  # batches in a row that the cluster does not take
@@ -57,6 +59,7 @@ class Replay:
     Args:
         station: its settings are those of this replay.
         topic_id: the raw topic's id (16 bytes), which enters the event ids.
+        recorder: records it before anything is written, and its end.
         clock: seconds since 1970.
         tell: told how many of how many raw offsets are done.
     """
@@ -65,9 +68,10 @@ class Replay:
         self,
         station: Station,
         contract: Contract,
-        keys: SubkeySource,
+        keys: Keyring,
         task: Task,
         topic_id: bytes,
+        recorder: ReplayRecorder,
         *,
         clock: Callable[[], float] = time.time,
         tell: Callable[[int, int], None] = lambda _done, _total: None,
@@ -79,9 +83,9 @@ class Replay:
         self._event = contract.events[task.event]
         self._raw = contract.raw_topics[self._event.raw_topic]
         self._topic_hash = topic_hash(topic_id)
-        self._clock, self._tell = clock, tell
+        self._clock, self._tell, self._recorder = clock, tell, recorder
         self._lanes: dict[Views, Lane] = {}
-        self._present: dict[str, set[bytes]] = {}
+        self._present: dict[str, Present] = {}
         self._notes: set[bytes] = set()
 
     def dry_run(self) -> Outcome:
@@ -96,8 +100,8 @@ class Replay:
         """Do it; exactly once, however often it is interrupted and repeated.
 
         Raises:
-            Trouble: (exit 3) a key is missing or the cluster is out of reach; (exit 4) another replay of this event
-                type began. Nothing is half-done then; repeat it.
+            Trouble: (exit 3) a key is missing, the cluster is out of reach, or it cannot be recorded; (exit 4) another
+                replay of this event type began. Nothing is half-done then; repeat it.
         """
         outbox = Outbox(self._station, self._contract.quarantine.name, lambda: False)
         try:
@@ -115,6 +119,9 @@ class Replay:
             position = self._begin(ledger, gone)
             resumed = position.tally.batches > 0
             self._look()
+            left = length(after(spans, position.offsets))
+            if outbox and left:
+                self._recorder.begun(left, resumed=resumed)
             self._station.log.info(
                 "replay.started", replay=self._settings.name, event_type=self._task.event, resumed=resumed
             )
@@ -129,6 +136,8 @@ class Replay:
                 outbox.settle()
                 position = self._begin(ledger, gone)
             self._station.log.info("replay.finished", replay=self._settings.name, events=reached.tally.taken)
+            if outbox and left:
+                self._recorder.done(reached.tally)
             behind = length(wanted) - length(spans)
             return Outcome(self._settings.name, reached.tally, resumed, behind, ledger.oldest_ms())
 
@@ -197,12 +206,21 @@ class Replay:
 
     def _look(self) -> None:
         """See what is there. By now whoever else could write it is fenced."""
-        selection = self._task.selection
-        steps = {view.topic: view.step_ms for view in self._event.views if view.topic in selection.topics}
-        if not self._task.again:
-            since_ms = {topic: max(0, selection.since_ms - step_ms) for topic, step_ms in steps.items()}
-            self._present = ids_in(self._station.cluster, since_ms)
+        selection, again = self._task.selection, self._task.again
+        # A view may have had another step then. None is longer than a day.
+        since_ms = max(0, selection.since_ms - DAY_MS)
+        formers = {
+            topic: self._keys.former_subkeys(self._purpose(topic), since_ms, selection.until_ms + SLACK_MS)
+            for topic in selection.topics
+        }
+        asked = [topic for topic, former in formers.items() if former or not again]
+        found = ids_in(self._station.cluster, dict.fromkeys(asked, since_ms))
+        self._present = {topic: Present(ids, formers[topic], again) for topic, ids in found.items()}
         self._notes = notes_in(self._station.cluster, self._contract.quarantine.name, selection.since_ms)
+
+    def _purpose(self, topic: str) -> Purpose:
+        """The purpose of the view of a topic."""
+        return self._contract.purposes[self._contract.topics[topic].purpose]
 
     def _now_ms(self, portion: Portion) -> int:
         """The clock here, or the newest broker time at hand if that is later: a slow clock must not let old ones in."""

@@ -14,13 +14,16 @@ from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Watch
 from pipelines.replay.engine import Replay
+from pipelines.replay.recording import ReplayRecorder
 from pipelines.replay.task import ReplaySettings, Task
+from pipelines.topics.record import Author, Recorder
 
 
 def open_replay(
     worker: WorkerSettings,
     contract: Contract,
     task: Task,
+    by: str,
     *,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
     watch: Watch | None = None,
@@ -32,6 +35,7 @@ def open_replay(
         worker: the settings of any worker of the event type's source.
         contract: valid as of today.
         task: what to replay; its event type is the contract's.
+        by: who replays it, for the record.
         tell: told how many of how many raw offsets are done.
         watch: told the steps of each batch.
         clock: seconds since 1970.
@@ -46,4 +50,6 @@ def open_replay(
     shared = {each.name: getattr(worker, each.name) for each in fields(WorkerSettings)}
     settings = ReplaySettings(**shared, event=task.event, name=task.name(contract, topic_id))
     station = Station(settings, cluster, configure(settings.slot_id), watch)
-    return Replay(station, contract, keyring, task, topic_id, tell=tell, clock=clock)
+    author = Author(by, cluster.properties.get("sasl.username", ""), contract.digest.hex(), {"replay": settings.name})
+    recorder = ReplayRecorder(Recorder(cluster, contract.changes.name, author), task, clock)
+    return Replay(station, contract, keyring, task, topic_id, recorder, tell=tell, clock=clock)

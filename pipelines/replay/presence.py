@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
 from pipelines.broker import Admin, Cluster, headers_of, records
+from pipelines.keys import Subkeys
+from pipelines.relay.parcel import Parcel
 from pipelines.retention import SLACK_MS, SWEEP_MS, TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Exit, Trouble
 
@@ -15,6 +19,30 @@ MOST_RECORDS: Final = 5_000_000
 """So many ids take some 500 MB."""
 _LOOK_S: Final = 0.1
 _OPEN_S: Final = (TRANSACTION_TIMEOUT_MS + SWEEP_MS + SLACK_MS) / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a topic has: the event ids (16 bytes each) of its records.
+
+    A record is known by the id that it would get now (unless it is sent again on purpose), and by those that it would
+    have got from `formers`, the keys that its purpose had then: they change when its rotation does. Sent under another
+    id, nobody could tell that it is the same.
+    """
+
+    ids: AbstractSet[bytes]
+    formers: Sequence[Subkeys]
+    again: bool = False
+
+    def places(self, parcel: Parcel) -> frozenset[int]:
+        """Which records of a parcel the topic has, by their places in it."""
+        found = set[int]()
+        if not self.again:
+            now = parcel.event_ids(0, parcel.size())
+            found |= {place for place, text in enumerate(now) if event_id(text) in self.ids}
+        for subkeys in self.formers:
+            found |= {place for place, then in enumerate(parcel.ids_under(subkeys)) if then in self.ids}
+        return frozenset(found)
 
 
 def fingerprint(note: bytes) -> bytes:

@@ -111,7 +111,7 @@ class _Run:
         self._watch, self._clock = watch, clock
         self._admin: Admin = cluster.admin()
         self._fingerprint = fingerprint(planned)
-        author = Author(by, cluster.properties.get("sasl.username", ""), self._fingerprint, planned.contract)
+        author = Author(by, cluster.properties.get("sasl.username", ""), planned.contract, {"plan": self._fingerprint})
         self._recorder = Recorder(cluster, contract.changes.name, author)
 
     def all(self, accept_loss_for: frozenset[str]) -> Applied:

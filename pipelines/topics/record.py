@@ -5,12 +5,14 @@ A record is a CloudEvent in Kafka's binary mode with a JSON body, without a key,
 - `change`: this step is about to be made. Whether it was made stands in the topic itself; a step that was broken off
   and repeated is recorded again.
 - `resumed`: these steps of the plan were found made by an earlier run that was broken off.
+- `replay`, `replayed`: raw events are about to be replayed, and were (see `replay.recording`).
 - `applied`: the plan is done; since when each promise is kept (and how long records might live before: `lived`), and
   whom each topic is promised to from now on (which is what the next plan compares with). `lets_in`: how old each topic
   lets records in from now on. `latecomers`: what may be there that came when it was older (`oldest_ms`), and until
   when it came (null: until this record).
 
-Every record says who, when, under which plan and which contract. Names of topics, settings and principals only.
+Every record says who, when, in which plan or replay, and under which contract. Names of topics, settings and principals
+only.
 """
 
 from __future__ import annotations
@@ -36,12 +38,15 @@ _WITHIN_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who makes changes, under which plan (its fingerprint) and contract (its digest, hex)."""
+    """Who makes changes, under which contract (its digest, hex), and within what.
+
+    `within` holds `plan`, the plan's fingerprint, or `replay`, the replay's name.
+    """
 
     by: str
     principal: str
-    plan: str
     contract: str
+    within: Mapping[str, str]
 
 
 def audience(contract: Contract) -> dict[str, Audience]:
@@ -99,17 +104,22 @@ class Recorder:
         Raises:
             Trouble: (exit 3) the records are not surely written; nothing may be changed then.
         """
-        self._write([change_body(step) for step in steps], now_ms)
+        self.write([change_body(step) for step in steps], now_ms)
 
     def resumed(self, steps: Sequence[Step], now_ms: int) -> None:
         """Record that these steps were found done."""
-        self._write([{"kind": "resumed", "steps": [asdict(step) for step in steps]}], now_ms)
+        self.write([{"kind": "resumed", "steps": [asdict(step) for step in steps]}], now_ms)
 
     def applied(self, done: Done, now_ms: int) -> None:
         """Record that the plan is done."""
-        self._write([applied_body(done)], now_ms)
+        self.write([applied_body(done)], now_ms)
 
-    def _write(self, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> None:
+    def write(self, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> None:
+        """Write records with these bodies, each with a `kind`, and wait until they are surely written.
+
+        Raises:
+            Trouble: (exit 3) they are not.
+        """
         failed: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, _: Message) -> None:
@@ -117,7 +127,8 @@ class Recorder:
                 failed.append(error)
 
         for body in bodies:
-            value = {"format": FORMAT, "at": moment(now_ms), **asdict(self._author), **body}
+            who = {"by": self._author.by, "principal": self._author.principal, "contract": self._author.contract}
+            value = {"format": FORMAT, "at": moment(now_ms), **who, **self._author.within, **body}
             headers: list[tuple[str, str | bytes | None]] = [
                 ("ce_specversion", "1.0"),
                 ("ce_id", uuid4().hex),

@@ -58,6 +58,10 @@ def test_a_retry_brings_to_the_views_that_failed_what_they_can_take_now_and_to_n
     zero = {"already_there": 0, "expired": 0, "too_late": 0, "suspended": 0}
     assert outcome["views"][house.handled] == {"in": 3, "out": 1, "quarantined": 2, **zero}
     assert outcome["views"][house.loose] == {"in": 1, "out": 0, "quarantined": 1, **zero}, "the structural fault alone"
+    said = [json.loads(message.value() or b"") for message in records(house.cluster, house.contract.changes.name)]
+    begun, ended = (each for each in said if each["kind"] in {"replay", "replayed"})
+    assert (begun["selected"], begun["event"], begun["replay"]) == ("places", f"{house.source}.ping", outcome["replay"])
+    assert ended["counts"][house.handled]["out"] == 1
     assert identities(scene, house.loose) == before
     assert set(identities(scene, house.handled).values()) == {1}
     assert len(list(records(house.cluster, house.contract.quarantine.name))) == 3, "nothing is noted again"

@@ -31,7 +31,7 @@ def main(step: str, occurrence: int) -> None:
 
     contract = load_valid(worker.contract_dir, as_of=datetime.now(UTC).date())
     task = Task(event, ByTime(since_ms, until_ms, tuple(topics)), again)
-    open_replay(worker, contract, task, watch=watch).execute()
+    open_replay(worker, contract, task, "tests", watch=watch).execute()
 
 
 if __name__ == "__main__":

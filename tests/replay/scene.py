@@ -36,10 +36,10 @@ class Scene:
             self.house.wait_until_through()
         assert raised == []
 
-    def correct(self, before: str, after: str) -> None:
-        """Change the policy, and derive, sign and load it anew."""
+    def correct(self, before: str, after: str, file: str = "") -> None:
+        """Change the policy (or another file), and derive, sign and load the contract anew."""
         folder = self.house.folder
-        policy = folder / f"policies/{self.house.source}/ping.yaml"
+        policy = folder / (file or f"policies/{self.house.source}/ping.yaml")
         text = policy.read_text()
         assert before in text
         policy.write_text(text.replace(before, after))
@@ -59,7 +59,9 @@ class Scene:
         **changes: Any,
     ) -> Replay:
         task = Task(f"{self.house.source}.ping", selection or self.all_time(), again)
-        return open_replay(self.house.settings(0, **changes), self.house.contract, task, watch=watch, clock=clock)
+        return open_replay(
+            self.house.settings(0, **changes), self.house.contract, task, "tests", watch=watch, clock=clock
+        )
 
 
 def scene_on(folder: Path, cluster: Cluster) -> Scene:

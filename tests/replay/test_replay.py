@@ -3,11 +3,13 @@
 import json
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from pipelines.broker import Message, headers_of, records
-from pipelines.contract.model import HOUR_MS
+from pipelines.contract.model import DAY_MS, HOUR_MS
+from pipelines.keys import LocalKeyEncryption, extend
 from pipelines.relay.steps import Step
 from pipelines.replay.selection import ByTime
 from pipelines.replay.tally import ViewTally
@@ -150,3 +152,90 @@ def test_a_second_replay_of_an_event_type_ends_the_first_which_leaves_nothing_ha
     scene.replay(everything, again=True, batch_events=100).execute()
     assert Counter(ids(scene, house.handled).values()) == {3: 300}
     assert Counter(ids(scene, house.loose).values()) == {2: 300}
+
+
+def test_what_went_out_under_another_rotation_is_known_and_not_sent_again(scene: Scene) -> None:
+    house = scene.house
+    house.publish([house.ping(n) for n in (1, 2, 3, 4_001)])
+    scene.relay()
+    before = ids(scene, house.handled) + ids(scene, house.loose)
+    scene.correct("[0, 4000]", "[0, 4095]")
+    scene.correct("rotate: 1d", "rotate: 12h", "policies/purposes.yaml")
+    extend(
+        house.folder / "keyring.json",
+        LocalKeyEncryption.open(house.folder / "kek"),
+        scene.house.contract.purposes.values(),
+        first_ms=scene.since_ms - DAY_MS,
+        last_ms=scene.since_ms + DAY_MS,
+    )
+    with_new_values = scene.replay(again=True).dry_run()
+    assert with_new_values.tally.views[house.handled] == ViewTally(events_in=4, out=1, already=3)
+    outcome = scene.replay().execute()
+    assert outcome.tally.views[house.handled] == ViewTally(events_in=4, out=1, already=3)
+    assert outcome.tally.views[house.loose] == ViewTally(events_in=4, already=4)
+    after = ids(scene, house.handled) + ids(scene, house.loose)
+    assert len(after - before) == 1
+    assert set(after.values()) == {1}
+
+
+def test_what_went_out_with_another_step_is_known_and_not_sent_again(scene: Scene) -> None:
+    house = scene.house
+    house.publish([house.ping(n) for n in range(4)])
+    scene.relay()
+    scene.correct("{truncate: 1h}", "{truncate: 1m}")
+    (first, *_) = sorted(message.timestamp()[1] for message in records(house.cluster, house.raw_topic))
+    outcome = scene.replay(ByTime(first, first + HOUR_MS, (house.handled,))).execute()
+    assert outcome.tally.views[house.handled] == ViewTally(events_in=4, already=4)
+    assert set(ids(scene, house.handled).values()) == {1}
+
+
+def changes(scene: Scene) -> list[dict[str, Any]]:
+    said = [json.loads(message.value() or b"") for message in found(scene, scene.house.contract.changes.name)]
+    return [each for each in said if each["kind"] in {"replay", "replayed"}]
+
+
+def test_a_replay_is_recorded_before_it_writes_anything_and_when_it_is_done(scene: Scene) -> None:
+    house = scene.house
+    house.publish([house.ping(n) for n in (1, 2, 4_001)])
+    scene.relay()
+    scene.correct("[0, 4000]", "[0, 4095]")
+    scene.replay().dry_run()
+    assert changes(scene) == [], "a dry run is none"
+    at_first: list[dict[str, Any]] = []
+
+    def watch(step: Step) -> None:
+        if step is Step.BEGUN and not at_first:
+            at_first.extend(changes(scene))
+
+    everything = scene.all_time()
+    outcome = scene.replay(everything, watch=watch).execute()
+    (begun,) = at_first
+    assert {name: begun[name] for name in ("kind", "by", "event", "selected", "again", "raw_offsets", "resumed")} == {
+        "kind": "replay", "by": "tests", "event": f"{house.source}.ping", "selected": "time", "again": False,
+        "raw_offsets": 3, "resumed": False,
+    }  # fmt: skip
+    assert (begun["replay"], begun["contract"]) == (outcome.name, scene.house.contract.digest.hex())
+    assert begun["views"] == [house.handled, house.loose]
+    assert begun["from"] < begun["to"]
+    (_, done) = changes(scene)
+    assert (done["kind"], done["replay"], done["raw_events"]) == ("replayed", outcome.name, 3)
+    assert done["counts"][house.handled]["out"] == 1
+    scene.replay(everything).execute()
+    assert len(changes(scene)) == 2, "nothing was left to do"
+
+
+def test_a_replay_that_cannot_be_recorded_writes_nothing(scene: Scene) -> None:
+    house = scene.house
+    house.publish([house.ping(4_001)])
+    scene.relay()
+    scene.correct("[0, 4000]", "[0, 4095]")
+    house.cluster.changer().set(house.contract.changes.name, {"max.message.bytes": "1"})
+    deadline = time.monotonic() + 30
+    while house.cluster.admin().topic_configs([house.contract.changes.name])[house.contract.changes.name][
+        "max.message.bytes"
+    ] != "1":  # fmt: skip
+        assert time.monotonic() < deadline
+    with pytest.raises(Trouble, match="record") as refused:
+        scene.replay().execute()
+    assert refused.value.exit_code == Exit.UNAVAILABLE
+    assert found(scene, house.handled) == []
