@@ -30,6 +30,7 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "position.behind": frozenset({"topic", "partition"}),
     "batch.failed": frozenset({"reason", "events"}),
     "producer.replaced": frozenset({"reason"}),
+    "transaction.hangs": frozenset({"topic", "partition", "offset"}),
     "consumer.replaced": frozenset({"reason"}),
     "input.unreadable": frozenset({"topic", "partition", "reason"}),
     "input.given_up": frozenset({"topic", "partition", "offset", "count", "reason"}),

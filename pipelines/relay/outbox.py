@@ -5,18 +5,22 @@ caller rewinds to the committed offsets. A commit, an abort or offsets that took
 its place: what was sent twice may reach the broker twice, the second time in a later transaction, and end that one
 half-way (KAFKA-17754) or put its offsets back (decision 0064). A new producer under the same transactional id fences
 the old one, and so anything of its that is still on the way (KIP-98).
+
+So does a broker that goes away after a commit. If it comes back without that commit's markers (KAFKA-20734), the abort
+of a later transaction would take the acknowledged records away; a new producer first looks whether all is decided.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition
 from pipelines.relay.batch import Batch
 from pipelines.relay.deadline import OverdueError, within
+from pipelines.relay.hanging import Hanging
 from pipelines.relay.metrics import COMMIT_SECONDS, REPLACEMENTS
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
@@ -43,6 +47,13 @@ _HOPELESS = frozenset({
 _FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001 - librdkafka's local codes are spelled so
 
 
+_GONE = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - as above
+
+
+class BrokerLostError(Exception):
+    """A connection to a broker broke after a commit."""
+
+
 class StoppedError(Exception):
     """The worker was told to stop while it waited for the cluster."""
 
@@ -51,19 +62,22 @@ class Outbox:
     """Owns the transactional producer of one slot.
 
     Args:
+        topics: those that views' records go to.
         quarantine: the topic that quarantine notes go to.
         stopping: whether the worker was told to stop; asked while waiting for the cluster.
     """
 
-    def __init__(self, station: Station, quarantine: str, stopping: Callable[[], bool]) -> None:
+    def __init__(self, station: Station, topics: Iterable[str], quarantine: str, stopping: Callable[[], bool]) -> None:
         self._station = station
         self._settings = station.settings
         self._log = station.log
         self._quarantine = quarantine
         self._stopping = stopping
+        self._hanging = Hanging(station, {*topics, quarantine}, stopping)
         self._fenced: deque[float] = deque()
         self._producer: Producer | None = None
         self._doubt: str | None = "start"
+        self._has_committed = False  # this producer has
         self._offsets_wait_s = _OFFSETS_WAIT_S
 
     def deliver(self, batch: Batch, offsets: list[TopicPartition], membership: object) -> bool:
@@ -92,6 +106,8 @@ class Outbox:
                 return self._gave_up("flush_timeout", batch)
             self._send_offsets(producer, offsets, membership)
             self._commit(producer)
+        except BrokerLostError:
+            return self._gave_up("broker_lost", batch)
         except OverdueError:
             self._offsets_wait_s = min(2 * self._offsets_wait_s, _WAIT_S)
             return self._gave_up("offsets_timeout", batch)
@@ -136,6 +152,7 @@ class Outbox:
         self._station.at(Step.COMMITTING)
         with COMMIT_SECONDS.labels(self._settings.source).time(), self._in_doubt_if_slow("slow_commit"):
             producer.commit_transaction(_WAIT_S)
+        self._has_committed = True
 
     def _gave_up(self, reason: str, batch: Batch) -> bool:
         self._doubt = reason
@@ -167,11 +184,29 @@ class Outbox:
             if (time.monotonic() - started) * 1000 > self._settings.slow_commit_ms:
                 self._doubt = reason
 
+    def _listen(self, error: KafkaError) -> None:
+        """Hear of a broker's going, in `poll` and `flush`, which then raise what this raises."""
+        if self._has_committed and error.code() in _GONE:
+            self._doubt = "broker_lost"
+            raise BrokerLostError
+
+    def _hear(self, producer: Producer) -> None:
+        try:
+            producer.poll(0)
+        except BrokerLostError:
+            pass
+        except KafkaException as failure:  # it was fenced meanwhile, say
+            self._refused(failure.args[0])
+            self._doubt = failure.args[0].name()
+
     def _ready_producer(self) -> Producer:
+        if self._producer is not None and self._doubt is None:
+            self._hear(self._producer)
         while self._producer is None or self._doubt is not None:
             self._station.beat()
             self._discard()
             reason, self._doubt = self._doubt or "start", None
+            self._has_committed = False
             if reason != "start":
                 REPLACEMENTS.labels(self._settings.source, reason).inc()
                 self._log.warning("producer.replaced", reason=reason)
@@ -184,6 +219,9 @@ class Outbox:
                 self._refused(failure.args[0])
                 self._doubt = failure.args[0].name()
                 time.sleep(_PAUSE_S)
+            else:
+                if not self._hanging.over():
+                    raise StoppedError
         return self._producer
 
     def _initialize(self, producer: Producer) -> None:
@@ -222,8 +260,9 @@ class Outbox:
         if producer is not None:
             producer.purge()
 
-    def _config(self) -> dict[str, str | int | float | bool]:
+    def _config(self) -> dict[str, object]:
         return {
+            "error_cb": self._listen,
             "transactional.id": self._settings.slot_id,
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
             # Both, or the exponential back-off of KIP-580 starts low: a retried EndTxn then takes at least 0.8 s, which

@@ -56,7 +56,8 @@ class Worker:
         topics = {raw_topic: lane.topics for raw_topic, lane in self._lanes.items()}
         self._inbox = Inbox(station, topics)
         self._gauges = Gauges(contract, keyring, station.log, topics)
-        self._outbox = Outbox(station, contract.quarantine.name, self._stopping.is_set)
+        outputs = {name for names in topics.values() for name in names}
+        self._outbox = Outbox(station, outputs, contract.quarantine.name, self._stopping.is_set)
         self._clock_doubted = False
 
     def stop(self, cause: str) -> None:

@@ -103,7 +103,8 @@ class Replay:
             Trouble: (exit 3) a key is missing, the cluster is out of reach, or it cannot be recorded; (exit 4) another
                 replay of this event type began. Nothing is half-done then; repeat it.
         """
-        outbox = Outbox(self._station, self._contract.quarantine.name, lambda: False)
+        topics = self._task.selection.topics
+        outbox = Outbox(self._station, topics, self._contract.quarantine.name, lambda: False)
         try:
             outbox.settle()
             return self._through(outbox)

@@ -141,7 +141,7 @@ def test_a_worker_whose_brokers_are_away_gives_signs_of_life(tmp_path: Path) -> 
     )
     stopping, ended = threading.Event(), threading.Event()
     station = Station(settings, Cluster(settings.bootstrap), structlog.stdlib.get_logger())
-    box = Outbox(station, "quarantine", stopping.is_set)
+    box = Outbox(station, ["view"], "quarantine", stopping.is_set)
 
     def settle() -> None:
         with pytest.raises(StoppedError):

@@ -1,0 +1,79 @@
+"""A worker writes nothing on top of a transaction whose end is missing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+
+from pipelines.broker import Cluster, Producer
+from pipelines.relay import hanging
+from pipelines.relay.hanging import Hanging
+from pipelines.relay.station import Station
+from pipelines.trouble import Exit, Trouble
+from tests.relay.house import House, build, running
+from tests.relay.test_worker import outputs_are_exact
+
+
+@pytest.fixture
+def house(tmp_path: Path, cluster: Cluster) -> House:
+    return build(tmp_path, cluster)
+
+
+@contextmanager
+def unended(house: House, topic: str) -> Iterator[Producer]:
+    """A transaction that somebody else has open in a topic."""
+    producer = house.cluster.producer(**{"transactional.id": f"unended-{topic}", "transaction.timeout.ms": 600_000})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, b"synthetic", partition=0)
+    assert producer.flush(30) == 0
+    yield producer
+    producer.abort_transaction(30)
+
+
+@pytest.mark.parametrize("where", ["handled", "loose", "quarantine"])
+def test_a_worker_refuses_to_write_where_a_transaction_hangs(
+    house: House, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 1.0)
+    topic = {"handled": house.handled, "loose": house.loose, "quarantine": house.contract.quarantine.name}[where]
+    house.publish([house.ping(n) for n in range(30)])
+    worker = house.worker()
+    with unended(house, topic), pytest.raises(Trouble, match=f"hangs in {topic}/0 from offset") as trouble:
+        worker.run()
+    assert trouble.value.exit_code is Exit.REFUSED
+    with running(house.worker()) as raised:
+        house.wait_until_through()
+    assert raised == []
+    outputs_are_exact(house)
+
+
+def test_a_transaction_that_is_only_open_is_waited_for(house: House) -> None:
+    house.publish([house.ping(n) for n in range(30)])
+    with ExitStack() as held:
+        held.enter_context(unended(house, house.handled))
+        with running(house.worker()) as raised:
+            with pytest.raises(AssertionError, match="do not get through"):
+                house.wait_until_through(2)
+            held.close()
+            house.wait_until_through()
+    assert raised == []
+    outputs_are_exact(house)
+
+
+def test_who_is_told_to_stop_waits_no_longer(house: House) -> None:
+    stopping, over = threading.Event(), list[bool]()
+    station = Station(house.settings(), house.cluster, structlog.stdlib.get_logger())
+    looking = Hanging(station, [house.handled], stopping.is_set)
+    assert looking.over()
+    with unended(house, house.handled):
+        thread = threading.Thread(target=lambda: over.append(looking.over()))
+        thread.start()
+        stopping.set()
+        thread.join(30)
+    assert over == [False]
