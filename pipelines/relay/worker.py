@@ -19,9 +19,10 @@ from pipelines.relay.gauges import Gauges
 from pipelines.relay.inbox import ConsumerLostError, Inbox
 from pipelines.relay.intake import Intake
 from pipelines.relay.lane import Lane
-from pipelines.relay.outbox import Outbox, StoppedError
+from pipelines.relay.outbox import Outbox
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
+from pipelines.relay.succession import StoppedError
 from pipelines.retention import SLACK_MS
 
 _CONSUMER_PAUSE_S = 0.2

@@ -13,12 +13,13 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from pipelines.broker import Cluster
-from pipelines.relay import metrics, outbox, positions
+from pipelines.relay import metrics, outbox, positions, succession
 from pipelines.relay.endpoint import application, serve
 from pipelines.relay.health import WITHIN_S, Health, State, look, stuck
-from pipelines.relay.outbox import Outbox, StoppedError
+from pipelines.relay.outbox import Outbox
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
+from pipelines.relay.succession import StoppedError
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.end_to_end.commands import free_port, until
 
@@ -59,7 +60,7 @@ def test_a_clock_that_was_set_back_makes_nobody_stuck() -> None:
 
 
 def test_no_call_of_a_worker_may_take_as_long_as_makes_it_stuck() -> None:
-    waits = [positions._COMMITTED_WAIT_S, positions._WATERMARK_WAIT_S, outbox._INIT_WAIT_S, outbox._WAIT_S]
+    waits = [positions._COMMITTED_WAIT_S, positions._WATERMARK_WAIT_S, succession._INIT_WAIT_S, outbox._WAIT_S]
     assert outbox._WAIT_S == TRANSACTION_TIMEOUT_MS / 1000
     assert max(waits) + 20 < WITHIN_S
 

@@ -1,0 +1,183 @@
+"""The producers of one slot, one after the other: each fences the one before (KIP-98), and looks before it writes.
+
+A producer is in doubt, and replaced, when a request of its may have been sent twice (decision 0064), when it failed,
+and when a broker went away after it had committed. If that broker comes back without the commit's markers
+(KAFKA-20734), the abort of a later transaction would take the acknowledged records away.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from pipelines.broker import KafkaError, KafkaException, Producer
+from pipelines.relay.hanging import Hanging
+from pipelines.relay.metrics import REPLACEMENTS
+from pipelines.relay.station import Station
+from pipelines.retention import TRANSACTION_TIMEOUT_MS
+from pipelines.trouble import Exit, Trouble
+
+_PAUSE_S = 0.5  # between a producer that could not begin and the next
+_INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
+# Fenced too often within so many seconds: a second process runs the slot, and they would fence each other for ever.
+_FENCED_WITHIN_S = 60.0
+# Errors that another producer under the same id will meet too: a person has to act.
+_HOPELESS = frozenset({
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.INVALID_TRANSACTION_TIMEOUT,
+})  # fmt: skip
+_FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001 - librdkafka's local codes are spelled so
+
+
+_GONE = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - as above
+
+
+class BrokerLostError(Exception):
+    """A connection to a broker broke after a commit."""
+
+
+class StoppedError(Exception):
+    """The worker was told to stop while it waited for the cluster."""
+
+
+class Succession:
+    """Owns the transactional producer of one slot.
+
+    Args:
+        topics: where it writes.
+        stopping: whether the worker was told to stop; asked while waiting for the cluster.
+    """
+
+    def __init__(self, station: Station, topics: Iterable[str], stopping: Callable[[], bool]) -> None:
+        self._station = station
+        self._settings = station.settings
+        self._stopping = stopping
+        self._hanging = Hanging(station, topics, stopping)
+        self._fenced: deque[float] = deque()
+        self._producer: Producer | None = None
+        self._has_committed = False  # this producer has
+        self.doubt: str | None = "start"
+        """Why the next call of `ready` gives another producer; None while it gives the same."""
+
+    def ready(self) -> Producer:
+        """A producer without a transaction and without doubt; whatever lies in its topics is decided.
+
+        Raises:
+            StoppedError: the worker was told to stop meanwhile.
+            Trouble: the cluster refuses this worker and will go on doing so, or a transaction hangs.
+        """
+        if self._producer is not None and self.doubt is None:
+            self._hear(self._producer)
+        while self._producer is None or self.doubt is not None:
+            self._station.beat()
+            self.discard()
+            reason, self.doubt = self.doubt or "start", None
+            self._has_committed = False
+            if reason != "start":
+                REPLACEMENTS.labels(self._settings.source, reason).inc()
+                self._station.log.warning("producer.replaced", reason=reason)
+            producer = self._producer = self._station.cluster.producer(**self._config())
+            try:
+                self._initialize(producer)
+            except KafkaException as failure:
+                if self._stopping():
+                    raise StoppedError from None
+                self.refused(failure.args[0])
+                self.doubt = failure.args[0].name()
+                time.sleep(_PAUSE_S)
+            else:
+                if not self._hanging.over():
+                    raise StoppedError
+        return self._producer
+
+    def committed(self) -> None:
+        """A transaction of the producer's is committed; from now on a broker that goes away is heard of."""
+        self._has_committed = True
+
+    @contextmanager
+    def doubted_if_slow(self, reason: str) -> Iterator[None]:
+        """A request that was sent twice takes long, and that is all the client shows of it."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            if (time.monotonic() - started) * 1000 > self._settings.slow_commit_ms:
+                self.doubt = reason
+
+    def refused(self, error: KafkaError) -> None:
+        """Tell what another producer would meet too from what may pass.
+
+        Raises:
+            Trouble: it would: rights are missing (exit 3), or another process runs the slot (exit 4).
+        """
+        if error.code() in _HOPELESS:
+            raise Trouble(
+                f"the cluster refuses {self._settings.slot_id}: {error.name()}",
+                hint="Check the ACLs of the worker's principal and the broker's transaction.max.timeout.ms.",
+            )
+        if error.code() in _FENCED:
+            now = time.monotonic()
+            while self._fenced and now - self._fenced[0] >= _FENCED_WITHIN_S:
+                self._fenced.popleft()
+            if len(self._fenced) >= self._settings.fences_borne:
+                raise Trouble(
+                    f"another process runs the slot {self._settings.slot_id}",
+                    hint=self._settings.rival_hint,
+                    exit_code=Exit.REFUSED,
+                )
+            self._fenced.append(now)
+
+    def discard(self) -> None:
+        """Let the producer go. An open transaction, which only a failed batch leaves, ends by its timeout."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.purge()
+
+    def _listen(self, error: KafkaError) -> None:
+        """Hear of a broker's going, in `poll` and `flush`, which then raise what this raises."""
+        if self._has_committed and error.code() in _GONE:
+            self.doubt = "broker_lost"
+            raise BrokerLostError
+
+    def _hear(self, producer: Producer) -> None:
+        try:
+            producer.poll(0)
+        except BrokerLostError:
+            pass
+        except KafkaException as failure:  # it was fenced meanwhile, say
+            self.refused(failure.args[0])
+            self.doubt = failure.args[0].name()
+
+    def _initialize(self, producer: Producer) -> None:
+        while True:
+            self._station.beat()  # waiting for brokers that are away is not being stuck
+            try:
+                producer.init_transactions(_INIT_WAIT_S)
+            except KafkaException as failure:
+                if self._stopping():
+                    raise StoppedError from None
+                if not failure.args[0].retriable():
+                    raise
+            else:
+                return
+
+    def _config(self) -> dict[str, object]:
+        return {
+            "error_cb": self._listen,
+            "transactional.id": self._settings.slot_id,
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            # Both, or the exponential back-off of KIP-580 starts low: a retried EndTxn then takes at least 0.8 s, which
+            # the guard sees. (Retried offsets take at least 0.5 s, whatever is set here.)
+            "retry.backoff.ms": 1000,
+            "retry.backoff.max.ms": 1000,
+            "compression.type": "lz4",
+            "linger.ms": 5,
+            "partitioner": "murmur2_random",
+            "sticky.partitioning.linger.ms": 0,
+            "queue.buffering.max.kbytes": 65_536,
+        }
