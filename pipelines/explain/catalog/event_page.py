@@ -70,7 +70,12 @@ def _facts(contract: Contract, event: Event, story: EventStory) -> Table:
         ("partitions", line(str(raw.partitions) if raw else "none: topics.yaml does not name the topic")),
         ("schemas", schemas),
         ("value", line("Avro single-object encoding: C3 01, the schema's fingerprint, the body")),
-        ("key", line("the device's identifier, so that one device's events keep their order; it is not passed on")),
+        (
+            "key",
+            line(
+                "the device's identifier, so that one device's events of this type keep their order; it is not passed on"
+            ),
+        ),
         ("headers", line("yours are not passed on")),
         (
             "time",

@@ -178,7 +178,7 @@ def promises(purpose: Purpose) -> Bullets:
     """What a reader can rely on, and under which setting."""
     order = (
         "one raw partition, this topic, one handle and one epoch, and nothing else. Handles, partitions and epochs "
-        "may come in any order among each other."
+        "may come in any order among each other, and so may event types, which have raw topics of their own."
         if purpose.handle
         else "nothing at all: records are shuffled on purpose, so that no two can be told to belong together."
     )
