@@ -85,6 +85,7 @@ class Admin:
                         partition.id,
                         None if partition.leader is None or partition.leader.id < 0 else partition.leader.id,
                         tuple(node.id for node in partition.replicas),
+                        tuple(node.id for node in partition.isr),
                     )
                     for partition in topic.partitions
                 ),

@@ -38,11 +38,12 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a partition lies: the brokers with a replica, and its leader (None: it has none now)."""
+    """Where a partition lies: the brokers with a replica, those in sync, and its leader (None: it has none now)."""
 
     partition: int
     leader: int | None
     replicas: tuple[int, ...]
+    in_sync: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Verifying: do the live topics keep their promises, in what is set and in what is there? Asks; reads no record.
 
-Three answers, never mixed. A *breach* is a promise that does not hold. What is *unproven* cannot be told: nobody
-answers for a partition, or a broker that holds a replica is down, and with it its disk. What is *settling* is older
-than promised because of a change (a TTL that was cut, say) that the record of changes tells of, no older than it might
-become before, and gone by the time that is recorded, too. What is *held back* is a
-setting that grows later, when what came late is gone, and breaks nothing until then.
+Answers that are never mixed. A *breach* is a promise that does not hold. What is *unproven* cannot be told: nobody
+answers for a partition, a broker that holds a replica is down, and with it its disk, or a replica is not in sync. What
+is *settling* is older than promised because of a change (a TTL that was cut, say) that the record of changes tells of:
+no older than it might become before, and gone by the time that is recorded, too. What is *held back* is a setting that
+grows later, when what came late is gone, and breaks nothing until then.
 
 The oldest record is that at the log's start (ListOffsets, timestamp 1), aborted data and markers included. Its age
 counts from its own timestamp: the broker's for raw topics, quarantine and changes, the floored raw time for others.
@@ -97,7 +97,7 @@ def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_m
         now_ms,
         tuple(figures),
         tuple(breaches),
-        tuple(_unproven(infos, state, oldest)),
+        tuple(unproven(infos, state, oldest)),
         tuple(settling),
         tuple(
             each
@@ -156,9 +156,10 @@ def _too_old(
     )
 
 
-def _unproven(
+def unproven(
     infos: Mapping[str, TopicInfo], state: ClusterState, oldest: Mapping[Partition, Offset | None]
 ) -> Iterator[Unproven]:
+    """What cannot be told of partitions that lie so, in a cluster of these brokers, with these oldest records."""
     for name, info in sorted(infos.items()):
         for place in info.places:
             down = sorted(set(place.replicas) - state.brokers.keys())
@@ -167,6 +168,12 @@ def _unproven(
             if down:
                 said = ", ".join(map(str, down))
                 why = f"broker {said} has a replica and is down: so long, it deletes nothing"
+                yield Unproven(name, place.partition, why)
+            # A replica whose log directory failed leaves the set of those in sync; so does one that is behind.
+            behind = sorted(set(place.replicas) - set(place.in_sync) - set(down))
+            if behind and place.leader is not None:
+                said = ", ".join(map(str, behind))
+                why = f"broker {said} is up, and its replica is not in sync: its log directory may have failed"
                 yield Unproven(name, place.partition, why)
 
 

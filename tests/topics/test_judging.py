@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.broker import Setting, Source
+from pipelines.broker import Offset, Place, Setting, Source, TopicInfo
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
 from pipelines.topics.judging import PLAN, judged
 from pipelines.topics.state import CHECK_INTERVAL, OLDEST, USUAL, ClusterState
+from pipelines.topics.verifying import Unproven, unproven
 from tests.topics.clusters import applied, changed
 from tests.topics.conftest import MakeContract, names
+
+EMPTY = Offset(-1, None)
 
 
 @pytest.fixture
@@ -99,3 +102,17 @@ def test_missing_topics_and_other_partition_counts_are_breaches(contract: Contra
         assert [(each.topic, each.code, each.command) for each in judged(contract, state)] == [
             (raw, "partitions", command)
         ]
+
+
+def test_a_replica_that_is_not_in_sync_on_a_broker_that_is_up_is_unproven(
+    contract: Contract, kept: ClusterState
+) -> None:
+    """So it is when a log directory of a broker fails and the broker lives on (seen on Kafka 4.3.1 with two of them)."""
+    topic = next(iter(contract.topics))
+    state = replace(kept, brokers=dict.fromkeys((1, 2, 3), USUAL))
+    places = (Place(0, 1, (1, 2, 3), (1, 3)), Place(1, 2, (2, 3, 1), (2, 3, 1)), Place(2, 3, (3, 4), (3,)))
+    found = list(unproven({topic: TopicInfo(topic, b"", 3, 2, places)}, state, {(topic, n): EMPTY for n in range(3)}))
+    assert found == [
+        Unproven(topic, 0, "broker 2 is up, and its replica is not in sync: its log directory may have failed"),
+        Unproven(topic, 2, "broker 4 has a replica and is down: so long, it deletes nothing"),
+    ]

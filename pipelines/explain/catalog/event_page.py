@@ -72,9 +72,7 @@ def _facts(contract: Contract, event: Event, story: EventStory) -> Table:
         ("value", line("Avro single-object encoding: C3 01, the schema's fingerprint, the body")),
         (
             "key",
-            line(
-                "the device's identifier, so that one device's events of this type keep their order; it is not passed on"
-            ),
+            line("the device's identifier, so that one device's events of this type keep their order; not passed on"),
         ),
         ("headers", line("yours are not passed on")),
         (
