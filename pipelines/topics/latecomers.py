@@ -37,6 +37,13 @@ class HeldBack:
     until_ms: int | None
     wait_ms: int
 
+    @property
+    def why(self) -> str:
+        """Why it waits, in a sentence."""
+        if self.oldest_ms >= FOREVER_MS:
+            return "Nothing is recorded of how late records came, and latecomers would outlive their TTL."
+        return "What came later than it may from now on would outlive its TTL."
+
 
 def known(promise: Promise, state: ClusterState) -> Latecomers | None:
     """The latecomers that a topic may hold: those that are known, and what it lets in until the plan is applied."""

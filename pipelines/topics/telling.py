@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pipelines.retention import FOREVER_MS
 from pipelines.topics.applying import Applied
 from pipelines.topics.document import fingerprint
 from pipelines.topics.latecomers import HeldBack
@@ -73,7 +72,7 @@ def entry_lines(entry: Entry) -> Iterator[str]:
     if entry.held is not None:
         for name, value in entry.held.settings.items():
             yield _line(f"later: {name}", _said(name, value), _said(name, value))
-        yield f"      held back {_until(entry.held)}; then plan again. {_why(entry.held)}"
+        yield f"      held back {_until(entry.held)}; then plan again. {entry.held.why}"
 
 
 def notice_lines(notice: Notice) -> Iterator[str]:
@@ -98,12 +97,6 @@ def applied_lines(applied: Applied, *, dry_run: bool = False) -> Iterator[str]:
 
 def _until(held: HeldBack) -> str:
     return f"for {span(held.wait_ms)} after apply" if held.until_ms is None else f"until {moment(held.until_ms)}"
-
-
-def _why(held: HeldBack) -> str:
-    if held.oldest_ms >= FOREVER_MS:
-        return "Nothing is recorded of how late records came, and latecomers would outlive their TTL."
-    return "What came later than it may from now on would outlive its TTL."
 
 
 def step_line(step: Step) -> str:

@@ -196,7 +196,7 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
     for topic, held in verdict.held.items():
         named = ", ".join(f"{name}={value}" for name, value in held.settings.items())
         when = "once a plan is applied" if held.until_ms is None else f"from {moment(held.until_ms)} on"
-        yield f"HELD BACK {topic}: {named} by another plan, {when}; until then what came late would outlive its TTL"
+        yield f"HELD BACK {topic}: {named} by another plan, {when}. {held.why}"
     for difference in verdict.differences:
         yield f"differs, breaks nothing: {difference}"
     width = max((len(each.topic) for each in verdict.figures), default=0)

@@ -107,7 +107,7 @@ def test_missing_topics_and_other_partition_counts_are_breaches(contract: Contra
 def test_a_replica_that_is_not_in_sync_on_a_broker_that_is_up_is_unproven(
     contract: Contract, kept: ClusterState
 ) -> None:
-    """So it is when a log directory of a broker fails and the broker lives on (seen on Kafka 4.3.1 with two of them)."""
+    """So it is when one of a broker's log directories fails and the broker lives on (seen on Kafka 4.3.1)."""
     topic = next(iter(contract.topics))
     state = replace(kept, brokers=dict.fromkeys((1, 2, 3), USUAL))
     places = (Place(0, 1, (1, 2, 3), (1, 3)), Place(1, 2, (2, 3, 1), (2, 3, 1)), Place(2, 3, (3, 4), (3,)))
