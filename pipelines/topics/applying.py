@@ -18,8 +18,8 @@ from typing import Final
 from pipelines.broker import Admin, Cluster, NewTopic
 from pipelines.contract.model import Contract
 from pipelines.topics.document import fingerprint
-from pipelines.topics.latecomers import left_behind, lets_in
-from pipelines.topics.looking import look, look_around
+from pipelines.topics.latecomers import harmed, left_behind, lets_in
+from pipelines.topics.looking import look, look_around, with_latecomers
 from pipelines.topics.losses import Loss, losses
 from pipelines.topics.planning import Plan, plan
 from pipelines.topics.progress import Progress, progress
@@ -118,6 +118,7 @@ class _Run:
         start = self._look()
         if all(step.kind == "record" for step in start.left) and self._is_recorded():
             return Applied(self._fingerprint, (), self._planned.steps, {}, ())
+        self._refuse_harm(start.left)
         accepted = self._accepted(start.left, accept_loss_for)
         if start.done:
             self._recorder.resumed(start.done, self._now_ms())
@@ -131,6 +132,16 @@ class _Run:
                 self._make(batch)
                 kept_from_ms.update(self._kept_from(batch))
         return Applied(self._fingerprint, start.left, start.done, kept_from_ms, accepted, dict(self._held_until()))
+
+    def _refuse_harm(self, left: tuple[Step, ...]) -> None:
+        """A plan may be older than what came late since: what another one let in, and cut again."""
+        if any(step.kind == "set" for step in left):
+            now = look(self._contract, self._admin, initial_delay_ms=self._planned.state.initial_delay_ms)
+            now, _ = with_latecomers(self._contract, now, self._cluster, self._clock)
+            said = "{} let in records that this plan would let outlive their TTL"
+            topics = harmed(self._contract, now, left)
+            if topics:
+                raise _refused(map(said.format, topics), [])
 
     def _is_recorded(self) -> bool:
         """Whether this plan was applied to its end, and none after it."""

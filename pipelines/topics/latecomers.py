@@ -9,7 +9,7 @@ What is known of them stands in the record of changes. What the record does not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,7 +19,7 @@ from pipelines.topics.judging import ahead_ms, bounded_ms
 from pipelines.topics.promise import Clock, Promise, allowance_ms, promises, settings
 from pipelines.topics.recorded import Recorded
 from pipelines.topics.state import DELETE_DELAY, OLDEST, RETENTION, SEGMENT, ClusterState, Latecomers, unlimited
-from pipelines.topics.steps import Step, grows
+from pipelines.topics.steps import Step, after, grows
 
 _WAITING: Final = (RETENTION, SEGMENT, DELETE_DELAY)
 
@@ -91,6 +91,23 @@ def outlived(promise: Promise, state: ClusterState, then: ClusterState) -> bool:
     """Whether latecomers live longer than promised, also once a plan made this state to that one."""
     late = known(promise, state)
     return late is not None and bounded_ms(promise, then, **{OLDEST: late.oldest_ms}) > promise.ttl_ms
+
+
+def harmed(contract: Contract, state: ClusterState, steps: Sequence[Step]) -> list[str]:
+    """The topics whose latecomers these steps would let outlive their TTL, though they would not without them."""
+    found = []
+    for promise in promises(contract):
+        late, then = known(promise, state), state.topics.get(promise.topic)
+        for step in steps:
+            then = after(then, step) if step.topic == promise.topic else then
+        if late is None or then is None:
+            continue
+        lives_ms = bounded_ms(
+            promise, replace(state, topics={**state.topics, promise.topic: then}), **{OLDEST: late.oldest_ms}
+        )
+        if lives_ms > max(promise.ttl_ms, bounded_ms(promise, state, **{OLDEST: late.oldest_ms})):
+            found.append(promise.topic)
+    return found
 
 
 def gone_after_ms(promise: Promise, state: ClusterState) -> int:

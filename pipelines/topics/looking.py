@@ -84,16 +84,28 @@ def look_around(
     readers = None if grants is None else {
         name: tuple(sorted({grant.principal for grant in grants if grant.covers(name)})) for name in wanted
     }  # fmt: skip
-    record = recorded(contract, cluster) if contract.changes.name in seen.topics else Recorded()
-    whole = replace(seen, topics={**seen.topics, **more})
+    seen, record = with_latecomers(contract, replace(seen, topics={**seen.topics, **more}), cluster, clock)
     return replace(
-        whole,
+        seen,
         undeclared=tuple(sorted(admin.topics().keys() - set(wanted))),
         readers=readers,
         recorded=record.audience,
         hides_record=record.hidden,
-        latecomers=still_there(contract, whole, record, int(clock() * 1000)),
     )
+
+
+def with_latecomers(
+    contract: Contract, state: ClusterState, cluster: Cluster, clock: Callable[[], float]
+) -> tuple[ClusterState, Recorded]:
+    """The state with what the record says of latecomers that are there by now, and the record itself.
+
+    Raises:
+        Trouble: (exit 3) the record cannot be read, for another reason than a missing right.
+    """
+    changes = state.topics.get(contract.changes.name)
+    is_seen = changes is not None and changes.partitions is not None
+    found = recorded(contract, cluster) if is_seen else Recorded()
+    return replace(state, latecomers=still_there(contract, state, found, int(clock() * 1000))), found
 
 
 def _own(settings: Mapping[str, Setting]) -> dict[str, str]:

@@ -13,15 +13,15 @@ counts from its own timestamp: the broker's for raw topics, quarantine and chang
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipelines.broker import Cluster, Offset, Partition, TopicInfo
 from pipelines.contract.model import Contract
 from pipelines.topics.judging import Breach, Difference, differences, judge, lives_ms
-from pipelines.topics.latecomers import HeldBack, held_back, still_there
-from pipelines.topics.looking import look
+from pipelines.topics.latecomers import HeldBack, held_back
+from pipelines.topics.looking import look, with_latecomers
 from pipelines.topics.promise import Promise, promises
-from pipelines.topics.recorded import Recorded, Settles, recorded
+from pipelines.topics.recorded import Settles
 from pipelines.topics.spans import moment, span
 from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState
 
@@ -80,8 +80,7 @@ def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_m
     state = look(contract, admin, initial_delay_ms=initial_delay_ms)
     infos = admin.topics(state.topics)
     oldest = cluster.survey().oldest(_led(infos))
-    record = recorded(contract, cluster) if contract.changes.name in infos else Recorded()
-    state = replace(state, latecomers=still_there(contract, state, record, now_ms))
+    state, record = with_latecomers(contract, state, cluster, lambda: now_ms / 1000)
     held = {promise.topic: held_back(promise, state) for promise in promises(contract)}
     figures, breaches, settling = list[Figures](), list[Breach](), list[Settling]()
     for promise in promises(contract):

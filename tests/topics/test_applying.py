@@ -119,8 +119,24 @@ def test_a_shorter_late_gives_retention_more_only_when_latecomers_are_gone(
     assert plan(contract, look_around(contract, cluster, clock=lambda: until_s - 1)).is_empty
     grown = plan(contract, look_around(contract, cluster, clock=lambda: until_s))
     assert [set(step.settings) for step in grown.steps] == [{"retention.ms", "segment.ms"}, set()]
-    apply(grown, contract, cluster, "tests")
+    apply(grown, contract, cluster, "tests", clock=lambda: until_s)
     assert planned_for(contract, cluster).entries == ()
+
+
+def test_a_plan_that_is_older_than_latecomers_is_refused(
+    cluster: Cluster, first: Contract, minimized: str, alter: Alter
+) -> None:
+    usual = cluster.admin().topic_configs([minimized])[minimized]
+    contract = retold(first, ttl_ms=3 * DAY_MS)
+    old = planned_for(contract, cluster)
+    alter(minimized, {OLDEST: str(9 * DAY_MS)})
+    apply(planned_for(first, cluster), first, cluster, "tests")
+    with pytest.raises(Trouble, match=f"{minimized} let in records that this plan would let outlive") as refused:
+        apply(old, contract, cluster, "tests")
+    assert refused.value.exit_code == Exit.REFUSED
+    assert cluster.admin().topic_configs([minimized])[minimized] == usual
+    (entry,) = planned_for(contract, cluster).entries
+    assert entry.held is not None
 
 
 def test_a_longer_ttl_has_nothing_to_wait_for(cluster: Cluster, first: Contract) -> None:
