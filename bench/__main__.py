@@ -24,11 +24,17 @@ from pipelines.broker import EmbeddedKafka
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
+def _rate(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is None or value == "half" or (value.isdecimal() and int(value) > 0):
+        return value
+    raise click.BadParameter("give a number of events a second, or `half`")
+
+
 @click.command(context_settings={"max_content_width": 120, "help_option_names": ["-h", "--help"]})
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--events", default=200_000, show_default=True, type=click.IntRange(min=1_000), help="A round's.")
 @click.option("--views", default=1, show_default=True, type=click.IntRange(1, 6), help="Views of the event type.")
-@click.option("--fields", default=16, show_default=True, type=click.IntRange(16, 200), help="Fields of the raw event.")
+@click.option("--fields", default=16, show_default=True, type=click.IntRange(9, 200), help="Fields of the raw event.")
 @click.option("--kept", default=8, show_default=True, type=click.IntRange(1, 8), help="How many of them a view keeps.")
 @click.option("--text", default=24, show_default=True, type=click.IntRange(2, 100_000), help="Bytes of a dropped text.")
 @click.option("--devices", default=5_000, show_default=True, type=click.IntRange(min=1))
@@ -37,7 +43,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--batch", default=2_000, show_default=True, type=click.IntRange(min=1), help="Events a transaction.")
 @click.option("--linger", default=100, show_default=True, type=click.IntRange(min=0), help="ms that a batch may fill.")
 @click.option("--shipped", is_flag=True, help="vpn.session of this contract, not the event type made for measuring.")
-@click.option("--rate", type=click.IntRange(min=1), help="Then measure latency at so many events a second.")
+@click.option(
+    "--rate", callback=_rate, help="Then measure latency at so many events a second, or at `half` of its rate."
+)
 @click.option("--seconds", default=10.0, show_default=True, help="For so long.")
 @click.option("--only", multiple=True, type=click.Choice(list(CONTENDERS)), help="These contenders; may be repeated.")
 @click.option("--json", "json_file", type=_FILE, help="Write all figures here.")
@@ -54,6 +62,7 @@ def main(**options: Any) -> None:
     Examples:
       python -m bench                                             all, five rounds
       python -m bench --only passthrough --only compiled --views 3
+      python -m bench --only compiled --rate half                 latency at half of its events a second
       python -m bench --only compiled --rate 20000 --linger 5     latency with short batches
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     chosen = _take_part(options["only"])
@@ -108,15 +117,19 @@ def _measure(
         before = setting.events
         for one, its in zip(chosen, rows, strict=True):
             _say(f"latency: {one.name}")
-            its.update(latencies(setting, one, before, options["rate"], options["seconds"], folder))
-            before += int(options["rate"] * options["seconds"])
+            rate = its["events_per_s"] // 2 if options["rate"] == "half" else int(options["rate"])
+            latency = latencies(setting, one, before, rate, options["seconds"], folder)
+            its.update(latency)
+            before += int(latency["sent"])
     return rows
 
 
 def _line(one: Mapping[str, Any]) -> str:
     spread = f"[{one['cpu_us_least']:.2f} … {one['cpu_us_most']:.2f}]"
     text = f"{one['contender']:14} {one['cpu_us_per_event']:8.2f} µs {spread:20} {one['events_per_s']:8,} /s"
-    late = f"  p50 {one['p50_ms']} ms  p99 {one['p99_ms']} ms" if "p99_ms" in one else ""
+    late = f"  at {one['rate']:,} /s:" if "rate" in one else ""
+    for name in ("p50", "p95", "p99"):
+        late += f" {name} {one[f'{name}_ms']} ms" if f"{name}_ms" in one else ""
     return f"{text} {one['rss_mb']:5} MB{late}"
 
 

@@ -83,7 +83,7 @@ def _record(job: Job, view: View, message: Message, short: bytes, values: list[t
     subkeys = job.keys.subkeys_at(purpose, broker_ms)
     key = None
     if identifier is not None and purpose.handle is not None:
-        key = subkeys.handle_maker(purpose.handle)(identifier)
+        key = subkeys.handle_maker(purpose.handle)(job.identifier(message.value() or b"", identifier))
         value = value.replace(_PLACE, key)
     block = event_block(short, message.partition() or 0, message.offset() or 0)
     event_id = subkeys.event_ids(block).hex().encode()

@@ -20,13 +20,15 @@ _GRACE_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """How far a contender was: its CPU (s), its events, its memory (MB)."""
+    """How far a contender was: its CPU (s), its events, its memory (MB), its cache of handles."""
 
     at: float
     cpu: float
     events: int
     rss_mb: int
     peak_mb: int
+    hits: int = 0
+    misses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +73,14 @@ class Running:
             self._process.kill()
             self._process.wait()
 
-    def wait_for(self, events: int, seconds: float) -> None:
-        """Wait until it is through with so many events."""
-        until = time.monotonic() + seconds
-        while not self.ticks or self.ticks[-1].events < events:
-            if self._process.poll() is not None:
-                raise SystemExit(f"{self.name} ended with {self._process.returncode}; see {self._log}")
-            if time.monotonic() > until:
-                seen = self.ticks[-1].events if self.ticks else 0
-                raise SystemExit(f"{self.name} came to {seen} of {events} events in {seconds} s; see {self._log}")
-            time.sleep(0.05)
+    def require(self) -> None:
+        """It still runs.
+
+        Raises:
+            SystemExit: it does not.
+        """
+        if self._process.poll() is not None:
+            raise SystemExit(f"{self.name} ended with {self._process.returncode}; see {self._log}")
 
     def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
@@ -89,8 +89,43 @@ class Running:
                 self.ticks.append(Tick(**json.loads(line)))
 
 
-def steady(ticks: Sequence[Tick], total: int, warm: float) -> tuple[Tick, Tick]:
-    """Two ticks between which it was working: the first after its warm-up, the last before the end."""
-    begin = next(tick for tick in ticks if tick.events >= total * warm)
-    moved = [now for before, now in pairwise(ticks) if now.events > before.events]
+def wait_for(crew: Sequence[Running], events: int, seconds: float) -> None:
+    """Wait until they are through with so many events together.
+
+    Raises:
+        SystemExit: one of them ended, or the time did.
+    """
+    until = time.monotonic() + seconds
+    while (seen := sum(one.ticks[-1].events for one in crew if one.ticks)) < events:
+        for one in crew:
+            one.require()
+        if time.monotonic() > until:
+            raise SystemExit(f"{crew[0].name} came to {seen} of {events} events in {seconds} s")
+        time.sleep(0.05)
+
+
+def steady(crew: Sequence[Sequence[Tick]], total: int, warm: float) -> tuple[Tick, Tick]:
+    """Two sums over a crew's ticks between which it was working: after its warm-up, and when it last moved.
+
+    Memory is that of the largest.
+    """
+    latest = [Tick(0, 0, 0, 0, 0)] * len(crew)
+    sums = []
+    for member, tick in sorted(((m, tick) for m, ticks in enumerate(crew) for tick in ticks), key=lambda it: it[1].at):
+        latest[member] = tick
+        sums.append(_sum(latest))
+    begin = next(tick for tick in sums if tick.events >= total * warm)
+    moved = [now for before, now in pairwise(sums) if now.events > before.events]
     return begin, moved[-1]
+
+
+def _sum(ticks: Sequence[Tick]) -> Tick:
+    return Tick(
+        at=max(tick.at for tick in ticks),
+        cpu=sum(tick.cpu for tick in ticks),
+        events=sum(tick.events for tick in ticks),
+        rss_mb=max(tick.rss_mb for tick in ticks),
+        peak_mb=max(tick.peak_mb for tick in ticks),
+        hits=sum(tick.hits for tick in ticks),
+        misses=sum(tick.misses for tick in ticks),
+    )

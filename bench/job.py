@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.keys import OneRoot
-from bench.shapes import EVENT, Shape
+from bench.shapes import Shape
 from pipelines.broker import Cluster, NewTopic
 from pipelines.contract import load
 from pipelines.contract.model import Contract, Event, View
@@ -23,7 +23,9 @@ from pipelines.simulate import Simulation
 
 ROOT = Path(__file__).resolve().parents[1]
 POOL = 2_000
+_64_BITS = (1 << 64) - 1
 _EVENT_ID_AT = slice(11, 19)  # within the value: after the single object's header and the length of a 36-byte text
+_DEVICE_AT = slice(54, 90)  # of an event made for measuring: after the id's 37 bytes, a time's 6 and a length's 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Job:
     """One event type of a contract, and its raw events.
 
     `pool` are the distinct events, (key, value); event number n is the n-th of them, again and again, with its number
-    in its event id.
+    in its event id. Where there are more `devices` than distinct events, the number says which device sent it, too.
     """
 
     folder: Path
@@ -39,24 +41,39 @@ class Job:
     event: Event
     pool: tuple[tuple[bytes, bytes], ...]
     keys: OneRoot
+    devices: int = 0
 
     def events(self, count: int) -> Iterator[tuple[bytes, bytes]]:
         """The key and the value of each raw event."""
         for number in range(count):
             key, value = self.pool[number % len(self.pool)]
-            yield key, value[: _EVENT_ID_AT.start] + b"%08d" % number + value[_EVENT_ID_AT.stop :]
+            value = value[: _EVENT_ID_AT.start] + b"%08d" % number + value[_EVENT_ID_AT.stop :]
+            if self.devices > len(self.pool):
+                key = b"synthetic-device-%019d" % (_scattered(number) * self.devices >> 32)
+                value = value[: _DEVICE_AT.start] + key + value[_DEVICE_AT.stop :]
+            yield key, value
+
+    def identifier(self, value: bytes, pooled: bytes) -> bytes:
+        """The device of a raw value; `pooled` is that of the distinct event which it was made from."""
+        return value[_DEVICE_AT] if self.devices > len(self.pool) else pooled
 
     def topics(self, run: str) -> dict[str, View]:
         """The views by the topics that a run writes them to."""
         return {f"{run}.{view.purpose}": view for view in self.event.views}
 
 
+def _scattered(number: int) -> int:
+    """32 bits that look drawn: SplitMix64's first steps."""
+    mixed = number * 0x9E3779B97F4A7C15 & _64_BITS
+    return ((mixed ^ mixed >> 31) * 0xBF58476D1CE4E5B9 & _64_BITS) >> 32
+
+
 def job_of_shape(folder: Path, shape: Shape, *, pool: int = POOL) -> Job:
     """The job of an event type made for measuring; its contract is written to the folder."""
-    contract = contract_for(shape.write(folder), EVENT, shape.views)
-    event = contract.events[EVENT]
+    contract = contract_for(shape.write(folder), shape.event, shape.views)
+    event = contract.events[shape.event]
     header = b"\xc3\x01" + event.versions[-1].fingerprint
-    return Job(folder, contract, event, tuple(shape.pool(pool, header)), OneRoot("bench"))
+    return Job(folder, contract, event, tuple(shape.pool(pool, header)), OneRoot("bench"), shape.devices)
 
 
 def number_of(value: bytes) -> int:

@@ -29,6 +29,12 @@ class OneRoot:
         """How far ahead there are keys: far."""
         return _RUNWAY_MS
 
+    def cache(self) -> dict[str, int]:
+        """How often a handle was remembered, and how often it was not."""
+        makers = [maker for subkeys in list(self._known.values()) for maker in list(subkeys._makers.values())]  # noqa: SLF001
+        infos = [maker.cache_info() for maker in makers]  # type: ignore[attr-defined]
+        return {"hits": sum(info.hits for info in infos), "misses": sum(info.misses for info in infos)}
+
     def for_rivals(self) -> dict[str, str]:
         """The two subkeys, in hexadecimal digits."""
         return {"handle_key": expand(self.root, b"handle").hex(), "id_key": expand(self.root, b"event-id").hex()}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from bench import checking
-from bench.contest import Contender, Running, steady
+from bench.contest import Contender, Running, steady, wait_for
 from bench.job import Job, make_topics, publish
 from pipelines.broker import Cluster
 
@@ -28,6 +29,7 @@ class Figure:
     events_per_s: float
     rss_mb: int
     bytes_out_per_in: float
+    hit_rate: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Setting:
     partitions: int
     batch_events: int = 2_000
     linger_ms: int = 100
+    workers: int = 1
 
     @property
     def raw_topic(self) -> str:
@@ -84,18 +87,34 @@ def run_rounds(
         SystemExit: with the contender and what is wrong.
     """
     say(f"publishing {setting.events:,} events")
-    publish(setting.job, setting.cluster, setting.raw_topic, setting.events, setting.partitions)
-    counts = {one.name: min(setting.events, one.most_events or setting.events) for one in contenders}
-    expected = {
-        copies: _expected(setting, copies=copies) for copies in {one.name == "passthrough" for one in contenders}
-    }
+    race = Race(setting, contenders, folder)
     figures = []
     for number in range(rounds):
         for one in contenders:
             say(f"round {number + 1} of {rounds}: {one.name}")
-            count = counts[one.name]
-            figures.append(_measured(setting, one, number, count, expected[one.name == "passthrough"], folder))
+            figures.append(race.run(one, number))
     return figures
+
+
+class Race:
+    """Contenders on the raw events of one setting, which are published when it is made."""
+
+    def __init__(self, setting: Setting, contenders: Sequence[Contender], folder: Path) -> None:
+        publish(setting.job, setting.cluster, setting.raw_topic, setting.events, setting.partitions)
+        self._setting = setting
+        self._folder = folder
+        kinds = {one.name == "passthrough" for one in contenders}
+        self._expected = {copies: _expected(setting, copies=copies) for copies in kinds}
+
+    def run(self, one: Contender, number: int) -> Figure:
+        """Measure one contender once.
+
+        Raises:
+            SystemExit: its output is wrong.
+        """
+        count = min(self._setting.events, one.most_events or self._setting.events)
+        expected = self._expected[one.name == "passthrough"]
+        return _measured(self._setting, one, number, count, expected, self._folder)
 
 
 def _expected(setting: Setting, *, copies: bool) -> checking.Seen:
@@ -110,9 +129,12 @@ def _measured(
     run = f"{setting.name}-{one.name}-{number}"
     topics = setting.job.topics(run)
     make_topics(setting.cluster, list(topics), setting.partitions)
-    with (folder / f"{run}.log").open("wb") as log, Running(one, setting.description(run), log) as running:
-        running.wait_for(count, _LIMIT_S)
-    begin, end = steady(running.ticks, count, WARM)
+    with ExitStack() as stack:
+        log = stack.enter_context((folder / f"{run}.log").open("wb"))
+        told = setting.description(run)
+        crew = [stack.enter_context(Running(one, {**told, "slot": slot}, log)) for slot in range(setting.workers)]
+        wait_for(crew, count, _LIMIT_S)
+    begin, end = steady([running.ticks for running in crew], count, WARM)
     read = checking.copied if one.name == "passthrough" else checking.written
     found, bytes_out = read(setting.cluster, topics)
     missing = expected - found if count == setting.events else checking.Seen()
@@ -129,6 +151,7 @@ def _measured(
         events_per_s=events / (end.at - begin.at),
         rss_mb=end.peak_mb,
         bytes_out_per_in=bytes_out / found.total() * len(topics) / bytes_in,
+        hit_rate=end.hits / (end.hits + end.misses) if end.hits + end.misses else None,
     )
 
 

@@ -17,7 +17,6 @@ import fastavro
 
 from bench.folder import EventType, write_contract
 
-EVENT: Final = "bench.session"
 REGIONS: Final = ("eu-west", "eu-north", "us-east", "ap-south")
 _TEXT = "string"
 _CONTENT, _NETWORK, _METADATA = "content", "network_identifier", "metadata"
@@ -53,29 +52,43 @@ _RULES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The main job by default. `user_agent` is the length of the longest dropped text, in bytes."""
+    """The main job by default. `user_agent` is the length of the longest dropped text, in bytes.
+
+    With fewer than 16 fields, those go first that no view of the main job keeps.
+    """
 
     fields: int = 16
     kept: int = 8
     views: int = 1
     user_agent: int = 24
     devices: int = 5_000
+    name: str = "session"
+
+    @property
+    def event(self) -> str:
+        """The event type's name."""
+        return f"bench.{self.name}"
 
     def schema(self) -> dict[str, Any]:
         """The raw schema."""
-        fields = [{"name": name, "type": kind, "class": class_} for name, kind, class_ in _FIELDS]
+        fields = [{"name": name, "type": kind, "class": class_} for name, kind, class_ in self._first()]
         fields += [
             {"name": f"more_{number}", "type": _TEXT if number % 2 else "long", "class": _CONTENT}
             for number in range(len(_FIELDS), self.fields)
         ]
         return {"type": "record", "name": "Session", "namespace": "bench", "fields": fields}
 
+    def _first(self) -> list[tuple[str, Any, str]]:
+        needed = ["event_id", *list(_RULES)[: self.kept], *list(_RULES)[self.kept :]]
+        names = [*needed, *(name for name, _, _ in _FIELDS if name not in needed)][: self.fields]
+        return [field for field in _FIELDS if field[0] in names]
+
     def write(self, folder: Path) -> Path:
         """Write a contract with this event type."""
         rules = {name: _RULES[name] for name in list(_RULES)[: self.kept]}
         purposes = [f"bench-{number}" for number in range(1, self.views + 1)]
         never = [field["name"] for field in self.schema()["fields"] if field["name"] not in rules]
-        session = EventType("session", self.schema(), dict.fromkeys(purposes, rules), never)
+        session = EventType(self.name, self.schema(), dict.fromkeys(purposes, rules), never)
         return write_contract(folder, [session], dict.fromkeys(purposes, "device"))
 
     def pool(self, count: int, header: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -84,7 +97,10 @@ class Shape:
         for number in range(count):
             device = f"synthetic-device-{number * 7_919 % self.devices:019d}"
             body = io.BytesIO()
-            fastavro.schemaless_writer(body, parsed, self._fields(random, device))
+            fields = self._fields(random, device)
+            fastavro.schemaless_writer(
+                body, parsed, {field["name"]: fields[field["name"]] for field in parsed["fields"]}
+            )
             yield device.encode(), header + body.getvalue()
 
     def _fields(self, random: Random, device: str) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def main() -> None:
     )  # fmt: skip
     ids = {event.raw_topic: bytes.fromhex(wanted["raw_topic_id"])}
     station = Station(settings, Cluster(wanted["bootstrap"]), structlog.stdlib.get_logger())
-    worker = Worker(station, contract, OneRoot("bench"), ids)  # type: ignore[arg-type]
+    keys = OneRoot("bench")
+    worker = Worker(station, contract, keys, ids)  # type: ignore[arg-type]
     if wanted["reference"]:
         for lane in worker._lanes.values():  # noqa: SLF001
             lane.program = Reference(lane.event)  # type: ignore[assignment]
@@ -77,7 +78,7 @@ def main() -> None:
     def events() -> int:
         return int(REGISTRY.get_sample_value("pipelines_events_in_total", {"raw_topic": event.raw_topic}) or 0)
 
-    tick(events, lambda: worker.stop("done"))
+    tick(events, lambda: worker.stop("done"), keys.cache)
     worker.run()
     os._exit(0)
 

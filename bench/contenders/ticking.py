@@ -1,6 +1,6 @@
 """What a contender says while it works: a line of JSON, ten times a second, on standard output.
 
-    {"at": seconds, "cpu": seconds of this process' CPU, all threads, "events": so many, "rss_mb": …, "peak_mb": …}
+    {"at": seconds, "cpu": seconds of this process' CPU, all threads, "events": so many, "rss_mb": …, "peak_mb": …, …}
 
 It ends when its standard input does.
 """
@@ -25,8 +25,10 @@ def job() -> dict[str, Any]:
     return document
 
 
-def tick(events: Callable[[], int], stop: Callable[[], None]) -> None:
-    """Begin to say how far it is; call `stop` when nobody listens any more."""
+def tick(
+    events: Callable[[], int], stop: Callable[[], None], more: Callable[[], dict[str, int]] = dict[str, int]
+) -> None:
+    """Begin to say how far it is, and whatever `more` gives; call `stop` when nobody listens any more."""
 
     def say() -> None:
         while True:
@@ -42,6 +44,7 @@ def tick(events: Callable[[], int], stop: Callable[[], None]) -> None:
                 "events": events(),
                 "rss_mb": sizes["VmRSS"],
                 "peak_mb": sizes["VmHWM"],
+                **more(),
             }
             try:
                 os.write(1, json.dumps(line).encode() + b"\n")
