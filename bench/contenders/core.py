@@ -20,8 +20,8 @@ from bench.keys import OneRoot
 from pipelines.broker import Message
 from pipelines.contract.model import Contract, Event
 from pipelines.minimize import compiled
-from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.batch import Batch
+from pipelines.relay.books import PartitionBook
 from pipelines.relay.intake import Intake
 from pipelines.relay.lane import Lane
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.contract.model import Contract, Event
-from pipelines.relay.accounting import Books
+from pipelines.relay.books import Books
 
 
 @dataclass(frozen=True, slots=True)

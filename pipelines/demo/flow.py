@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.contract.model import Contract
-from pipelines.relay.accounting import Books, Flow, flows
+from pipelines.relay.accounting import Flow, flows
+from pipelines.relay.books import Books
 
 # Shown only when there is one: they need late events and ended reviews.
 _RARE = ("expired", "suspended")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pipelines.contract.model import DAY_MS, Contract
 from pipelines.demo.evidence import Sent
 from pipelines.demo.stage import Stage
-from pipelines.relay.accounting import Books
 from pipelines.relay.audit import behind, read_books
+from pipelines.relay.books import Books
 from pipelines.sdk import RawProducer
 from pipelines.simulate import SimulatedEvent, Simulation
 from pipelines.simulate.publishing import publish

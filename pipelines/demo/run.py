@@ -25,8 +25,8 @@ from pipelines.demo.flow import FlowView, as_numbers
 from pipelines.demo.play import send, wait_until_through
 from pipelines.demo.stage import Stage, staged
 from pipelines.keys import Keyring
-from pipelines.relay.accounting import Books
 from pipelines.relay.audit import read_books
+from pipelines.relay.books import Books
 from pipelines.simulate import Simulation, Tally
 from pipelines.topics.judging import judged
 from pipelines.topics.looking import look

@@ -22,12 +22,23 @@ from pipelines.minimize.wire import HEADER_SIZE, MAGIC
 Handler = Callable[[bytes], bytes]
 
 
-@dataclass(slots=True)
 class Minimized:
-    """A minimized event: its single-object `value`, and the handle as `key` (None without one). Treat as frozen."""
+    """A minimized event: its single-object `value`, and the handle as `key` (None without one). Treat as frozen.
 
-    value: bytes
-    key: bytes | None
+    One is made for every event and view, and a dataclass would be made by interpreted code even where this is compiled.
+    """
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, value: bytes, key: bytes | None) -> None:
+        self.value = value
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Minimized) and (self.value, self.key) == (other.value, other.key)
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.key))
 
 
 Outcome = Minimized | Fault | None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pipelines.broker import Admin
 from pipelines.contract.model import Contract
-from pipelines.relay.accounting import Books, PartitionBook
+from pipelines.relay.accounting import from_metadata
+from pipelines.relay.books import Books
 from pipelines.trouble import Exit, Trouble
 
 
@@ -19,7 +20,7 @@ def read_books(contract: Contract, admin: Admin) -> Books:
         group = f"minimizer.{source}"
         for (topic, number), committed in admin.committed(group, _partitions(contract, source)).items():
             try:
-                books[topic, number] = PartitionBook.from_metadata(committed.offset, committed.metadata)
+                books[topic, number] = from_metadata(committed.offset, committed.metadata)
             except ValueError as why:
                 raise Trouble(
                     f"the group {group} has a foreign offset at {topic}/{number}: {why}",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.relay.accounting import Books, PartitionBook
+from pipelines.relay.books import Books, PartitionBook
 from pipelines.relay.parcel import Header, Parcel
 
 _DRAWN: Final = 8  # bytes of randomness a record

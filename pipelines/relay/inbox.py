@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.broker import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from pipelines.relay.accounting import Books
+from pipelines.relay.accounting import to_metadata
 from pipelines.relay.backlog import Standing
+from pipelines.relay.books import Books
 from pipelines.relay.limits import BATCH_BYTES, FETCHING, SLICE
 from pipelines.relay.metrics import GAP
 from pipelines.relay.positions import Reached, read_books
@@ -108,7 +109,7 @@ class Inbox:
     def offsets(self, books: Books) -> list[TopicPartition]:
         """What a transaction commits: each partition's next offset, with its books."""
         return [
-            TopicPartition(topic, partition, book.next_offset, book.to_metadata())
+            TopicPartition(topic, partition, book.next_offset, to_metadata(book))
             for (topic, partition), book in books.items()
         ]
 

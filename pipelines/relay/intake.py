@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pipelines.relay.accounting import Books, PartitionBook
 from pipelines.relay.batch import Batch
+from pipelines.relay.books import Books, PartitionBook
 from pipelines.relay.lane import NO_BROKER_TIME, UNREADABLE, Lane, Raw
 from pipelines.relay.suspects import Span
 

@@ -6,14 +6,13 @@ An event's fate is a value here. In every view it is exactly one of: out, quaran
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pipelines.contract.model import Contract, Event
 from pipelines.envelope import quarantine_record
 from pipelines.keys import SubkeySource, block_in, partition_head
 from pipelines.minimize import Fault, Minimized, compile_event
-from pipelines.relay.accounting import PartitionBook, ViewBook
 from pipelines.relay.batch import Batch
+from pipelines.relay.books import PartitionBook, ViewBook
 from pipelines.relay.parcel import Parcel
 from pipelines.relay.window import Handler, ViewPlan, ViewWindow, Window, Windows
 
@@ -36,17 +35,19 @@ INTERNAL = Fault("internal", "")
 Outcome = Fault | list[Minimized | Fault | None]
 
 
-@dataclass(slots=True)
 class Raw:
     """A raw record: its place, its broker time (ms), its value (None: a tombstone, a structural fault like any).
 
-    Treat as frozen: it is not declared so because one is made for every event.
+    One is made for every event, and a dataclass would be made by interpreted code even where this is compiled.
     """
 
-    partition: int
-    offset: int
-    timestamp_ms: int
-    value: bytes | None
+    __slots__ = ("offset", "partition", "timestamp_ms", "value")
+
+    def __init__(self, partition: int, offset: int, timestamp_ms: int, value: bytes | None) -> None:
+        self.partition = partition
+        self.offset = offset
+        self.timestamp_ms = timestamp_ms
+        self.value = value
 
 
 class Lane:

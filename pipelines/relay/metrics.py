@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from pipelines.relay.accounting import Books, PartitionBook
 from pipelines.relay.batch import Batch
+from pipelines.relay.books import Books, PartitionBook
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from pipelines.broker import Consumer, KafkaException, TopicPartition
-from pipelines.relay.accounting import Books, PartitionBook
+from pipelines.relay.accounting import from_metadata
+from pipelines.relay.books import Books, PartitionBook
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
 
@@ -83,7 +84,7 @@ def _book(station: Station, committed: TopicPartition, low: int, high: int) -> P
         station.log.info("position.first_start", topic=topic, partition=partition, offset=low)
         return PartitionBook(low)
     try:
-        book = PartitionBook.from_metadata(offset, committed.metadata)
+        book = from_metadata(offset, committed.metadata)
     except ValueError as why:
         raise Trouble(
             f"the group {group} has a foreign offset at {topic}/{partition}: {why}",

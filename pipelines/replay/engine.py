@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pipelines.broker import TIMESTAMP_LOG_APPEND_TIME, Message
 from pipelines.contract.model import DAY_MS, Contract, Purpose
 from pipelines.keys import Keyring, topic_hash
-from pipelines.relay.accounting import PartitionBook
+from pipelines.relay.books import PartitionBook
 from pipelines.relay.lane import NO_BROKER_TIME, Lane, Raw
 from pipelines.relay.outbox import Outbox
 from pipelines.relay.station import Station

@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import orjson
 
-from pipelines.relay.accounting import METADATA_LIMIT_BYTES, PartitionBook
+from pipelines.relay.accounting import METADATA_LIMIT_BYTES
+from pipelines.relay.books import PartitionBook
 
 _FORMAT = 1
 

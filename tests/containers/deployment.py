@@ -20,8 +20,8 @@ from pipelines.demo.evidence import Sent
 from pipelines.demo.play import Watcher
 from pipelines.demo.run import Left, gathered
 from pipelines.keys import Keyring, open_keyring
-from pipelines.relay.accounting import Books
 from pipelines.relay.audit import behind, read_books
+from pipelines.relay.books import Books
 from pipelines.simulate import Simulation
 from tests.containers.engine import ROOT, Compose, docker, health, inspected, logged, python
 from tests.end_to_end.commands import until

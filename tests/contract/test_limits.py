@@ -14,7 +14,8 @@ from pipelines.contract.model import Event
 from pipelines.contract.report import Report
 from pipelines.envelope.quarantine import quarantine_record
 from pipelines.minimize import compile_event
-from pipelines.relay.accounting import METADATA_LIMIT_BYTES, PartitionBook, ViewBook
+from pipelines.relay.accounting import METADATA_LIMIT_BYTES, to_metadata
+from pipelines.relay.books import PartitionBook, ViewBook
 from tests.contract.parts import raw, view
 
 MOST = 2**63 - 1
@@ -86,7 +87,7 @@ def test_the_books_are_as_long_as_the_relay_writes_them(topics: list[str]) -> No
     book = PartitionBook(0, MOST, MOST, full)
     assert books.LIMIT_BYTES == METADATA_LIMIT_BYTES
     if books.fitting(topics) == len(topics):
-        assert len(book.to_metadata()) == books.longest(topics)
+        assert len(to_metadata(book)) == books.longest(topics)
     else:
         with pytest.raises(ValueError, match="exceed"):
-            book.to_metadata()
+            to_metadata(book)

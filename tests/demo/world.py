@@ -15,8 +15,8 @@ from pipelines.demo.example import choose, most_telling
 from pipelines.demo.play import Watcher
 from pipelines.demo.search import search_line
 from pipelines.keys import SubkeySource, throwaway_keyring, topic_hash
-from pipelines.relay.accounting import Books, PartitionBook
 from pipelines.relay.batch import Batch
+from pipelines.relay.books import Books, PartitionBook
 from pipelines.relay.lane import Lane, Raw
 from pipelines.sdk.encoding import encoders
 from pipelines.simulate import Simulation, Tally

@@ -22,8 +22,8 @@ import pytest
 
 from pipelines.broker import Admin, EmbeddedKafka
 from pipelines.contract.model import Contract
-from pipelines.relay.accounting import Books
 from pipelines.relay.audit import behind, read_books
+from pipelines.relay.books import Books
 from pipelines.simulate import Tally, find
 from tests.conftest import SHORT_TIMINGS
 from tests.end_to_end.commands import COMMAND, Running, done, free_port, running, surroundings, until

@@ -16,8 +16,8 @@ import pytest
 
 from pipelines.broker import EmbeddedKafka
 from pipelines.contract.model import Contract
-from pipelines.relay.accounting import Books
 from pipelines.relay.audit import behind, read_books
+from pipelines.relay.books import Books
 from pipelines.simulate import Tally, find
 from tests.end_to_end.commands import done, run, running, until
 from tests.end_to_end.computing import Place

@@ -18,8 +18,8 @@ from pipelines.broker import AdminClient, Cluster, TopicPartition
 from pipelines.contract.model import DAY_MS
 from pipelines.keys import LocalKeyEncryption, extend
 from pipelines.minimize import compiled
-from pipelines.relay.accounting import Books, PartitionBook
 from pipelines.relay.audit import behind, read_books
+from pipelines.relay.books import Books, PartitionBook
 from pipelines.trouble import Exit
 from tests.conftest import delete_topics
 from tests.end_to_end.commands import PATIENCE_S, free_port, has_ended, run, running, until

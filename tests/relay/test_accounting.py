@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.broker import Cluster, KafkaException, TopicPartition
-from pipelines.relay.accounting import METADATA_LIMIT_BYTES, PartitionBook, ViewBook, flows
+from pipelines.relay.accounting import METADATA_LIMIT_BYTES, flows, from_metadata, to_metadata
+from pipelines.relay.books import PartitionBook, ViewBook
 from tests.conftest import MakeTopic
 
 counts = st.integers(min_value=0, max_value=2**53 - 1)
@@ -14,13 +15,13 @@ books = st.builds(PartitionBook, counts, counts, counts, st.dictionaries(topics,
 
 @given(books)
 def test_books_survive_the_way_through_offset_metadata(book: PartitionBook) -> None:
-    assert PartitionBook.from_metadata(book.next_offset, book.to_metadata()) == book
+    assert from_metadata(book.next_offset, to_metadata(book)) == book
 
 
 @given(st.one_of(st.none(), st.text(max_size=200), st.binary(max_size=50).map(lambda b: b.decode("latin-1"))))
 def test_foreign_metadata_is_refused_without_being_quoted(metadata: str | None) -> None:
     with pytest.raises(ValueError, match=r"^the offset's metadata") as refused:
-        PartitionBook.from_metadata(0, metadata)
+        from_metadata(0, metadata)
     assert refused.value.__cause__ is None
 
 
@@ -38,13 +39,13 @@ def test_foreign_metadata_is_refused_without_being_quoted(metadata: str | None) 
 )
 def test_metadata_that_is_almost_books_is_refused(metadata: str) -> None:
     with pytest.raises(ValueError, match=r"^the offset's metadata"):
-        PartitionBook.from_metadata(0, metadata)
+        from_metadata(0, metadata)
 
 
 def test_more_views_than_the_broker_takes_are_refused() -> None:
     book = PartitionBook(0, views={f"network-metadata.synthetic-purpose-{number}": ViewBook() for number in range(100)})
     with pytest.raises(ValueError, match=str(METADATA_LIMIT_BYTES)):
-        book.to_metadata()
+        to_metadata(book)
 
 
 def test_books_at_their_limit_are_taken_by_a_broker_and_one_byte_more_is_not(

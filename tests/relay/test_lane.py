@@ -15,8 +15,8 @@ from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
 from pipelines.envelope import read_note
 from pipelines.keys import throwaway_keyring
 from pipelines.minimize import FAULT_CODES, Fault
-from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.batch import Batch, Outgoing
+from pipelines.relay.books import PartitionBook
 from pipelines.relay.lane import (
     INTERNAL,
     LARGEST_RAW_BYTES,

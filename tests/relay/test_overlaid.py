@@ -23,8 +23,8 @@ from pipelines.contract.changes import compare
 from pipelines.contract.changes.change import Direction
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract, Event
 from pipelines.keys import throwaway_keyring
-from pipelines.relay.accounting import PartitionBook
 from pipelines.relay.batch import Batch
+from pipelines.relay.books import PartitionBook
 from pipelines.relay.lane import Lane, Raw
 from tests.contract.folders import TODAY
 from tests.contract.overlays import errors, lab, laid, lists_of, random_overlay

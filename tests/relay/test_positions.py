@@ -11,7 +11,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from pipelines.broker import OFFSET_INVALID, Cluster, KafkaError, KafkaException, TopicPartition
-from pipelines.relay.accounting import PartitionBook
+from pipelines.relay.books import PartitionBook
 from pipelines.relay.inbox import Inbox
 from pipelines.relay.positions import _BEHIND_WAIT_S, Reached
 from pipelines.relay.station import Station
