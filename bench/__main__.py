@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from bench.latency import latencies
 from bench.rivals import MissingError
 from bench.rounds import Setting, row, run_rounds
 from bench.shapes import Shape
-from pipelines.broker import EmbeddedKafka
+from bench.stage import stage
+from pipelines.broker import Cluster
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -66,13 +66,8 @@ def main(**options: Any) -> None:
       python -m bench --only compiled --rate 20000 --linger 5     latency with short batches
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     chosen = _take_part(options["only"])
-    folder = Path(tempfile.mkdtemp(prefix="pipelines-bench-"))
-    kafka = EmbeddedKafka(folder / "kafka")
-    kafka.start()
-    try:
-        rows = _measure(_setting(options, folder, kafka), chosen, options, folder)
-    finally:
-        kafka.stop()
+    with stage() as (cluster, folder):
+        rows = _measure(_setting(options, folder, cluster), chosen, options, folder)
     for one in rows:
         click.echo(_line(one))
     if options["json_file"] is not None:
@@ -97,15 +92,13 @@ def _take_part(only: Sequence[str]) -> list[Contender]:
     return chosen
 
 
-def _setting(options: Mapping[str, Any], folder: Path, kafka: EmbeddedKafka) -> Setting:
+def _setting(options: Mapping[str, Any], folder: Path, cluster: Cluster) -> Setting:
     if options["shipped"]:
         job = job_of(ROOT, "vpn.session", min(options["views"], 3), devices=options["devices"], pool=options["pool"])
     else:
         shape = Shape(options["fields"], options["kept"], options["views"], options["text"], options["devices"])
         job = job_of_shape(folder / "contract", shape, pool=options["pool"])
-    return Setting(
-        job, kafka.cluster, "bench", options["events"], options["partitions"], options["batch"], options["linger"]
-    )
+    return Setting(job, cluster, "bench", options["events"], options["partitions"], options["batch"], options["linger"])
 
 
 def _measure(

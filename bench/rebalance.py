@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,8 @@ import orjson
 import structlog
 
 from bench.job import make_topics
-from pipelines.broker import Cluster, Consumer, EmbeddedKafka, TopicPartition
+from bench.stage import stage
+from pipelines.broker import Cluster, Consumer, TopicPartition
 from pipelines.relay.inbox import Inbox
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
@@ -66,19 +66,15 @@ def main(members: Sequence[int], joins: int, json_file: Path | None) -> None:
     (median, longest), in seconds.
     """
     sizes = list(members or _MANY)
-    kafka = EmbeddedKafka(Path(tempfile.mkdtemp(prefix="pipelines-rebalance-")) / "kafka")
-    kafka.start()
     rows = []
-    try:
-        make_topics(kafka.cluster, [_TOPIC], _EACH * (max(sizes) + joins), raw=True)
+    with stage() as (cluster, _):
+        make_topics(cluster, [_TOPIC], _EACH * (max(sizes) + joins), raw=True)
         for size in sizes:
-            rows.append(_measured(kafka.cluster, size, joins))
+            rows.append(_measured(cluster, size, joins))
             click.echo(
                 "{members:4} members: {until_all_s:.2f} s until all have partitions again, a member stands "
                 "{stands_s:.2f} s (longest {stands_most_s:.2f}), {cpu_ms:.1f} ms of CPU a member".format(**rows[-1])
             )
-    finally:
-        kafka.stop()
     if json_file is not None:
         json_file.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from bench.job import job_of_shape
 from bench.rivals import MissingError
 from bench.rounds import Figure, Race, Setting
 from bench.shapes import Shape
-from pipelines.broker import EmbeddedKafka
+from bench.stage import stage
 
 _COPY: Final = "passthrough"
 
@@ -121,24 +120,19 @@ def main(axes: Sequence[str], rounds: int, events: int, json_file: Path | None) 
 
 def _along(name: str, axis: Axis, rounds: int, events: int) -> list[dict[str, Any]]:
     contenders = [CONTENDERS[one]() for one in axis.contenders]
-    folder = Path(tempfile.mkdtemp(prefix="pipelines-scale-"))
-    kafka = EmbeddedKafka(folder / "kafka", settings=axis.broker)
-    kafka.start()
-    try:
+    figures: dict[tuple[int, str], list[Figure]] = {}
+    with stage(axis.broker) as (cluster, folder):
         races = []
         for number, point in enumerate(axis.points):
             _say(f"{name} {point.label}: publishing")
             job = job_of_shape(folder / f"contract-{number}", replace(point.shape, name=f"point-{number}"))
-            setting = Setting(job, kafka.cluster, f"{name}-{number}", int(events * axis.share), 4)
+            setting = Setting(job, cluster, f"{name}-{number}", int(events * axis.share), 4)
             races.append(Race(replace(setting, **point.setting), contenders, folder))
-        figures: dict[tuple[int, str], list[Figure]] = {}
         for turn in range(rounds):
             for number, race in enumerate(races):
                 for one in contenders:
                     _say(f"{name} {axis.points[number].label}: {one.name}, round {turn + 1} of {rounds}")
                     figures.setdefault((number, one.name), []).append(race.run(one, turn))
-    finally:
-        kafka.stop()
     return [_row(name, axis.points[number].label, its) for (number, _), its in figures.items()]
 
 
