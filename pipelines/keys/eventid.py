@@ -34,7 +34,7 @@ def block_in(head: bytes, offset: int) -> bytes:
     Raises:
         OverflowError: the offset is not one that Kafka has.
     """
-    return head + offset.to_bytes(_OFFSET_BYTES, "big", signed=False)
+    return head + offset.to_bytes(_OFFSET_BYTES, "big")
 
 
 def event_block(topic_hash: bytes, partition: int, offset: int) -> bytes:

@@ -90,6 +90,7 @@ class EventProgram:
         if pos != state.end:
             return Fault(TRAILING_BYTES, "")
         outcomes: list[Outcome] = []
+        faults = state.faults
         view = -1
         for frame in self._frames:
             view += 1
@@ -97,10 +98,11 @@ class EventProgram:
             if handler is None:
                 outcomes.append(None)
                 continue
-            fault = state.faults[view]
-            if fault is not None:
-                outcomes.append(fault)
-                continue
+            if faults is not None:
+                fault = faults[view]
+                if fault is not None:
+                    outcomes.append(fault)
+                    continue
             key: bytes | None = None
             identifier = state.identifiers[view]
             if identifier is not None and frame.handle >= 0:  # a guard's identifier makes no handle

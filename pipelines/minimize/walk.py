@@ -30,17 +30,22 @@ TRUTH: Final = 5  # boolean
 
 
 class State:
-    """What one walk knows besides its position: `faults` and `identifiers` hold one entry a view."""
+    """What one walk knows besides its position: `faults` and `identifiers` hold one entry a view.
+
+    `faults` is None until there is a first one.
+    """
 
     __slots__ = ("end", "faults", "identifiers")
 
     def __init__(self, end: int, views: int) -> None:
         self.end = end
-        self.faults: list[Fault | None] = [None] * views
+        self.faults: list[Fault | None] | None = None
         self.identifiers: list[bytes | None] = [None] * views
 
     def fail(self, sink: Sink) -> None:
         """A value is out of the bound of this sink's view. The first such fault of a view is told."""
+        if self.faults is None:
+            self.faults = [None] * len(self.identifiers)
         if self.faults[sink.view] is None:
             self.faults[sink.view] = sink.fault
 

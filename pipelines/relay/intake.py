@@ -34,10 +34,14 @@ class Intake:
         lane: Lane | None = None
         book: PartitionBook | None = None
         for message in messages:
-            if lane is None or book is None or message.partition() != partition or message.topic() != topic:
-                topic, partition = message.topic(), message.partition()
+            # Named with their types, which compiled code then compares without asking what they are.
+            its_topic: str = message.topic()
+            its_partition: int = message.partition()
+            if lane is None or book is None or its_partition != partition or its_topic != topic:
+                topic, partition = its_topic, its_partition
                 lane, book = self._lanes[topic], batch.book(books, topic, partition)
-            kind, timestamp_ms = message.timestamp()
+            time: tuple[int, int] = message.timestamp()
+            kind, timestamp_ms = time
             raw = Raw(partition, message.offset(), timestamp_ms, message.value())
             if kind != _BROKER_TIME:
                 lane.refuse(batch, book, raw, NO_BROKER_TIME)
