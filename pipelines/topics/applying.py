@@ -210,9 +210,10 @@ class _Run:
                 yield entry.topic, self._now_ms() + entry.settled_after_ms
 
     def _done(self, kept_from_ms: Mapping[str, int]) -> Done:
-        planned, now = self._planned, look(self._contract, self._admin)
-        behind = left_behind(self._contract, planned.state, planned.steps)
-        before = {entry.topic: entry.worst_before_ms for entry in planned.entries}
+        # From the record as it is now: it has the changes of this run, of runs that were broken off, of other plans.
+        now, _ = with_latecomers(self._contract, look(self._contract, self._admin), self._cluster, self._clock)
+        behind = left_behind(self._contract, now)
+        before = {entry.topic: entry.worst_before_ms for entry in self._planned.entries}
         lived = {topic: ms for topic in kept_from_ms if (ms := before.get(topic)) is not None}
         return Done(audience(self._contract), kept_from_ms, lived, lets_in(self._contract, now), behind)
 

@@ -9,7 +9,7 @@ What is known of them stands in the record of changes. What the record does not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -117,18 +117,10 @@ def gone_after_ms(promise: Promise, state: ClusterState) -> int:
     return latecomers_gone_ms(state.kept(promise.topic), times, ahead_ms=ahead_ms(promise, state))
 
 
-def left_behind(contract: Contract, state: ClusterState, steps: Iterable[Step]) -> dict[str, Latecomers]:
-    """The latecomers that the topics may hold once these steps are all made in this state; None: they came until then.
-
-    A segment that is cut spans what it did until then, so what came before is told to have come until then, too.
-    """
-    cut = {step.topic for step in steps if step.kind == "set" and SEGMENT in step.settings}
+def left_behind(contract: Contract, state: ClusterState) -> dict[str, Latecomers]:
+    """The latecomers that the topics may hold; None: they came until now."""
     found = {promise.topic: known(promise, state) for promise in promises(contract)}
-    return {
-        topic: replace(late, until_ms=None) if topic in cut else late
-        for topic, late in found.items()
-        if late is not None
-    }
+    return {topic: late for topic, late in found.items() if late is not None}
 
 
 def lets_in(contract: Contract, state: ClusterState) -> dict[str, int]:

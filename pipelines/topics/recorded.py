@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -17,7 +17,7 @@ from pipelines.contract.model import Contract
 from pipelines.retention import FOREVER_MS
 from pipelines.topics.record import FORMAT
 from pipelines.topics.spans import at_ms
-from pipelines.topics.state import OLDEST, Audience, Latecomers, unlimited
+from pipelines.topics.state import OLDEST, SEGMENT, Audience, Latecomers, unlimited
 from pipelines.trouble import Trouble
 
 _FEWEST: Final = {"ttl_ms", "consumers"}
@@ -68,15 +68,20 @@ class Recorded:
                 # Made anew: nothing is in it that came before.
                 for known in (self.lets_in, self.unconfirmed, self.latecomers):
                     known.pop(topic, None)
-            case {"kind": "set", "topic": str(topic), "settings": {**settings}, "before": {**before}} if (
-                OLDEST in settings
-            ):
-                was = _oldest_ms(before.get(OLDEST))
-                self.unconfirmed[topic] = max(FOREVER_MS if was is None else was, self.unconfirmed.get(topic, 0))
-            case _:
-                return
-        oldest_ms = _oldest_ms(settings.get(OLDEST))
-        if oldest_ms is not None:
+                self._hear_limit(topic, settings)
+            case {"kind": "set", "topic": str(topic), "settings": {**settings}, "before": {**before}}:
+                if OLDEST in settings:
+                    was = _length(before.get(OLDEST), FOREVER_MS)
+                    self.unconfirmed[topic] = max(was, self.unconfirmed.get(topic, 0))
+                    self._hear_limit(topic, settings)
+                if topic in self.latecomers and _length(settings.get(SEGMENT), FOREVER_MS) < _length(
+                    before.get(SEGMENT), FOREVER_MS
+                ):  # their segments span what they did; so it is as if they came until now
+                    self.latecomers[topic] = replace(self.latecomers[topic], until_ms=None)
+
+    def _hear_limit(self, topic: str, settings: Mapping[Any, object]) -> None:
+        oldest_ms = _length(settings.get(OLDEST), -1)
+        if oldest_ms >= 0:
             self.lets_in[topic] = oldest_ms
 
     def _hear_applied(self, body: Mapping[str, Any], written_ms: int) -> None:
@@ -134,12 +139,12 @@ def _lengths(document: object) -> dict[str, int]:
     return {topic: value for topic, value in said if type(value) is int}
 
 
-def _oldest_ms(text: object) -> int | None:
-    """Milliseconds as a setting spells them; None where it is not set."""
+def _length(text: object, otherwise: int) -> int:
+    """Milliseconds as a setting spells them; `otherwise` where it is not set."""
     try:
-        return unlimited(text) if isinstance(text, str) else None
+        return unlimited(text) if isinstance(text, str) else otherwise
     except ValueError:
-        return None
+        return otherwise
 
 
 def latecomers_of(document: object, now_ms: int | None) -> dict[str, Latecomers]:

@@ -28,7 +28,7 @@ def applied(contract: Contract, state: ClusterState | None = None, at_ms: int = 
     steps = plan(contract, state).steps
     late = {
         topic: replace(each, until_ms=at_ms if each.until_ms is None else each.until_ms)
-        for topic, each in left_behind(contract, state, steps).items()
+        for topic, each in left_behind(contract, state).items()
     }
     return replace(made(state, *steps), recorded=audience(contract), latecomers=late)
 

@@ -63,7 +63,8 @@ class World:
         steps = plan(promise, seen).steps
         for step in steps[:most_steps]:
             if step.kind == "record":
-                behind = left_behind(promise, seen, steps)
+                late = still_there(promise, self.state, self.said, self.now_ms)
+                behind = left_behind(promise, replace(self.state, latecomers=late))
                 done = Done(audience(promise), {}, {}, lets_in(promise, self.state), behind)
                 self.said.hear(applied_body(done), self.now_ms)
             else:

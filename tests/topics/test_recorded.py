@@ -8,7 +8,7 @@ from pipelines.retention import FOREVER_MS
 from pipelines.topics.record import Done, applied_body, change_body
 from pipelines.topics.recorded import Recorded, Settles
 from pipelines.topics.spans import moment
-from pipelines.topics.state import OLDEST, Audience, Latecomers
+from pipelines.topics.state import OLDEST, SEGMENT, Audience, Latecomers
 from pipelines.topics.steps import Step
 
 HOUR_MS = 3_600_000
@@ -65,3 +65,13 @@ def test_a_limit_that_cannot_be_read_is_none(oldest: object) -> None:
     step = {"kind": "set", "topic": "audit.a", "settings": {OLDEST: oldest}, "before": {OLDEST: oldest}}
     said.hear({"kind": "change", "step": step}, 0)
     assert (said.lets_in, said.unconfirmed) == ({}, {"audit.a": FOREVER_MS})
+
+
+@pytest.mark.parametrize(("before", "after", "until_ms"), [("9", "5", None), ("", "5", None), ("5", "9", 4_000)])
+def test_latecomers_whose_segments_are_cut_count_from_the_end_of_that_plan(
+    before: str, after: str, until_ms: int | None
+) -> None:
+    said = Recorded()
+    said.hear(applied_body(Done({}, {}, {}, {"audit.a": 5}, {"audit.a": Latecomers(7, None)})), 4_000)
+    said.hear(change_body(Step("set", "audit.a", {SEGMENT: after}, {SEGMENT: before})), 5_000)
+    assert said.latecomers == {"audit.a": Latecomers(7, until_ms)}
