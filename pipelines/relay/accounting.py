@@ -6,6 +6,7 @@ true after any crash, and anyone who may read the group's offsets can check them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,21 +16,25 @@ import orjson
 from pipelines.relay.books import PartitionBook, ViewBook
 
 _FORMAT = 1
+# An instance and a slot: what Kafka allows in the name of a resource, so that nothing else is ever fenced.
+_PLACE = re.compile(r"[A-Za-z0-9._-]{1,200}\.[0-9]{1,6}")
 # One less than Kafka's offset.metadata.max.bytes: confluent-kafka sends the text with the NUL at its end.
 METADATA_LIMIT_BYTES = 4095
 
 
-def to_metadata(book: PartitionBook) -> str:
-    """The books as offset metadata (ASCII JSON, at most 4,095 bytes).
+def to_metadata(book: PartitionBook, by: str = "") -> str:
+    """The books as offset metadata (ASCII JSON, at most 4,095 bytes), and `by` whom, where there is room for that.
 
     Raises:
         ValueError: more views than fit, which the contract's own check refuses.
     """
     views = {t: [b.since, b.out, b.quarantined, b.expired, b.suspended] for t, b in book.views.items()}
-    text = orjson.dumps({"v": _FORMAT, "in": book.events_in, "gap": book.gap, "views": views}).decode("ascii")
+    document = {"v": _FORMAT, "in": book.events_in, "gap": book.gap, "views": views}
+    text = orjson.dumps(document).decode("ascii")
     if len(text) > METADATA_LIMIT_BYTES:
         raise ValueError(f"the books of {len(book.views)} views exceed {METADATA_LIMIT_BYTES} bytes")
-    return text
+    signed = orjson.dumps({**document, "by": by}) if by else b""
+    return signed.decode() if signed.isascii() and 0 < len(signed) <= METADATA_LIMIT_BYTES else text
 
 
 def from_metadata(next_offset: int, metadata: str | None) -> PartitionBook:
@@ -53,6 +58,16 @@ def from_metadata(next_offset: int, metadata: str | None) -> PartitionBook:
         _count(document.get("gap")),
         {str(topic): _view_book(counts) for topic, counts in views.items()},
     )
+
+
+def committer(metadata: str | None) -> str | None:
+    """By whom an offset was committed, if its metadata says so."""
+    try:
+        document: Any = orjson.loads(metadata or "")
+    except orjson.JSONDecodeError:
+        return None
+    by = document.get("by") if isinstance(document, dict) else None
+    return by if isinstance(by, str) and _PLACE.fullmatch(by) else None
 
 
 def _view_book(counts: object) -> ViewBook:

@@ -109,7 +109,7 @@ class Inbox:
     def offsets(self, books: Books) -> list[TopicPartition]:
         """What a transaction commits: each partition's next offset, with its books."""
         return [
-            TopicPartition(topic, partition, book.next_offset, to_metadata(book))
+            TopicPartition(topic, partition, book.next_offset, to_metadata(book, self._settings.place))
             for (topic, partition), book in books.items()
         ]
 

@@ -31,6 +31,8 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "batch.failed": frozenset({"reason", "events"}),
     "producer.replaced": frozenset({"reason"}),
     "transaction.hangs": frozenset({"topic", "partition", "offset"}),
+    "owner.fenced": frozenset({"slot"}),
+    "owner.not_fenced": frozenset({"slot", "reason"}),
     "consumer.replaced": frozenset({"reason"}),
     "input.unreadable": frozenset({"topic", "partition", "reason"}),
     "input.given_up": frozenset({"topic", "partition", "offset", "count", "reason"}),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from pipelines.broker import Consumer, KafkaException, TopicPartition
+from pipelines.broker import Consumer, KafkaError, KafkaException, TopicPartition
 from pipelines.relay.accounting import from_metadata
 from pipelines.relay.books import Books, PartitionBook
+from pipelines.relay.former import fence
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
 
 # A stable OffsetFetch waits for the transaction of whoever held the partition before, up to its timeout and a sweep.
 _COMMITTED_WAIT_S = 60.0
+# Not for long, before that transaction is ended: who held the partition is not its owner any more.
+_FENCED_AFTER_S = 0.5
 _WATERMARK_WAIT_S = 10.0
 # A coordinator that still reads its log knows more a moment later.
 _BEHIND_WAIT_S = 60.0
@@ -28,7 +31,7 @@ def read_books(
         Trouble: an offset is not a minimizer's (exit 4).
     """
     books = {}
-    for committed in consumer.committed(partitions, timeout=_COMMITTED_WAIT_S) if partitions else ():
+    for committed in _stable(station, consumer, partitions) if partitions else ():
         if committed.error is not None:
             raise KafkaException(committed.error)
         station.beat()
@@ -76,6 +79,16 @@ class Reached:
                 exit_code=Exit.REFUSED,
             )
         return False
+
+
+def _stable(station: Station, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    try:
+        return consumer.committed(partitions, timeout=_FENCED_AFTER_S)
+    except KafkaException as failure:
+        if failure.args[0].code() != KafkaError._TIMED_OUT:  # noqa: SLF001 - librdkafka's local codes are spelled so
+            raise
+    fence(station, partitions)
+    return consumer.committed(partitions, timeout=_COMMITTED_WAIT_S)
 
 
 def _book(station: Station, committed: TopicPartition, low: int, high: int) -> PartitionBook:

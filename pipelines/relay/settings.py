@@ -47,7 +47,12 @@ class WorkerSettings:
     @property
     def slot_id(self) -> str:
         """The transactional id, and under the classic protocol the static member's id (KIP-345)."""
-        return f"{self.group}.{self.instance}.{self.slot}"
+        return f"{self.group}.{self.place}"
+
+    @property
+    def place(self) -> str:
+        """Which of the source's workers this is: INSTANCE.SLOT."""
+        return f"{self.instance}.{self.slot}"
 
     @property
     def fences_borne(self) -> int:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.broker import Cluster, KafkaException, TopicPartition
-from pipelines.relay.accounting import METADATA_LIMIT_BYTES, flows, from_metadata, to_metadata
+from pipelines.relay.accounting import METADATA_LIMIT_BYTES, committer, flows, from_metadata, to_metadata
 from pipelines.relay.books import PartitionBook, ViewBook
 from tests.conftest import MakeTopic
 
@@ -16,6 +16,22 @@ books = st.builds(PartitionBook, counts, counts, counts, st.dictionaries(topics,
 @given(books)
 def test_books_survive_the_way_through_offset_metadata(book: PartitionBook) -> None:
     assert from_metadata(book.next_offset, to_metadata(book)) == book
+
+
+@given(books)
+def test_books_say_by_whom_they_were_committed_where_there_is_room(book: PartitionBook) -> None:
+    signed = to_metadata(book, "synthetic-host.7")
+    assert from_metadata(book.next_offset, signed) == book
+    assert committer(signed) == "synthetic-host.7"
+    assert committer(to_metadata(book)) is None
+    assert to_metadata(book, "x" * METADATA_LIMIT_BYTES + ".0") == to_metadata(book) == to_metadata(book, "höst.0")
+
+
+@pytest.mark.parametrize(
+    "by", ["7", "[]", '"synthetic-host"', '".0"', '"a b.0"', '"a.0\\n"', '"a.0.x"', '"h\u00f6st.0"', f'"{"a" * 201}.0"']
+)
+def test_nobody_is_fenced_for_a_name_that_is_not_a_slots(by: str) -> None:
+    assert committer(f'{{"v":1,"by":{by}}}') is None
 
 
 @given(st.one_of(st.none(), st.text(max_size=200), st.binary(max_size=50).map(lambda b: b.decode("latin-1"))))
