@@ -12,14 +12,14 @@ from typing import Literal
 
 import click
 from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from pipelines.cli.connect import connect
 from pipelines.cli.options import contract_option, initial_delay_option, kafka_options, key_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
 from pipelines.relay.endpoint import serve
-from pipelines.relay.health import stuck
+from pipelines.relay.health import forget, stuck
 from pipelines.relay.logs import configure
 from pipelines.relay.preflight import keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
@@ -149,8 +149,8 @@ def command(
             settings,
             configure("supervisor"),
             launch,
-            ended=lambda pid: mark_process_dead(pid, folder),  # type: ignore[no-untyped-call]
-            stuck=lambda: stuck(slots, registry, time.time()),
+            ended=lambda pid: forget(pid, Path(folder)),
+            stuck=lambda ages_s: stuck(ages_s, registry, time.time()),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: supervisor.stop())

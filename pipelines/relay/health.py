@@ -8,12 +8,14 @@ metrics, where the signs are, so it needs nothing of a worker that may be past a
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import mark_process_dead
 
 _BEAT: Final = "pipelines_worker_beat_timestamp_seconds"
 
@@ -40,17 +42,25 @@ class Health:
 
 
 def stuck(
-    slots: Iterable[tuple[str, int]], registry: CollectorRegistry, now_s: float, within_s: float = WITHIN_S
+    ages_s: Mapping[tuple[str, int], float], registry: CollectorRegistry, now_s: float, within_s: float = WITHIN_S
 ) -> frozenset[tuple[str, int]]:
-    """The slots whose worker is stuck; none while the signs cannot be read. Arguments as for `look`.
+    """The slots whose worker is stuck; none while the signs cannot be read.
 
     A worker that starts, or dies while it does, has a file of signs that is still empty: no reason to end a run.
+
+    Args:
+        ages_s: slot with a process → how long ago that was started; one that never gave a sign is stuck, too.
+        registry, now_s, within_s: as for `look`.
     """
     try:
-        found = look(slots, registry, now_s, within_s)
+        found = look(ages_s, registry, now_s, within_s)
     except (struct.error, OSError, ValueError):
         return frozenset()
-    return frozenset((one.source, one.slot) for one in found if one.state is State.STUCK)
+    return frozenset(
+        (one.source, one.slot)
+        for one in found
+        if one.state is State.STUCK or (one.state is State.ABSENT and ages_s[one.source, one.slot] > within_s)
+    )
 
 
 def look(
@@ -78,3 +88,14 @@ def _health(source: str, slot: int, beat_s: float | None, now_s: float, within_s
         return Health(source, slot, State.ABSENT, None)
     silent_s = max(0.0, now_s - beat_s)
     return Health(source, slot, State.WORKING if silent_s <= within_s else State.STUCK, round(silent_s, 1))
+
+
+def forget(pid: int, folder: Path) -> None:
+    """Put away what a process that ended showed of the present; what it counted stays (Prometheus' multiprocess mode).
+
+    A file that it made and did not fill any more would make every later look at the folder fail.
+    """
+    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+    for file in folder.glob(f"*_{pid}.db"):
+        if file.stat().st_size == 0:
+            file.unlink()

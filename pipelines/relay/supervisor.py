@@ -89,12 +89,16 @@ class Launch:
         )
 
 
+Ages = Mapping[tuple[str, int], float]
+"""Slots (source, number) → seconds since their process started."""
+
+
 class Supervisor:
     """Runs one process a slot until `stop`.
 
     Args:
         ended: called with the pid of a process that ended, worker or spare; frees its gauges.
-        stuck: tells the slots (source, number) whose worker gives no sign of life.
+        stuck: tells which slots with a process give no sign of life.
     """
 
     def __init__(
@@ -103,7 +107,7 @@ class Supervisor:
         log: BoundLogger,
         launch: Launch | None = None,
         ended: Callable[[int], None] = lambda _pid: None,
-        stuck: Callable[[], Collection[tuple[str, int]]] = tuple,
+        stuck: Callable[[Ages], Collection[tuple[str, int]]] = lambda _ages_s: (),
     ) -> None:
         self.slots = [Slot(settings) for settings in workers]
         self._log = log
@@ -128,7 +132,7 @@ class Supervisor:
                     self._spare.tend(now)
                 if now >= self._look_at:
                     self._look_at = now + _LOOK_EVERY_S
-                    self._end_stuck(self._stuck())
+                    self._end_stuck(now)
                 self._stopping.wait(_TICK_S)
         finally:
             exit_code = self._end_all()
@@ -175,13 +179,11 @@ class Supervisor:
                 process.stdin.write(slot.settings.to_json() + b"\n")
                 process.stdin.flush()
 
-    def _end_stuck(self, told: Collection[tuple[str, int]]) -> None:
+    def _end_stuck(self, now: float) -> None:
         """Kill each worker that was stuck at the last look, too: a machine that slept looks so, once."""
-        stuck = {
-            slot.process.pid: slot
-            for slot in self.slots
-            if slot.process is not None and (slot.settings.source, slot.settings.slot) in told
-        }
+        filled = {(slot.settings.source, slot.settings.slot): slot for slot in self.slots if slot.process is not None}
+        told = self._stuck({key: now - slot.started_at for key, slot in filled.items()})
+        stuck = {slot.process.pid: slot for key, slot in filled.items() if slot.process is not None and key in told}
         for pid in self._suspects & stuck.keys():
             slot = stuck[pid]
             self._log.error("supervisor.worker_stuck", source=slot.settings.source, slot=slot.settings.slot)

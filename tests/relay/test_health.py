@@ -15,7 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from pipelines.broker import Cluster
 from pipelines.relay import metrics, outbox, positions, succession
 from pipelines.relay.endpoint import application, serve
-from pipelines.relay.health import WITHIN_S, Health, State, look, stuck
+from pipelines.relay.health import WITHIN_S, Health, State, forget, look, stuck
 from pipelines.relay.outbox import Outbox
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
@@ -39,7 +39,7 @@ def test_nobody_is_taken_for_stuck_while_a_starting_workers_signs_are_half_made(
     signs = CollectorRegistry()
     MultiProcessCollector(signs, path=str(tmp_path))  # type: ignore[no-untyped-call]
     (tmp_path / "gauge_livemax_99999.db").touch()
-    assert stuck([("vpn", 0)], signs, NOW_S) == frozenset()
+    assert stuck({("vpn", 0): 1000.0}, signs, NOW_S) == frozenset()
 
 
 def test_a_slot_is_working_stuck_or_absent() -> None:
@@ -51,8 +51,20 @@ def test_a_slot_is_working_stuck_or_absent() -> None:
     ]
 
 
-def test_only_a_worker_that_is_there_is_stuck() -> None:
-    assert stuck([("vpn", 0), ("tor", 0), ("ota", 0)], registry(vpn=1, tor=1000), NOW_S) == {("tor", 0)}
+def test_a_worker_is_stuck_that_gives_no_sign_any_more_or_never_gave_one() -> None:
+    ages_s = {("vpn", 0): 5000.0, ("tor", 0): 5000.0, ("ota", 0): WITHIN_S, ("dns", 0): WITHIN_S + 1}
+    assert stuck(ages_s, registry(vpn=1, tor=1000), NOW_S) == {("tor", 0), ("dns", 0)}
+
+
+def test_the_empty_file_of_a_worker_that_died_at_its_start_is_put_away(tmp_path: Path) -> None:
+    signs = CollectorRegistry()
+    MultiProcessCollector(signs, path=str(tmp_path))  # type: ignore[no-untyped-call]
+    for name in ("counter_99999.db", "histogram_99999.db", "gauge_livemax_99999.db", "counter_999991.db"):
+        (tmp_path / name).touch()
+    forget(99999, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["counter_999991.db"]
+    forget(999991, tmp_path)
+    assert list(signs.collect()) == []
 
 
 def test_a_clock_that_was_set_back_makes_nobody_stuck() -> None:

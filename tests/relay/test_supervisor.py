@@ -16,7 +16,7 @@ import structlog
 
 from pipelines.relay import supervisor as supervisor_module
 from pipelines.relay.settings import WorkerSettings
-from pipelines.relay.supervisor import Launch, Supervisor
+from pipelines.relay.supervisor import Ages, Launch, Supervisor
 
 # Reads its settings, says so in a file, and ends by its parent's wish or as its orders say.
 STAND_IN = """
@@ -58,7 +58,10 @@ def children() -> set[int]:
 
 @contextmanager
 def supervising(
-    tmp_path: Path, order: str = "stay", slots: int = 2, stuck: Callable[[], Collection[tuple[str, int]]] = tuple
+    tmp_path: Path,
+    order: str = "stay",
+    slots: int = 2,
+    stuck: Callable[[Ages], Collection[tuple[str, int]]] = lambda _ages_s: (),
 ) -> Iterator[tuple[Supervisor, list[int], list[int]]]:
     ended: list[int] = []
     codes: list[int] = []
@@ -154,8 +157,9 @@ def test_a_worker_that_stays_stuck_is_killed_and_started_again_and_one_that_seem
     monkeypatch.setattr(supervisor_module, "_LOOK_EVERY_S", 0.2)
     looks = 0
 
-    def stuck() -> list[tuple[str, int]]:
+    def stuck(ages_s: Ages) -> list[tuple[str, int]]:
         nonlocal looks
+        assert all(0 <= age_s < 600 for age_s in ages_s.values())
         looks += 1
         if not all(started(tmp_path, slot) for slot in (0, 1)) or len(started(tmp_path, 1)) > 1:
             return []
