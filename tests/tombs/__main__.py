@@ -15,6 +15,7 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
+from pipelines.relay.logs import configure
 from tests.tombs.grave import Grave
 from tests.tombs.rounds import CONTROLS, KINDS, run
 from tests.tombs.yard import RETENTION_MS, SEGMENT_MS, TIMES
@@ -40,6 +41,7 @@ def main(rounds: int, at_once: int, names: tuple[str, ...], control: tuple[str, 
       python -m tests.tombs --kind busy --control compacted   must fail
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that brokers end
+    configure("tombs")  # what workers and replays say goes to standard error
     faulthandler.register(signal.SIGUSR1)  # where it stands, for whoever finds it standing
     folder = Path(tempfile.mkdtemp(prefix="pipelines-tombs-"))
     graves = list[Grave]()
