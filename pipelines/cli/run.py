@@ -60,7 +60,11 @@ from pipelines.topics.watching import Watch, Watched
     help="The address to serve them at. They hold names and counts, and have no password.",
 )
 @click.option(
-    "--linger-ms", default=100, show_default=True, type=click.IntRange(1, 10_000), help="How long a batch fills."
+    "--linger-ms",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="How long a batch fills; 5 for low latency.",
 )
 @click.option(
     "--batch-events",
