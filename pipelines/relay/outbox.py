@@ -116,7 +116,7 @@ class Outbox:
         self._station.at(Step.COMMITTING)
         with COMMIT_SECONDS.labels(self._settings.source).time(), self._succession.doubted_if_slow("slow_commit"):
             producer.commit_transaction(_WAIT_S)
-        self._succession.committed()
+        self._succession.ended()
 
     def _gave_up(self, reason: str, batch: Batch) -> bool:
         self._succession.doubt = reason
@@ -135,6 +135,7 @@ class Outbox:
                 producer.abort_transaction(_WAIT_S)
             except (KafkaException, BrokerLostError):
                 return
+            self._succession.ended()
             if (time.monotonic() - started) * 1000 <= self._settings.slow_commit_ms:
                 self._succession.doubt = doubt
 

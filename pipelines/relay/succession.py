@@ -1,8 +1,11 @@
 """The producers of one slot, one after the other: each fences the one before (KIP-98), and looks before it writes.
 
 A producer is in doubt, and replaced, when a request of its may have been sent twice (decision 0064), when it failed,
-and when a broker went away after it had committed. If that broker comes back without the commit's markers
-(KAFKA-20734), the abort of a later transaction would take the acknowledged records away.
+and when brokers went away after it had ended a transaction. If they come back without its markers (KAFKA-20734), the
+abort of a later transaction would take acknowledged records away, and a commit would bring back what was aborted.
+
+Which brokers: librdkafka 2.16 tells of its transactions' coordinator, once it tries to connect again and cannot, and of
+the last connection it had. It does not tell of a broker that only leads partitions, while others are up.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ _GONE = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa
 
 
 class BrokerLostError(Exception):
-    """A connection to a broker broke after a commit."""
+    """Brokers went away after a transaction had ended."""
 
 
 class StoppedError(Exception):
@@ -60,7 +63,7 @@ class Succession:
         self._hanging = Hanging(station, topics, stopping)
         self._fenced: deque[float] = deque()
         self._producer: Producer | None = None
-        self._has_committed = False  # this producer has
+        self._has_ended = False  # a transaction of this producer's
         self.doubt: str | None = "start"
         """Why the next call of `ready` gives another producer; None while it gives the same."""
 
@@ -77,7 +80,7 @@ class Succession:
             self._station.beat()
             self.discard()
             reason, self.doubt = self.doubt or "start", None
-            self._has_committed = False
+            self._has_ended = False
             if reason != "start":
                 REPLACEMENTS.labels(self._settings.source, reason).inc()
                 self._station.log.warning("producer.replaced", reason=reason)
@@ -95,9 +98,9 @@ class Succession:
                     raise StoppedError
         return self._producer
 
-    def committed(self) -> None:
-        """A transaction of the producer's is committed; from now on a broker that goes away is heard of."""
-        self._has_committed = True
+    def ended(self) -> None:
+        """A transaction of the producer's is committed or aborted; from now on brokers that go away are heard of."""
+        self._has_ended = True
 
     @contextmanager
     def doubted_if_slow(self, reason: str) -> Iterator[None]:
@@ -140,7 +143,7 @@ class Succession:
 
     def _listen(self, error: KafkaError) -> None:
         """Hear of a broker's going, in `poll` and `flush`, which then raise what this raises."""
-        if self._has_committed and error.code() in _GONE:
+        if self._has_ended and error.code() in _GONE:
             self.doubt = "broker_lost"
             raise BrokerLostError
 
