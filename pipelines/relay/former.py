@@ -8,6 +8,7 @@ but slow was put out of the group; it loses the batch that it could no longer ca
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 from typing import Final
 
@@ -19,11 +20,8 @@ from pipelines.retention import TRANSACTION_TIMEOUT_MS
 _ASK_S: Final = 5.0
 
 
-def fence(station: Station, partitions: list[TopicPartition]) -> None:
-    """End the transactions of the slots that committed these partitions' offsets last; this worker's own is left alone.
-
-    Best effort: what is not known, not allowed or not answered in time ends by its timeout, as it would have anyway.
-    """
+def others(station: Station, partitions: list[TopicPartition]) -> frozenset[str]:
+    """The slots that committed these partitions' offsets last, but for this worker's own; none when nobody answers."""
     settings = station.settings
     # The last offsets that are committed, whatever is open on top of them.
     looking = {"group.id": settings.group, "isolation.level": "read_uncommitted"}
@@ -31,12 +29,22 @@ def fence(station: Station, partitions: list[TopicPartition]) -> None:
         try:
             found = reader.committed(partitions, timeout=_ASK_S)
         except KafkaException:
-            return
-    others = {place for each in found if (place := committer(each.metadata)) and place != settings.place}
-    for place in sorted(others):
+            return frozenset()
+    return frozenset(place for each in found if (place := committer(each.metadata)) and place != settings.place)
+
+
+def fence(station: Station, places: Iterable[str]) -> None:
+    """End the transactions of these slots.
+
+    Best effort: what is not known, not allowed or not answered in time ends by its timeout, as it would have anyway.
+    """
+    for place in sorted(places):
         station.beat()
         producer = station.cluster.producer(
-            **{"transactional.id": f"{settings.group}.{place}", "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS}
+            **{
+                "transactional.id": f"{station.settings.group}.{place}",
+                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            }
         )
         try:
             producer.init_transactions(_ASK_S)

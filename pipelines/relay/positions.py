@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pipelines.broker import Consumer, KafkaError, KafkaException, TopicPartition
 from pipelines.relay.accounting import from_metadata
 from pipelines.relay.books import Books, PartitionBook
-from pipelines.relay.former import fence
+from pipelines.relay.former import fence, others
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
 
@@ -82,13 +82,30 @@ class Reached:
 
 
 def _stable(station: Station, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    found = _committed_within(_FENCED_AFTER_S, consumer, partitions)
+    if found is not None:
+        return found
+    asked = time.monotonic()
+    places = others(station, partitions)
+    if places:
+        # A slow network or coordinator holds up every answer, and nobody is gone. So the stable offsets get as long
+        # as a new client just needed for the others: it connects first, which takes several times as long.
+        found = _committed_within(max(_FENCED_AFTER_S, time.monotonic() - asked), consumer, partitions)
+        if found is not None:
+            return found
+        fence(station, places)
+    return consumer.committed(partitions, timeout=_COMMITTED_WAIT_S)
+
+
+def _committed_within(
+    seconds: float, consumer: Consumer, partitions: list[TopicPartition]
+) -> list[TopicPartition] | None:
     try:
-        return consumer.committed(partitions, timeout=_FENCED_AFTER_S)
+        return consumer.committed(partitions, timeout=seconds)
     except KafkaException as failure:
         if failure.args[0].code() != KafkaError._TIMED_OUT:  # noqa: SLF001 - librdkafka's local codes are spelled so
             raise
-    fence(station, partitions)
-    return consumer.committed(partitions, timeout=_COMMITTED_WAIT_S)
+        return None
 
 
 def _book(station: Station, committed: TopicPartition, low: int, high: int) -> PartitionBook:
