@@ -21,6 +21,7 @@ from pipelines.trouble import Exit, Trouble
 _DECIDED_WITHIN_S: Final = TRANSACTION_TIMEOUT_MS / 1000 + 10 + 5
 _ANSWERED_WITHIN_S: Final = 60.0
 _PAUSE_S: Final = 0.02
+_REFUSED_PAUSE_S: Final = 0.5
 
 
 class Hanging:
@@ -53,6 +54,7 @@ class Hanging:
             except Trouble:
                 if time.monotonic() - begun > _ANSWERED_WITHIN_S:
                     raise
+                time.sleep(_REFUSED_PAUSE_S)  # a refusal comes at once
                 continue
             if not undecided:
                 return True
