@@ -135,7 +135,9 @@ class Replay:
                         hint="What is committed stands. See the log lines above, and repeat this command to go on.",
                     )
                 outbox.settle()
-                position = self._begin(ledger, gone)
+                stood, position = position, self._begin(ledger, gone)
+                if position.tally.batches > stood.tally.batches:
+                    failures = 1  # others came through in between
             self._station.log.info("replay.finished", replay=self._settings.name, events=reached.tally.taken)
             if outbox and left:
                 self._recorder.done(reached.tally)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.broker import Message, headers_of, records
+from pipelines.broker import KafkaError, KafkaException, Message, headers_of, records
 from pipelines.contract.model import DAY_MS, HOUR_MS
 from pipelines.keys import LocalKeyEncryption, extend
 from pipelines.relay.steps import Step
+from pipelines.replay.engine import _FAILURES
 from pipelines.replay.selection import ByTime
 from pipelines.replay.tally import ViewTally
 from pipelines.trouble import Exit, Trouble
@@ -152,6 +153,34 @@ def test_a_second_replay_of_an_event_type_ends_the_first_which_leaves_nothing_ha
     scene.replay(everything, again=True, batch_events=100).execute()
     assert Counter(ids(scene, house.handled).values()) == {3: 300}
     assert Counter(ids(scene, house.loose).values()) == {2: 300}
+
+
+@pytest.mark.parametrize("now_and_then", [True, False])
+def test_a_replay_ends_when_the_cluster_fails_it_again_and_again_but_not_when_it_does_so_now_and_then(
+    scene: Scene, *, now_and_then: bool
+) -> None:
+    house = scene.house
+    house.publish([house.ping(n) for n in range(12 * 10)])
+    scene.relay()
+    failed, fails = 0, True
+
+    def watch(step: Step) -> None:
+        nonlocal failed, fails
+        if step is Step.SENDING_OFFSETS:
+            fails, now = (not fails if now_and_then else True), fails
+            if now:
+                failed += 1
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, txn_requires_abort=True))
+
+    replay = scene.replay(again=True, watch=watch, batch_events=10, slow_commit_ms=10_000)
+    if now_and_then:
+        replay.execute()
+        assert failed > _FAILURES
+        assert Counter(ids(scene, house.handled).values()) == {2: 120}
+    else:
+        with pytest.raises(Trouble, match=f"failed the replay {_FAILURES} times"):
+            replay.execute()
+        assert failed == _FAILURES
 
 
 def test_what_went_out_under_another_rotation_is_known_and_not_sent_again(scene: Scene) -> None:
