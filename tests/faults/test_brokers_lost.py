@@ -1,4 +1,4 @@
-"""A producer whose transactions have ended does not outlive the connection to its broker: markers may be lost with it."""
+"""A producer whose transactions have ended does not outlive the connection to its broker: markers may be lost too."""
 
 from __future__ import annotations
 
