@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from pathlib import Path
@@ -19,8 +19,10 @@ from typing import Any
 import orjson
 import structlog
 
+from pipelines.relay.audit import behind, read_books
 from pipelines.relay.supervisor import Launch, Supervisor
 from pipelines.sdk import RawProducer
+from pipelines.trouble import Exit, Trouble
 from tests.oracle import committed, differences, expect, reordered
 from tests.relay.house import House
 
@@ -121,6 +123,28 @@ def everything_came_out_once(house: House, sent: int) -> None:
     found = differences(expectation, records, notes)
     assert not found, found
     assert reordered(expectation, records) == 0
+
+
+def get_through(house: House, raised: list[BaseException], seconds: float) -> None:
+    """Wait until a commit covers every raw record, or the worker has raised something."""
+    admin = house.cluster.admin(timeout_s=2)
+
+    def over() -> bool:
+        with suppress(Trouble):  # offsets whose marker is missing are not told
+            return bool(raised) or behind(house.contract, admin, read_books(house.contract, admin)) == 0
+        return bool(raised)
+
+    until(over, "the worker gets through, or refuses", seconds)
+
+
+def kept_or_missed_aloud(house: House, raised: list[BaseException], sent: int) -> None:
+    """What brokers acknowledged and then lost the end of (KAFKA-20734) is there, or the worker says that it is not."""
+    if raised:
+        [trouble] = raised
+        assert isinstance(trouble, Trouble)
+        assert trouble.exit_code is Exit.REFUSED
+    else:
+        everything_came_out_once(house, sent)
 
 
 def until(look: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
