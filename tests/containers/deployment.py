@@ -66,9 +66,10 @@ class Deployment:
         return started.split()[-1]
 
     def simulated(self, simulator: str) -> int:
-        """Wait for a simulator's end, and note what it sent; how many events."""
+        """Wait for a simulator's end, note what it sent, and take it away; how many events."""
         assert docker("wait", simulator, seconds=240) == "0", logged(simulator).decode()
         told = orjson.loads(docker("logs", simulator))
+        docker("rm", simulator)  # which `down` of Compose 2 leaves to whoever ran it
         assert told["unacknowledged"] == {}
         self.told.append(told)
         return int(told["acknowledged"])
