@@ -20,8 +20,8 @@ from pipelines.retention import TRANSACTION_TIMEOUT_MS
 _ASK_S: Final = 5.0
 
 
-def others(station: Station, partitions: list[TopicPartition]) -> frozenset[str]:
-    """The slots that committed these partitions' offsets last, but for this worker's own; none when nobody answers."""
+def others(station: Station, partitions: list[TopicPartition]) -> frozenset[str] | None:
+    """The slots that committed these partitions' offsets last, but for this worker's own; None when nobody answers."""
     settings = station.settings
     # The last offsets that are committed, whatever is open on top of them.
     looking = {"group.id": settings.group, "isolation.level": "read_uncommitted"}
@@ -29,7 +29,7 @@ def others(station: Station, partitions: list[TopicPartition]) -> frozenset[str]
         try:
             found = reader.committed(partitions, timeout=_ASK_S)
         except KafkaException:
-            return frozenset()
+            return None
     return frozenset(place for each in found if (place := committer(each.metadata)) and place != settings.place)
 
 

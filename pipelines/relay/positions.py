@@ -94,7 +94,25 @@ def _stable(station: Station, consumer: Consumer, partitions: list[TopicPartitio
         if found is not None:
             return found
         fence(station, places)
-    return consumer.committed(partitions, timeout=_COMMITTED_WAIT_S)
+    found = _committed_within(_COMMITTED_WAIT_S, consumer, partitions)
+    if found is None:
+        station.beat()
+        _refuse_if_they_hang(station, partitions)
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - as below
+    return found
+
+
+def _refuse_if_they_hang(station: Station, partitions: list[TopicPartition]) -> None:
+    """Every transaction's time is over. Where the coordinator answers, what it waits for will not come."""
+    if others(station, partitions) is None:
+        return
+    group = station.settings.group
+    station.log.error("offsets.hang", topic=", ".join(sorted({each.topic for each in partitions})))
+    raise Trouble(
+        f"a transaction hangs in the offsets of the group {group}",
+        hint="The brokers lost its end: docs/exactly-once.md, “A transaction that hangs”, says how to end it.",
+        exit_code=Exit.REFUSED,
+    )
 
 
 def _committed_within(

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from pipelines.broker import Cluster, Producer
-from pipelines.relay import hanging
+from pipelines.broker import Cluster, Producer, TopicPartition
+from pipelines.relay import hanging, positions
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
@@ -25,13 +26,16 @@ def house(tmp_path: Path, cluster: Cluster) -> House:
 
 
 @contextmanager
-def unended(house: House, topic: str) -> Iterator[Producer]:
-    """A transaction that somebody else has open in a topic."""
-    producer = house.cluster.producer(**{"transactional.id": f"unended-{topic}", "transaction.timeout.ms": 600_000})
+def unended(house: House, topic: str | None) -> Iterator[Producer]:
+    """A transaction that somebody else has open: in a topic, if one is named."""
+    producer = house.cluster.producer(
+        **{"transactional.id": f"unended-{house.source}-{topic}", "transaction.timeout.ms": 600_000}
+    )
     producer.init_transactions(30)
     producer.begin_transaction()
-    producer.produce(topic, b"synthetic", partition=0)
-    assert producer.flush(30) == 0
+    if topic is not None:
+        producer.produce(topic, b"synthetic", partition=0)
+        assert producer.flush(30) == 0
     yield producer
     producer.abort_transaction(30)
 
@@ -62,6 +66,28 @@ def test_a_transaction_that_is_only_open_is_waited_for(house: House) -> None:
                 house.wait_until_through(2)
             held.close()
             house.wait_until_through()
+    assert raised == []
+    outputs_are_exact(house)
+
+
+def test_a_worker_whose_offsets_hang_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "_COMMITTED_WAIT_S", 3.0)
+    house.publish([house.ping(n) for n in range(30)])
+    with running(house.worker()) as raised:
+        house.wait_until_through()
+    assert raised == []
+    stranger = house.cluster.consumer(**{"group.id": house.settings().group})
+    with unended(house, None) as producer:
+        producer.send_offsets_to_transaction(
+            [TopicPartition(house.raw_topic, 0, 1)], stranger.consumer_group_metadata(), 10.0
+        )
+        with capture_logs() as lines, pytest.raises(Trouble, match="hangs in the offsets of the group") as trouble:
+            house.worker().run()
+    stranger.close()
+    assert trouble.value.exit_code is Exit.REFUSED
+    assert [line["topic"] for line in lines if line["event"] == "offsets.hang"] == [house.raw_topic]
+    with running(house.worker()) as raised:
+        house.wait_until_through()
     assert raised == []
     outputs_are_exact(house)
 
