@@ -95,8 +95,8 @@ def test_a_commit_whose_markers_reached_some_partitions_only_is_finished_or_miss
                 "the other partition has its marker",
             )
             assert admin.offsets(there, "latest")[house.loose, 1].offset > 1
-            half_done.set()
             brokers.kill(coordinator)
+            half_done.set()
 
     house.publish([house.ping(n) for n in range(100)])
     with running(house.worker(watch=watch)) as raised:
