@@ -21,6 +21,8 @@ from tests.oracle import committed, differences, expect, reordered
 from tests.relay.house import House, build
 
 PRESS_S = float(os.environ.get("PIPELINES_OVERLOAD_S", "8"))
+# Pressing, letting all of it through, and the oracle's own time.
+pytestmark = pytest.mark.timeout(300 + 40 * PRESS_S)
 MOST_MB = 150
 LARGE_BYTES = 900_000
 MOST_A_SECOND = 15_000  # of PRESS_S, in all: the oracle computes some 10,000 events a second
