@@ -78,9 +78,14 @@ class Hanging:
         for (topic, partition), offset in sorted(undecided.items()):
             self._station.log.error("transaction.hangs", topic=topic, partition=partition, offset=offset)
         (topic, partition), offset = min(undecided.items())
-        raise Trouble(
-            f"a transaction hangs in {topic}/{partition} from offset {offset} on"
-            + (f", and in {len(undecided) - 1} more partitions" if len(undecided) > 1 else ""),
-            hint="The brokers lost its end: docs/exactly-once.md, “A transaction that hangs”, says how to end it.",
-            exit_code=Exit.REFUSED,
-        )
+        more = f", and in {len(undecided) - 1} more partitions" if len(undecided) > 1 else ""
+        raise hangs(f"{topic}/{partition} from offset {offset} on{more}")
+
+
+def hangs(where: str) -> Trouble:
+    """What a worker ends with that met a transaction which nothing will end (exit 4)."""
+    return Trouble(
+        f"a transaction hangs in {where}",
+        hint="The brokers lost its end: docs/exactly-once.md, “A transaction that hangs”, says how to end it.",
+        exit_code=Exit.REFUSED,
+    )

@@ -9,6 +9,7 @@ from pipelines.broker import Consumer, KafkaError, KafkaException, TopicPartitio
 from pipelines.relay.accounting import from_metadata
 from pipelines.relay.books import Books, PartitionBook
 from pipelines.relay.former import fence, others
+from pipelines.relay.hanging import hangs
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
 
@@ -106,13 +107,8 @@ def _refuse_if_they_hang(station: Station, partitions: list[TopicPartition]) -> 
     """Every transaction's time is over. Where the coordinator answers, what it waits for will not come."""
     if others(station, partitions) is None:
         return
-    group = station.settings.group
     station.log.error("offsets.hang", topic=", ".join(sorted({each.topic for each in partitions})))
-    raise Trouble(
-        f"a transaction hangs in the offsets of the group {group}",
-        hint="The brokers lost its end: docs/exactly-once.md, “A transaction that hangs”, says how to end it.",
-        exit_code=Exit.REFUSED,
-    )
+    raise hangs(f"the offsets of the group {station.settings.group}")
 
 
 def _committed_within(
