@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final
 
@@ -67,13 +68,9 @@ class Admin:
 
     def topics(self, names: Iterable[str] | None = None) -> dict[str, TopicInfo]:
         """The topics of those names that exist; without names, all but Kafka's internal ones."""
-        found = self._names()
-        wanted = TopicCollection(sorted(found if names is None else found & set(names)))
-        if not wanted.topic_names:
-            return {}
-        described = self._asking.ask(
-            lambda within_s: self._client.describe_topics(wanted, request_timeout=within_s), "describe the topics"
-        )
+        wanted = None if names is None else set(names)
+        # The names are asked for anew in each try: a topic may go between their list and its description.
+        described = self._asking.ask(lambda within_s: self._describe(wanted, within_s), "describe the topics")
         return {
             name: TopicInfo(
                 name=name,
@@ -91,7 +88,7 @@ class Admin:
                 ),
             )
             for name, topic in described.items()
-            if names is not None or not topic.is_internal
+            if wanted is not None or not topic.is_internal
         }
 
     def create(self, topics: Sequence[NewTopic]) -> tuple[str, ...]:
@@ -181,6 +178,14 @@ class Admin:
             for partition in found
             if partition.offset >= 0
         }
+
+    def _describe(self, wanted: set[str] | None, within_s: float) -> Mapping[str, Future[Any]]:
+        names = set(self._client.list_topics(timeout=within_s).topics)
+        asked = TopicCollection(sorted(names if wanted is None else names & wanted))
+        if not asked.topic_names:
+            return {}
+        answers: Mapping[str, Future[Any]] = self._client.describe_topics(asked, request_timeout=within_s)
+        return answers
 
     def _names(self) -> set[str]:
         ask = self._asking.patiently

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NoReturn
 
-from pipelines.broker import Offset, Partition
+from pipelines.broker import Offset, Partition, TopicInfo
 from pipelines.relay.station import Station
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Exit, Trouble
@@ -22,6 +22,7 @@ _DECIDED_WITHIN_S: Final = TRANSACTION_TIMEOUT_MS / 1000 + 10 + 5
 _ANSWERED_WITHIN_S: Final = 60.0
 _PAUSE_S: Final = 0.02
 _REFUSED_PAUSE_S: Final = 0.5
+_ENOUGH_REPLICAS: Final = 3
 
 
 class Hanging:
@@ -37,6 +38,8 @@ class Hanging:
         self._topics = sorted(topics)
         self._stopping = stopping
         self._admin = station.cluster.admin()
+        self.often = False
+        """Whether to look before every batch: a topic has fewer than three replicas, on several brokers."""
 
     def over(self) -> bool:
         """Wait until everything that is in the topics now is committed or aborted: usually it is. False when stopped.
@@ -66,9 +69,18 @@ class Hanging:
 
     def _ends(self) -> Mapping[Partition, Offset]:
         found = self._admin.topics(self._topics)
+        self._judge(found)
         return self._admin.offsets(
             [(name, number) for name, topic in found.items() for number in range(topic.partitions)], "latest"
         )
+
+    def _judge(self, found: Mapping[str, TopicInfo]) -> None:
+        """Say so once, where looking often begins."""
+        few = sorted(name for name, topic in found.items() if topic.replication < _ENOUGH_REPLICAS)
+        often = bool(few) and len(self._admin.broker_ids()) > 1
+        if often and not self.often:
+            self._station.log.warning("replicas.few", topics=few)
+        self.often = often
 
     def _undecided(self, ends: Mapping[Partition, Offset]) -> dict[Partition, int]:
         stable = self._admin.offsets(ends, "latest", read_committed=True)

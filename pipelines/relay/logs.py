@@ -31,6 +31,7 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "batch.failed": frozenset({"reason", "events"}),
     "producer.replaced": frozenset({"reason"}),
     "transaction.hangs": frozenset({"topic", "partition", "offset"}),
+    "replicas.few": frozenset({"topics"}),
     "offsets.hang": frozenset({"topic"}),
     "owner.fenced": frozenset({"slot"}),
     "owner.not_fenced": frozenset({"slot", "reason"}),

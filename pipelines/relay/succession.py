@@ -5,7 +5,8 @@ and when brokers went away after it had ended a transaction. If they come back w
 abort of a later transaction would take acknowledged records away, and a commit would bring back what was aborted.
 
 Which brokers: librdkafka 2.16 tells of its transactions' coordinator, once it tries to connect again and cannot, and of
-the last connection it had. It does not tell of a broker that only leads partitions, while others are up.
+the last connection it had. It does not tell of a broker that only leads partitions, while others are up; where that
+broker may have had a partition's last replica, every batch is preceded by a look.
 """
 
 from __future__ import annotations
@@ -94,8 +95,10 @@ class Succession:
                 self.doubt = failure.args[0].name()
                 time.sleep(_PAUSE_S)
             else:
-                if not self._hanging.over():
-                    raise StoppedError
+                self._look()
+                return producer
+        if self._has_ended and self._hanging.often:
+            self._look()
         return self._producer
 
     def ended(self) -> None:
@@ -140,6 +143,10 @@ class Succession:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.purge()
+
+    def _look(self) -> None:
+        if not self._hanging.over():
+            raise StoppedError
 
     def _listen(self, error: KafkaError) -> None:
         """Hear of a broker's going, in `poll` and `flush`, which then raise what this raises."""

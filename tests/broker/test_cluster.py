@@ -1,12 +1,15 @@
 import logging
 import socket
+import threading
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 
-from pipelines.broker import Cluster, KafkaException, TopicPartition
+from pipelines.broker import Cluster, KafkaException, NewTopic, TopicPartition
 from pipelines.broker.log import QUIET_S, ClientLog
 from pipelines.trouble import Exit, Trouble
+from tests.conftest import delete_topics
 
 MakeTopic = Callable[..., str]
 
@@ -35,6 +38,26 @@ def test_a_cluster_that_cannot_be_had_is_named_with_the_way_out(nowhere: str) ->
 def test_every_question_to_a_cluster_that_is_away_ends_in_trouble(nowhere: str, what: str) -> None:
     with pytest.raises(Trouble, match="cannot"):
         getattr(Cluster(nowhere).admin(timeout_s=1), what)()
+
+
+def test_a_topic_that_goes_while_topics_are_described_is_no_trouble(cluster: Cluster) -> None:
+    asking, over = cluster.admin(timeout_s=5), threading.Event()
+    stays = NewTopic(f"stays-{uuid4().hex}", 1, 1)
+    asking.create([stays])
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            delete_topics(cluster, list(cluster.admin().create([NewTopic(f"goes-{uuid4().hex}", 1, 1)])))
+
+    coming = threading.Thread(target=come_and_go)
+    coming.start()
+    try:
+        for _ in range(300):
+            assert stays.name in asking.topics()
+    finally:
+        over.set()
+        coming.join(60)
+        delete_topics(cluster, [stays.name])
 
 
 def test_a_setting_that_librdkafka_does_not_know_is_trouble_and_its_value_is_not_said() -> None:

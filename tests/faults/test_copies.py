@@ -15,10 +15,16 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # the 
 from pipelines.broker import AdminClient, EmbeddedKafka
 from pipelines.relay import hanging
 from pipelines.relay.steps import Step
+from pipelines.trouble import Exit, Trouble
 from tests.faults.flow import get_through, kept_or_missed_aloud, until
 from tests.faults.quorum import group_coordinator, leaders, transaction_coordinator
 from tests.oracle import committed, differences, expect
 from tests.relay.house import House, build, running
+
+
+class FatalError(Exception):
+    """A worker's end in the middle of a batch."""
+
 
 ALL = frozenset({1, 2, 3})
 SETTINGS = (
@@ -105,6 +111,53 @@ def test_a_commit_whose_markers_reached_some_partitions_only_is_finished_or_miss
         house.publish([house.ping(n) for n in range(100)])
         get_through(house, raised, 240)
     kept_or_missed_aloud(house, raised, 200)
+
+
+def one_copy_each(house: House, brokers: EmbeddedKafka) -> int:
+    """Give a topic one copy of each partition; the broker of its first one, where no coordinator is."""
+    coordinators = {
+        transaction_coordinator(brokers, house.settings().slot_id),
+        group_coordinator(brokers, house.settings().group),
+    }
+    only, *others = sorted(ALL - coordinators)
+    made_anew(house, house.loose, [[only], [min({*others, *coordinators})]], {"min.insync.replicas": "1"})
+    return only
+
+
+@pytest.mark.parametrize("often", [True, False], ids=["looked for before every batch", "not looked for"])
+def test_a_marker_that_went_with_the_only_copy_while_the_coordinator_lived_is_missed_aloud(
+    tmp_path: Path, brokers: EmbeddedKafka, house: House, monkeypatch: pytest.MonkeyPatch, *, often: bool
+) -> None:
+    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 5.0)
+    monkeypatch.setattr(hanging, "_ENOUGH_REPLICAS", 3 if often else 0)
+    house = build(tmp_path / "second", brokers.cluster)
+    only, steps = one_copy_each(house, brokers), list[Step]()
+
+    def watch(step: Step) -> None:
+        steps.append(step)
+        if step is Step.COMMITTING and Step.COMMITTED not in steps:
+            brokers.kill(only)
+            until(lambda: leaders(brokers, house.loose)[0] == -1, "one partition has no leader")
+        if step is Step.PRODUCED and Step.COMMITTED in steps:
+            raise FatalError  # with its transaction open
+
+    house.publish([house.ping(n) for n in range(100)])
+    with running(house.worker(watch=watch, batch_events=200)) as raised:
+        until(lambda: Step.COMMITTED in steps, "a commit without one of its markers")
+        brokers.start()
+        house.publish([house.ping(n) for n in range(100)])
+        until(lambda: bool(raised), "the worker ends")
+    if often:
+        assert isinstance(raised[0], Trouble)
+        assert f"hangs in {house.loose}/0" in str(raised[0])
+        assert raised[0].exit_code is Exit.REFUSED
+    else:
+        assert isinstance(raised[0], FatalError)
+        with running(house.worker()) as raised:
+            house.wait_until_through(120)
+        assert raised == []
+        expectation = expect(house.contract, house.cluster, house.keyring)
+        assert differences(expectation, *committed(house.contract, house.cluster)).keys() == {"lost"}
 
 
 def test_the_oracle_sees_what_one_copy_and_an_unclean_leader_lose(
