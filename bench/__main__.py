@@ -48,6 +48,7 @@ def _rate(_context: click.Context, _parameter: click.Parameter, value: str | Non
 )
 @click.option("--seconds", default=10.0, show_default=True, help="For so long.")
 @click.option("--only", multiple=True, type=click.Choice(list(CONTENDERS)), help="These contenders; may be repeated.")
+@click.option("--threads", is_flag=True, help="Also say which threads take the CPU time.")
 @click.option("--json", "json_file", type=_FILE, help="Write all figures here.")
 @click.option("--svg", "svg_file", type=_FILE, help="Draw the CPU of all contenders here.")
 def main(**options: Any) -> None:
@@ -70,6 +71,8 @@ def main(**options: Any) -> None:
         rows = _measure(_setting(options, folder, cluster), chosen, options, folder)
     for one in rows:
         click.echo(_line(one))
+        for name, cpu in one["thread_us_per_event"].items() if options["threads"] else ():
+            click.echo(f"  {name:14} {cpu:6.2f} µs")
     if options["json_file"] is not None:
         kept = {name: value for name, value in options.items() if not isinstance(value, Path)}
         options["json_file"].write_bytes(orjson.dumps({"options": kept, "rows": rows}, option=orjson.OPT_INDENT_2))

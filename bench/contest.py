@@ -8,19 +8,20 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from bench.rivals import properties
+from bench.threads import Threads
 
 _GRACE_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """How far a contender was: its CPU (s), its events, its memory (MB), its cache of handles."""
+    """How far a contender was: its CPU (s), its events, its memory (MB), its cache of handles, its threads' CPU (s)."""
 
     at: float
     cpu: float
@@ -29,6 +30,7 @@ class Tick:
     peak_mb: int
     hits: int = 0
     misses: int = 0
+    threads: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,10 @@ class Running:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        threads = Threads(self._process.pid)
         for line in self._process.stdout:
             with contextlib.suppress(json.JSONDecodeError):
-                self.ticks.append(Tick(**json.loads(line)))
+                self.ticks.append(Tick(**json.loads(line), threads=threads.cpu()))
 
 
 def wait_for(crew: Sequence[Running], events: int, seconds: float) -> None:
@@ -128,4 +131,8 @@ def _sum(ticks: Sequence[Tick]) -> Tick:
         peak_mb=max(tick.peak_mb for tick in ticks),
         hits=sum(tick.hits for tick in ticks),
         misses=sum(tick.misses for tick in ticks),
+        threads={
+            name: sum(tick.threads.get(name, 0) for tick in ticks)
+            for name in {n for tick in ticks for n in tick.threads}
+        },
     )

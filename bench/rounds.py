@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from pipelines.broker import Cluster
 
 WARM: Final = 0.2  # this share of the events is not measured: imports, first connections, a JIT
 _LIMIT_S: Final = 300.0
+_SHOWN_US: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Figure:
     rss_mb: int
     bytes_out_per_in: float
     hit_rate: float | None
+    thread_us_per_event: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,9 @@ def _measured(
         rss_mb=end.peak_mb,
         bytes_out_per_in=bytes_out / found.total() * len(topics) / bytes_in,
         hit_rate=end.hits / (end.hits + end.misses) if end.hits + end.misses else None,
+        thread_us_per_event={
+            name: (cpu - begin.threads.get(name, 0)) / events * 1e6 for name, cpu in end.threads.items()
+        },
     )
 
 
@@ -167,5 +172,16 @@ def row(name: str, figures: Sequence[Figure]) -> dict[str, Any]:
         "events_per_s": round(statistics.median(figure.events_per_s for figure in mine)),
         "rss_mb": max(figure.rss_mb for figure in mine),
         "bytes_out_per_in": round(statistics.median(figure.bytes_out_per_in for figure in mine), 3),
+        "thread_us_per_event": _by_thread(mine),
         "rounds": [asdict(figure) for figure in mine],
     }
+
+
+def _by_thread(figures: Sequence[Figure]) -> dict[str, float]:
+    """The medians of what counts, the most first."""
+    names = {name for figure in figures for name in figure.thread_us_per_event}
+    medians = {
+        name: round(statistics.median(figure.thread_us_per_event.get(name, 0.0) for figure in figures), 2)
+        for name in names
+    }
+    return {name: cpu for name, cpu in sorted(medians.items(), key=lambda it: (-it[1], it[0])) if cpu >= _SHOWN_US}
