@@ -22,6 +22,7 @@ from pipelines.broker import Cluster
 from pipelines.contract.model import Event
 from pipelines.minimize import Handler, compiled
 from pipelines.minimize.reference import minimize_event
+from pipelines.relay.collector import relax
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
 from pipelines.relay.worker import Worker
@@ -79,6 +80,7 @@ def main() -> None:
         return int(REGISTRY.get_sample_value("pipelines_events_in_total", {"raw_topic": event.raw_topic}) or 0)
 
     tick(events, lambda: worker.stop("done"), keys.cache)
+    relax()
     worker.run()
     os._exit(0)
 

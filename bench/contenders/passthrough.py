@@ -16,6 +16,7 @@ from ticking import job, tick
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from pipelines.broker import Cluster, Consumer, Producer, TopicPartition
+from pipelines.relay.collector import relax
 from pipelines.relay.limits import FETCHING
 
 
@@ -42,6 +43,7 @@ def main() -> None:
     )
     done, stopping = 0, threading.Event()
     tick(lambda: done, stopping.set)
+    relax()  # as ours does
     while not stopping.is_set():
         messages = consumer.consume(batch, linger_s)
         if not messages:

@@ -20,6 +20,7 @@ from pipelines.broker import Cluster
 from pipelines.minimize import compiled
 from pipelines.relay import metrics
 from pipelines.relay.ahead import read_ahead
+from pipelines.relay.collector import relax
 from pipelines.relay.logs import ClientLogHandler, configure
 from pipelines.relay.preflight import contract_of, keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
@@ -54,6 +55,7 @@ def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: worker.stop("signal"))
         _on_end(stdin, lambda: worker.stop("supervisor_gone"))
+        relax()
         worker.run()
     except Trouble as trouble:
         log.error("worker.trouble", message=str(trouble), hint=trouble.hint, exit_code=int(trouble.exit_code))  # noqa: TRY400 - a traceback may hold values
