@@ -1,4 +1,4 @@
-"""The consumer's side of a worker: its partitions, where each stands, and the books that stand there.
+"""The consumer's side of a worker: the partitions that it holds, where each stands, and the books that stand there.
 
 The committed offset and its metadata are the only truth about a position. They are read when a partition is assigned
 and after every failed batch; what the client believes in between is thrown away. Any rebalance rewinds. A partition
@@ -10,25 +10,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from pipelines.broker import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from pipelines.broker import KafkaError, KafkaException, Message, TopicPartition
 from pipelines.relay.accounting import to_metadata
 from pipelines.relay.backlog import Standing
 from pipelines.relay.books import Books
-from pipelines.relay.limits import BATCH_BYTES, FETCHING, SLICE
+from pipelines.relay.limits import BATCH_BYTES, SLICE
+from pipelines.relay.membership import ConsumerLostError, Membership
 from pipelines.relay.metrics import GAP
 from pipelines.relay.positions import Reached, read_books
 from pipelines.relay.station import Station
-from pipelines.relay.steps import Step
 from pipelines.relay.suspects import Place, Span, Suspects
 from pipelines.trouble import Trouble
 
 _DENIED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
-
-
-class ConsumerLostError(Exception):
-    """The consumer cannot go on; a new one can. Holds the error's name only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +40,7 @@ class Polled:
 
 
 class Inbox:
-    """Owns the consumer of one slot, and the books of the partitions that it holds.
+    """Reads for one slot, and owns the books of the partitions that it holds.
 
     Args:
         views: raw topic → the minimized topics of its views.
@@ -56,8 +51,7 @@ class Inbox:
         self._settings = station.settings
         self._views = views
         self._log = station.log
-        self._consumer: Consumer | None = None
-        self._rebalanced = False
+        self._membership = Membership(station, list(views), self._read_positions, self._drop)
         self._lost_position = False
         self._suspects = Suspects(station.cluster, station.log)
         self._reached = Reached(station)
@@ -68,19 +62,14 @@ class Inbox:
     def open(self) -> None:
         """Join the group. Replaces a consumer that is lost."""
         self.close()
-        self._consumer = self._station.cluster.consumer(**self._config())
-        self._consumer.subscribe(
-            list(self._views), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+        self._membership.open()
 
     def close(self) -> None:
         """Leave, without committing anything."""
-        consumer, self._consumer = self._consumer, None
         self.books, self.unsaved, self._read_to = {}, {}, {}
         self._suspects.clear_all()
-        self._rebalanced = self._lost_position = False
-        if consumer is not None:
-            consumer.close()
+        self._lost_position = False
+        self._membership.close()
 
     def poll(self) -> Polled | None:
         """The next events, if there are any and this worker may commit them; else None, and ask again.
@@ -95,16 +84,16 @@ class Inbox:
         except KafkaException as failure:
             raise ConsumerLostError(failure.args[0].name()) from None
         unreadable = self._suspects.spans(self._committed, self._settings.batch_events)
-        rebalanced, self._rebalanced = self._rebalanced, False
+        rebalanced, self._membership.rebalanced = self._membership.rebalanced, False
         if not events and not unreadable and not self.unsaved and not self._lost_position:
             return None
-        membership = self._membership()
-        if membership is None:
+        token = self._membership.token()
+        if token is None:
             self._log.warning("batch.failed", reason="not_a_member", events=len(events))
-        if membership is None or self._lost_position or (rebalanced and events):
+        if token is None or self._lost_position or (rebalanced and events):
             self.rewind()
             return None
-        return Polled(events, unreadable, membership)
+        return Polled(events, unreadable, token)
 
     def offsets(self, books: Books) -> list[TopicPartition]:
         """What a transaction commits: each partition's next offset, with its books."""
@@ -129,13 +118,13 @@ class Inbox:
         Raises:
             ConsumerLostError: the offsets cannot be had or sought.
         """
-        consumer = self._open_consumer()
+        consumer = self._membership.consumer
         try:
             for position in self._read_positions([TopicPartition(*key) for key in self.books]):
                 consumer.seek(position)
         except KafkaException as failure:
             raise ConsumerLostError(failure.args[0].name()) from None
-        self._rebalanced = self._lost_position = False
+        self._membership.rebalanced = self._lost_position = False
 
     def standings(self) -> dict[Place, Standing]:
         """Where each partition stands, as of the last fetch from it."""
@@ -149,7 +138,7 @@ class Inbox:
 
         Asked for in slices: a call for all of them could bring so many large events at once that they fill the memory.
         """
-        consumer, events, size = self._open_consumer(), list[Message](), 0
+        consumer, events, size = self._membership.consumer, list[Message](), 0
         until = time.monotonic() + self._settings.linger_ms / 1000
         while len(events) < self._settings.batch_events and size < BATCH_BYTES:
             most = min(SLICE, self._settings.batch_events - len(events))
@@ -179,29 +168,16 @@ class Inbox:
 
     def _read_again(self, place: Place) -> None:
         position = TopicPartition(*place, self._committed(place))
-        self._open_consumer().resume([position])
-        self._open_consumer().seek(position)
+        self._membership.consumer.resume([position])
+        self._membership.consumer.seek(position)
 
     def _committed(self, place: Place) -> int:
         return self.books[place].next_offset
 
     def _high(self, place: Place) -> int | None:
         """The partition's high watermark; None when nothing was fetched from it yet."""
-        _, high = self._open_consumer().get_watermark_offsets(TopicPartition(*place), cached=True)
+        _, high = self._membership.consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
         return high if high >= 0 else None
-
-    def _open_consumer(self) -> Consumer:
-        if self._consumer is None:
-            raise ConsumerLostError("closed")
-        return self._consumer
-
-    def _membership(self) -> object | None:
-        """The group's metadata, unless the group has put this member out since the events came."""
-        consumer = self._open_consumer()
-        # The same member before and after: so it was that one's metadata. (A new membership begins within a poll.)
-        member = consumer.memberid()
-        metadata: object = consumer.consumer_group_metadata()
-        return metadata if member and consumer.memberid() == member else None
 
     def _heed(self, error: KafkaError, place: Place, offset: int) -> None:
         """Deal with an error that came in place of an event."""
@@ -225,38 +201,7 @@ class Inbox:
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - as above
             self._lost_position = True  # reading it again finds and counts the gap
         elif self._suspects.heed(place, error, offset):
-            self._open_consumer().pause([TopicPartition(*place)])
-
-    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if self._consumer is None:
-            return  # it is being closed, and that is where this comes from
-        self._rebalancing("partitions.assigned", partitions)
-        try:
-            positions = self._read_positions(partitions)
-            if self._settings.protocol == "classic":
-                self._open_consumer().assign(positions)
-            else:
-                self._open_consumer().incremental_assign(positions)
-        except KafkaException as failure:
-            # Not the client's own exception: on its way out of a callback it becomes something that nothing catches.
-            raise ConsumerLostError(failure.args[0].name()) from None
-
-    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._rebalancing("partitions.revoked", partitions)
-        self._drop(partitions)
-
-    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._rebalancing("partitions.lost", partitions)
-        self._drop(partitions)
-
-    def _rebalancing(self, event: str, partitions: Iterable[TopicPartition]) -> None:
-        self._rebalanced = True
-        by_topic: dict[str, list[int]] = {}
-        for partition in partitions:
-            by_topic.setdefault(partition.topic, []).append(partition.partition)
-        for topic, numbers in sorted(by_topic.items()):
-            self._log.info(event, topic=topic, partitions=sorted(numbers))
-        self._station.at(Step.REBALANCING)
+            self._membership.consumer.pause([TopicPartition(*place)])
 
     def _drop(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
@@ -267,7 +212,7 @@ class Inbox:
             self._suspects.clear(place)
 
     def _read_positions(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        positions, found = [], read_books(self._station, self._open_consumer(), partitions)
+        positions, found = [], read_books(self._station, self._membership.consumer, partitions)
         if not self._reached.believes(found):
             raise ConsumerLostError("offset_behind")
         for (topic, partition), book in found.items():
@@ -283,31 +228,6 @@ class Inbox:
             self.books[place] = book
             positions.append(TopicPartition(topic, partition, book.next_offset))
         return positions
-
-    def _config(self) -> dict[str, Any]:
-        classic: dict[str, Any] = {
-            # Not cooperative-sticky: a static member that dies between giving a partition up and joining again gets its
-            # last assignment when it comes back, without a rebalance, and the partition is nobody's (decision 0061).
-            "partition.assignment.strategy": "roundrobin",
-            "group.instance.id": self._settings.slot_id,
-            "session.timeout.ms": self._settings.session_timeout_ms,
-            "heartbeat.interval.ms": self._settings.session_timeout_ms // 4,
-        }
-        return {
-            "group.id": self._settings.group,
-            "group.protocol": self._settings.protocol,
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error",
-            # The broker's rebalance timeout, too: with Kafka's default all partitions stood for 300 s when a rebalance
-            # waited for a member that was gone (decision 0064). No batch that takes longer than this can be committed:
-            # a transaction lives 30 s and a sweep.
-            "max.poll.interval.ms": max(self._settings.max_poll_ms, self._settings.session_timeout_ms),
-            "fetch.wait.max.ms": 100,
-            "enable.partition.eof": True,
-            **FETCHING,
-            **(classic if self._settings.protocol == "classic" else {}),
-        }
 
 
 def _place(message: Message) -> Place:

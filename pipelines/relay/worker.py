@@ -16,9 +16,10 @@ from pipelines.keys import Keyring, topic_hash
 from pipelines.relay import metrics
 from pipelines.relay.batch import Batch
 from pipelines.relay.gauges import Gauges
-from pipelines.relay.inbox import ConsumerLostError, Inbox
+from pipelines.relay.inbox import Inbox
 from pipelines.relay.intake import Intake
 from pipelines.relay.lane import Lane
+from pipelines.relay.membership import ConsumerLostError
 from pipelines.relay.outbox import Outbox
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step

@@ -137,7 +137,7 @@ def rewinding_to_what_it_remembers(worker: Worker) -> None:
 
     def rewind() -> None:
         for (topic, partition), book in inbox.books.items():
-            inbox._open_consumer().seek(TopicPartition(topic, partition, book.next_offset))
+            inbox._membership.consumer.seek(TopicPartition(topic, partition, book.next_offset))
 
     setattr(inbox, "rewind", rewind)  # noqa: B010 - as above
 

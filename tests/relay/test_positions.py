@@ -102,5 +102,5 @@ def test_an_assignment_that_comes_while_a_worker_leaves_is_not_taken(house: Hous
     inbox = Inbox(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), {house.raw_topic: ()})
     inbox.close()
     with capture_logs() as lines:
-        inbox._on_assign(cast("Any", None), [TopicPartition(house.raw_topic, 0)])
+        inbox._membership._on_assign(cast("Any", None), [TopicPartition(house.raw_topic, 0)])
     assert (inbox.books, lines) == ({}, [])
