@@ -1,4 +1,4 @@
-"""`pipelines keys`: make roots ahead of need, and show how far they reach. Never prints a key."""
+"""`pipelines keys`: make roots ahead of need, show how far they reach, wrap them anew. Never prints a key."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from rich.table import Table
 from pipelines.cli.options import contract_option, json_option, key_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.keys import (
+    DEFAULT_KEK_FILE,
     DEFAULT_KEYRING,
     Extension,
     Keyring,
+    LocalKeyEncryption,
     epoch_start,
     epoch_text,
     extend,
     kek_for_making,
     open_keyring,
+    rewrap,
 )
 from pipelines.trouble import Exit
 
@@ -48,7 +51,7 @@ def _span(ctx: click.Context, param: click.Parameter, text: str) -> int:
 
 @click.group("keys")
 def command() -> None:
-    """Make the keys of the coming epochs; show how far they reach."""
+    """Make the keys of the coming epochs; show how far they reach; change the key that they are wrapped under."""
 
 
 @command.command()
@@ -123,6 +126,37 @@ def status(
         sys.exit(Exit.UNAVAILABLE)
     if "short" in states:
         click.echo(f"A runway is below {span_text(SHORT_MS)}. Run `pipelines keys init`.", err=True)
+
+
+@command.command("rewrap")
+@click.option(
+    "--new-kek-file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The key-encryption key to wrap under from now on: a file of 32 random bytes, mode 0600, that is there.",
+)
+@key_options
+@json_option
+def rewrap_command(new_kek_file: Path, keyring_file: Path | None, kek_file: Path | None, as_json: bool) -> None:
+    """Put the keyring under another key-encryption key. The roots stay, and so does every handle.
+
+    Workers that run go on with the roots that they have opened, and need the new key for others: put it where they look
+    for theirs, and restart them. Destroy the old key when no backup of the keyring is left that it opens.
+
+    \b
+    Examples:
+      (umask 077; head -c 32 /dev/urandom > kek.new)
+      pipelines keys rewrap --new-kek-file kek.new && mv kek.new .pipelines/kek
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    path = keyring_file or DEFAULT_KEYRING
+    old, new = LocalKeyEncryption.open(kek_file or DEFAULT_KEK_FILE), LocalKeyEncryption.open(new_kek_file)
+    count = rewrap(path, old, new)
+    if as_json:
+        _print_json({"keyring": str(path), "rewrapped": count})
+    elif count:
+        click.echo(f"{path}: {count} roots are under the new key. Workers need it: {new_kek_file}")
+    else:
+        click.echo(f"{path}: it is under the new key already.")
 
 
 def span_text(span_ms: int) -> str:

@@ -10,7 +10,7 @@ from pipelines.keys.encryption import KeyEncryption, LocalKeyEncryption
 from pipelines.keys.epochs import RootId, epoch_start, epoch_text
 from pipelines.keys.eventid import BLOCK_BYTES, block_in, event_block, partition_head, topic_hash
 from pipelines.keys.keyring import Keyring
-from pipelines.keys.making import Extension, extend
+from pipelines.keys.making import Extension, extend, rewrap
 from pipelines.keys.places import DEFAULT_KEK_FILE, DEFAULT_KEYRING, kek_for_making, open_keyring
 from pipelines.keys.subkeys import HandleMaker, Subkeys, SubkeySource
 from pipelines.keys.throwaway import ThrowawayKeyring, throwaway_keyring
@@ -36,6 +36,7 @@ __all__ = [
     "kek_for_making",
     "open_keyring",
     "partition_head",
+    "rewrap",
     "throwaway_keyring",
     "topic_hash",
 ]

@@ -123,14 +123,7 @@ class Keyring:
         return self._unwrap(root_id, wrapped)
 
     def _unwrap(self, root_id: RootId, wrapped: bytes) -> bytes:
-        root = self._kek.unwrap(wrapped)
-        if root is None or len(root) != ROOT_BYTES:
-            raise Trouble(
-                f"the keyring's root for {root_id} does not unwrap",
-                hint="Restore the keyring and its key-encryption key from one backup.",
-                exit_code=Exit.REFUSED,
-            )
-        return root
+        return unwrapped(root_id, wrapped, self._kek)
 
     def _read_if_due(self) -> None:
         if self._clock() - self._read_at >= REREAD_SECONDS:
@@ -152,6 +145,18 @@ class Keyring:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a keyring stays in its process; open it again from its file")
+
+
+def unwrapped(root_id: RootId, wrapped: bytes, kek: KeyEncryption) -> bytes:
+    """A root of the keyring. Trouble 4, naming purpose and epoch, if it does not unwrap."""
+    root = kek.unwrap(wrapped)
+    if root is None or len(root) != ROOT_BYTES:
+        raise Trouble(
+            f"the keyring's root for {root_id} does not unwrap",
+            hint="Restore the keyring and its key-encryption key from one backup.",
+            exit_code=Exit.REFUSED,
+        )
+    return root
 
 
 def read_roots(path: Path, kek: KeyEncryption) -> dict[RootId, bytes] | None:

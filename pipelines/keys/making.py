@@ -1,6 +1,6 @@
-"""Making roots ahead of need: the only code that writes a keyring, run by people (`pipelines keys init`), not workers.
+"""Making roots ahead of need, and wrapping them anew: the only code that writes a keyring, run by people, not workers.
 
-A root that exists is never made again, and never overwritten.
+A root that exists is never made again, and never changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from pipelines.keys.document import MOST_ROOTS
 from pipelines.keys.encryption import KeyEncryption
 from pipelines.keys.epochs import RootId, epoch_starts
-from pipelines.keys.keyring import read_roots, write_roots
+from pipelines.keys.keyring import read_roots, unwrapped, write_roots
 from pipelines.keys.subkeys import ROOT_BYTES
 from pipelines.trouble import Exit, Trouble
 
@@ -71,6 +71,38 @@ def extend(path: Path, kek: KeyEncryption, purposes: Iterable[Purpose], *, first
             new = {root_id: kek.wrap(secrets.token_bytes(ROOT_BYTES)) for root_id in made}
             write_roots(path, kek, {**present, **new})
     return Extension(made, len(wanted) - len(made))
+
+
+def rewrap(path: Path, old: KeyEncryption, new: KeyEncryption) -> int:
+    """Wrap every root of a keyring under another key encryption; the roots, and so all handles, stay as they are.
+
+    The file is replaced whole, once every root has been unwrapped; a keyring that is wholly under `new` already stays.
+
+    Returns:
+        How many roots were wrapped anew.
+
+    Raises:
+        Trouble: 3 if there is no keyring, another process holds the lock, or the file cannot be written; 4 if the
+            keyring, or one of its roots, opens under neither (it is left as it is).
+    """
+    with _locked(path):
+        try:
+            wrapped = read_roots(path, old)
+        except Trouble:
+            if _opens(path, new):
+                return 0
+            raise
+        if wrapped is None:
+            raise Trouble(f"there is no keyring at {path}", hint="Point --keyring (PIPELINES_KEYRING) at the file.")
+        write_roots(path, new, {each: new.wrap(unwrapped(each, root, old)) for each, root in wrapped.items()})
+    return len(wrapped)
+
+
+def _opens(path: Path, kek: KeyEncryption) -> bool:
+    try:
+        return read_roots(path, kek) is not None
+    except Trouble:
+        return False
 
 
 def _count(starts: range) -> int:

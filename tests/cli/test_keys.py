@@ -285,3 +285,23 @@ def test_no_command_prints_a_key(run: Pipelines, monkeypatch: pytest.MonkeyPatch
 )
 def test_spans_are_told_for_people(span: int, text: str) -> None:
     assert keys_command.span_text(span) == text
+
+
+def test_rewrap_changes_the_key_as_its_help_shows_and_may_be_repeated(run: Pipelines) -> None:
+    run("init")
+    new, kek = LocalKeyEncryption.create(Path("kek.new")), Path(".pipelines/kek")
+    assert "38 roots are under the new key" in run("rewrap", "--new-kek-file", "kek.new").out
+    assert run("status").code == 4
+    assert orjson.loads(run("rewrap", "--new-kek-file", "kek.new", "--json").out)["rewrapped"] == 0
+    Path("kek.new").replace(kek)
+    assert run("status").code == 0
+    Keyring.open(Path(".pipelines/keyring.json"), new).verify()
+
+
+def test_rewrap_makes_no_key(run: Pipelines) -> None:
+    run("init")
+    ended = run("rewrap", "--new-kek-file", "kek.new")
+    assert ended.code == 3
+    assert "kek.new" in ended.err
+    assert not Path("kek.new").exists()
+    assert run("status").code == 0

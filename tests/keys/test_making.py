@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.contract.model import DAY_MS, HOUR_MS, Purpose
-from pipelines.keys import Keyring, LocalKeyEncryption, RootId, extend, making
+from pipelines.keys import Keyring, LocalKeyEncryption, RootId, extend, keyring, making, rewrap
 from pipelines.keys.epochs import epoch_starts
 from pipelines.keys.keyring import read_roots
 from pipelines.trouble import Exit, Trouble
@@ -170,3 +170,56 @@ def test_several_processes_that_extend_at_once_lose_no_root(
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0] * 6
     assert [root.epoch_start_ms // DAY_MS for root in Keyring.open(keyring_path, kek).roots] == list(range(6))
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> LocalKeyEncryption:
+    return LocalKeyEncryption.create(tmp_path / "another-kek")
+
+
+def test_a_keyring_under_another_key_has_the_same_roots_and_opens_under_that_alone(
+    keyring_path: Path, kek: LocalKeyEncryption, another: LocalKeyEncryption, make_purpose: MakePurpose
+) -> None:
+    purpose = make_purpose()
+    extend(keyring_path, kek, [purpose], first_ms=0, last_ms=3 * DAY_MS)
+    before = Keyring.open(keyring_path, kek)
+    ids = [before.subkeys_at(purpose, day * DAY_MS).event_ids(bytes(16)) for day in range(4)]
+    assert rewrap(keyring_path, kek, another) == 4
+    after = Keyring.open(keyring_path, another)
+    after.verify()
+    assert [after.subkeys_at(purpose, day * DAY_MS).event_ids(bytes(16)) for day in range(4)] == ids
+    assert stat.S_IMODE(keyring_path.stat().st_mode) == 0o600
+    with pytest.raises(Trouble, match="does not open") as trouble:
+        Keyring.open(keyring_path, kek)
+    assert trouble.value.exit_code is Exit.REFUSED
+
+
+def test_wrapping_anew_may_be_interrupted_and_repeated(
+    keyring_path: Path, kek: LocalKeyEncryption, another: LocalKeyEncryption, make_purpose: MakePurpose
+) -> None:
+    extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
+    assert rewrap(keyring_path, kek, another) == 1
+    before = keyring_path.read_bytes()
+    assert rewrap(keyring_path, kek, another) == 0
+    assert keyring_path.read_bytes() == before
+
+
+def test_what_does_not_open_is_not_wrapped_anew_and_stays(
+    tmp_path: Path, keyring_path: Path, kek: LocalKeyEncryption, another: LocalKeyEncryption, make_purpose: MakePurpose
+) -> None:
+    with pytest.raises(Trouble, match="no keyring") as missing:
+        rewrap(keyring_path, kek, another)
+    assert missing.value.exit_code is Exit.UNAVAILABLE
+    extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
+    before, third = keyring_path.read_bytes(), LocalKeyEncryption.create(tmp_path / "third-kek")
+    with pytest.raises(Trouble, match="does not open") as foreign:
+        rewrap(keyring_path, third, another)
+    assert foreign.value.exit_code is Exit.REFUSED
+    roots = read_roots(keyring_path, kek)
+    assert roots is not None
+    keyring.write_roots(keyring_path, kek, {root_id: third.wrap(bytes(32)) for root_id in roots})
+    damaged = keyring_path.read_bytes()
+    with pytest.raises(Trouble, match="does not unwrap") as inside:
+        rewrap(keyring_path, kek, another)
+    assert inside.value.exit_code is Exit.REFUSED
+    assert keyring_path.read_bytes() == damaged != before
