@@ -133,23 +133,23 @@ def status(
     "--new-kek-file",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The key-encryption key to wrap under from now on: a file of 32 random bytes, mode 0600, that is there.",
+    help="The key-encryption key to wrap under from now on. Made if it is not there; one that is stays as it is.",
 )
 @key_options
 @json_option
 def rewrap_command(new_kek_file: Path, keyring_file: Path | None, kek_file: Path | None, as_json: bool) -> None:
     """Put the keyring under another key-encryption key. The roots stay, and so does every handle.
 
-    Workers that run go on with the roots that they have opened, and need the new key for others: put it where they look
-    for theirs, and restart them. Destroy the old key when no backup of the keyring is left that it opens.
+    Run it as the user who owns the keyring; broken off, it may be repeated. Put the new key where the workers look for
+    theirs, and restart them: until then they have the roots that were there before, and none that `init` makes later.
+    Back the new key up, and destroy the old one with the keyring's backups that it opens.
 
     \b
-    Examples:
-      (umask 077; head -c 32 /dev/urandom > kek.new)
+    Example:
       pipelines keys rewrap --new-kek-file kek.new && mv kek.new .pipelines/kek
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     path = keyring_file or DEFAULT_KEYRING
-    old, new = LocalKeyEncryption.open(kek_file or DEFAULT_KEK_FILE), LocalKeyEncryption.open(new_kek_file)
+    old, new = LocalKeyEncryption.open(kek_file or DEFAULT_KEK_FILE), LocalKeyEncryption.create(new_kek_file)
     count = rewrap(path, old, new)
     if as_json:
         _print_json({"keyring": str(path), "rewrapped": count})

@@ -55,17 +55,27 @@ def read(path: Path, *, what: str, most_bytes: int) -> bytes | None:
 
 
 def replace(path: Path, content: bytes, *, what: str) -> None:
-    """Write a secret file whole: after a crash there is the old content or the new, never a mixture."""
-    with _failing_as_trouble(path, what), _temporary(path, content) as temporary:
-        temporary.replace(path)
+    """Write a secret file whole: after a crash there is the old content or the new, never a mixture.
+
+    Raises:
+        Trouble: 4 if the file belongs to another user, who could not read it any more; 3 if it cannot be written.
+    """
+    with _failing_as_trouble(path, what):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_uid != os.geteuid():
+                raise _refused(f"the {what} at {path} belongs to another user", hint="Run as the user who owns it.")
+        with _temporary(path, content) as temporary:
+            temporary.replace(path)
 
 
 def create(path: Path, content: bytes, *, what: str) -> bool:
-    """Write a secret file, unless one is there. True if this call made it."""
+    """Write a secret file, unless one is there; on disk it is in either case. True if this call made it."""
     with _failing_as_trouble(path, what), _temporary(path, content) as temporary:
         try:
             path.hardlink_to(temporary)  # unlike a rename, it never takes another file's place
         except FileExistsError:
+            with contextlib.suppress(OSError), path.open("rb") as there:
+                os.fsync(there.fileno())
             return False
         return True
 

@@ -3,13 +3,15 @@
 A broker that comes back may call a transaction complete without writing its markers (KAFKA-20734, decision 0064). Its
 records are then neither committed nor aborted, until the next marker of the same producer decides about them: an abort
 would take records away whose commit was acknowledged, a commit would double records that were sent again. So a new
-producer sends nothing before all that lies in its topics is decided.
+producer sends nothing before all that lies in its topics is decided; and where a broker can take a partition's last
+replica with it while the coordinator lives, which no client hears of, no batch is sent before.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from pipelines.broker import Offset, Partition, TopicInfo
@@ -21,8 +23,9 @@ from pipelines.trouble import Exit, Trouble
 _DECIDED_WITHIN_S: Final = TRANSACTION_TIMEOUT_MS / 1000 + 10 + 5
 _ANSWERED_WITHIN_S: Final = 60.0
 _PAUSE_S: Final = 0.02
-_REFUSED_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 0.5
 _ENOUGH_REPLICAS: Final = 3
+_JUDGED_EVERY_S: Final = 60.0
 
 
 class Hanging:
@@ -30,7 +33,7 @@ class Hanging:
 
     Args:
         topics: their names.
-        stopping: whether the worker was told to stop; the wait ends then.
+        stopping: whether the worker was told to stop; a wait ends then.
     """
 
     def __init__(self, station: Station, topics: Iterable[str], stopping: Callable[[], bool]) -> None:
@@ -38,8 +41,20 @@ class Hanging:
         self._topics = sorted(topics)
         self._stopping = stopping
         self._admin = station.cluster.admin()
-        self.often = False
-        """Whether to look before every batch: a topic has fewer than three replicas, on several brokers."""
+        self._few = False  # a topic has fewer than three replicas, on several brokers; for good, once it was so
+        self._judged_at = float("-inf")
+        self._awaited: Mapping[Partition, Offset] = {}  # the ends that are to be decided
+        self._awaited_since = 0.0  # and since when brokers have answered without a break
+        self._silent_since: float | None = None
+
+    @property
+    def often(self) -> bool:
+        """Whether to look before every batch. Judged once a minute, as replicas move and brokers come."""
+        if not self._few and time.monotonic() - self._judged_at > _JUDGED_EVERY_S:
+            self._judged_at = time.monotonic()
+            with suppress(Trouble):
+                self._judge(self._admin.topics(self._topics))
+        return self._few
 
     def over(self) -> bool:
         """Wait until everything that is in the topics now is committed or aborted: usually it is. False when stopped.
@@ -47,44 +62,75 @@ class Hanging:
         Raises:
             Trouble: something is not, though every transaction's time is over (exit 4); or no broker says (exit 3).
         """
-        ends: Mapping[Partition, Offset] | None = None
-        begun = time.monotonic()
+        self._awaited = {}
+        return self._wait(float("inf"), patient=False)
+
+    def over_within(self, seconds: float) -> bool:
+        """The same for as long as a batch may wait; the next call goes on waiting for the same. Bears silent brokers.
+
+        Raises:
+            Trouble: as above (exit 4), when all calls have waited for so long.
+        """
+        return self._wait(seconds, patient=True)
+
+    def _wait(self, seconds: float, *, patient: bool) -> bool:
+        until, pause_s = time.monotonic() + seconds, _PAUSE_S
         while not self._stopping():
             self._station.beat()  # waiting is not being stuck
             try:
-                ends = ends or self._ends()
-                undecided = self._undecided(ends)
-            except Trouble:
-                if time.monotonic() - begun > _ANSWERED_WITHIN_S:
+                if self._look():
+                    return True
+            except Trouble as trouble:
+                if trouble.exit_code is Exit.REFUSED or (self._silent_for() > _ANSWERED_WITHIN_S and not patient):
                     raise
-                time.sleep(_REFUSED_PAUSE_S)  # a refusal comes at once
-                continue
-            if not undecided:
-                return True
-            if time.monotonic() - begun > _DECIDED_WITHIN_S:
-                self._refuse(undecided)
-            ends = {place: ends[place] for place in undecided}
-            time.sleep(_PAUSE_S)
+                pause_s = _LONGEST_PAUSE_S  # a refusal comes at once
+            if time.monotonic() + pause_s > until:
+                break
+            time.sleep(pause_s)
+            pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
         return False
+
+    def _silent_for(self) -> float:
+        """Seconds. What brokers may have ended while they did not answer counts from then on."""
+        now = time.monotonic()
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        self._awaited_since = now
+        return now - self._silent_since
+
+    def _look(self) -> bool:
+        """Look once at what is awaited, which is all that is there when nothing is."""
+        if not self._awaited:
+            self._awaited, self._awaited_since = self._ends(), time.monotonic()
+        stable = self._admin.offsets(self._awaited, "latest", read_committed=True)
+        self._silent_since = None
+        undecided = {
+            place: stable[place].offset for place, end in self._awaited.items() if stable[place].offset < end.offset
+        }
+        self._awaited = {place: self._awaited[place] for place in undecided}
+        if undecided and time.monotonic() - self._awaited_since > _DECIDED_WITHIN_S:
+            self._refuse(undecided)
+        return not undecided
 
     def _ends(self) -> Mapping[Partition, Offset]:
         found = self._admin.topics(self._topics)
         self._judge(found)
+        if missing := sorted(set(self._topics) - found.keys()):
+            raise Trouble(
+                f"the topic {missing[0]} is not there", hint="`pipelines topics apply` creates what is missing."
+            )
         return self._admin.offsets(
             [(name, number) for name, topic in found.items() for number in range(topic.partitions)], "latest"
         )
 
     def _judge(self, found: Mapping[str, TopicInfo]) -> None:
         """Say so once, where looking often begins."""
+        self._judged_at = time.monotonic()
         few = sorted(name for name, topic in found.items() if topic.replication < _ENOUGH_REPLICAS)
-        often = bool(few) and len(self._admin.broker_ids()) > 1
-        if often and not self.often:
-            self._station.log.warning("replicas.few", topics=few)
-        self.often = often
-
-    def _undecided(self, ends: Mapping[Partition, Offset]) -> dict[Partition, int]:
-        stable = self._admin.offsets(ends, "latest", read_committed=True)
-        return {place: stable[place].offset for place, end in ends.items() if stable[place].offset < end.offset}
+        if few and not self._few:
+            holders = {node for topic in found.values() for place in topic.places for node in place.replicas}
+            self._few = len(holders.union(self._admin.broker_ids())) > 1
+            if self._few:
+                self._station.log.warning("replicas.few", topics=few)
 
     def _refuse(self, undecided: Mapping[Partition, int]) -> NoReturn:
         for (topic, partition), offset in sorted(undecided.items()):

@@ -24,6 +24,7 @@ from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Exit, Trouble
 
 _PAUSE_S = 0.5  # between a producer that could not begin and the next
+_DECIDED_WAIT_S = 2.0
 _INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
 # Fenced too often within so many seconds: a second process runs the slot, and they would fence each other for ever.
 _FENCED_WITHIN_S = 60.0
@@ -95,11 +96,19 @@ class Succession:
                 self.doubt = failure.args[0].name()
                 time.sleep(_PAUSE_S)
             else:
-                self._look()
-                return producer
-        if self._has_ended and self._hanging.often:
-            self._look()
+                if not self._hanging.over():
+                    raise StoppedError
         return self._producer
+
+    def decided(self) -> bool:
+        """Whether a batch may follow the one before: where brokers can lose its end unheard, once it has one.
+
+        Waits a moment; a worker that waits longer must poll its consumer meanwhile, or its group waits for it.
+
+        Raises:
+            Trouble: a transaction hangs (exit 4).
+        """
+        return not (self._has_ended and self._hanging.often) or self._hanging.over_within(_DECIDED_WAIT_S)
 
     def ended(self) -> None:
         """A transaction of the producer's is committed or aborted; from now on brokers that go away are heard of."""
@@ -143,10 +152,6 @@ class Succession:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.purge()
-
-    def _look(self) -> None:
-        if not self._hanging.over():
-            raise StoppedError
 
     def _listen(self, error: KafkaError) -> None:
         """Hear of a broker's going, in `poll` and `flush`, which then raise what this raises."""

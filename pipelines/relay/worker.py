@@ -7,6 +7,7 @@ Minimizing comes before the transaction begins, so that a missing key or a fault
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -125,6 +126,7 @@ class Worker:
     def _recover(self) -> None:
         self._station.at(Step.RECOVERING)
         metrics.REWINDS.labels(self._source).inc()
+        gc.collect()  # what failed may hold its batch in a circle
         self._outbox.settle()
         self._inbox.rewind()
 

@@ -289,19 +289,23 @@ def test_spans_are_told_for_people(span: int, text: str) -> None:
 
 def test_rewrap_changes_the_key_as_its_help_shows_and_may_be_repeated(run: Pipelines) -> None:
     run("init")
-    new, kek = LocalKeyEncryption.create(Path("kek.new")), Path(".pipelines/kek")
+    kek = Path(".pipelines/kek")
     assert "38 roots are under the new key" in run("rewrap", "--new-kek-file", "kek.new").out
+    new = Path("kek.new").read_bytes()
     assert run("status").code == 4
     assert orjson.loads(run("rewrap", "--new-kek-file", "kek.new", "--json").out)["rewrapped"] == 0
+    assert Path("kek.new").read_bytes() == new != kek.read_bytes()
     Path("kek.new").replace(kek)
     assert run("status").code == 0
-    Keyring.open(Path(".pipelines/keyring.json"), new).verify()
+    Keyring.open(Path(".pipelines/keyring.json"), LocalKeyEncryption.open(kek)).verify()
 
 
-def test_rewrap_makes_no_key(run: Pipelines) -> None:
+def test_rewrap_without_a_keyring_or_its_key_changes_nothing(run: Pipelines) -> None:
+    ended = run("rewrap", "--new-kek-file", "kek.new")
+    assert (ended.code, Path("kek.new").exists()) == (3, False)
+    assert ".pipelines/kek" in ended.err
     run("init")
+    Path(".pipelines/keyring.json").rename("elsewhere.json")
     ended = run("rewrap", "--new-kek-file", "kek.new")
     assert ended.code == 3
-    assert "kek.new" in ended.err
-    assert not Path("kek.new").exists()
-    assert run("status").code == 0
+    assert "no keyring" in ended.err

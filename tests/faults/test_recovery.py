@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.broker import Cluster
+from pipelines.relay.hanging import Hanging
 from pipelines.relay.steps import Step
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.conftest import MakeTopic
@@ -178,3 +179,37 @@ def test_a_transaction_that_nobody_ends_is_over_by_its_timeout_and_a_sweep(
     assert not stable()
     until(stable, "the end of the transaction")
     assert time.monotonic() - began < timeout_s + SWEEP_S
+
+
+def test_a_worker_that_looks_before_every_batch_takes_over_from_one_that_hangs(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hanging, "often", True)  # as with few replicas on several brokers
+    awake, armed, hangs, commits = threading.Event(), threading.Event(), threading.Event(), [0, 0]
+
+    def hang(step: Step) -> None:
+        commits[0] += step is Step.COMMITTED
+        if step is Step.PRODUCED and armed.is_set() and not hangs.is_set():
+            hangs.set()
+            assert awake.wait(6 * NOISE_S)
+
+    def go_on(step: Step) -> None:
+        commits[1] += step is Step.COMMITTED
+
+    held = {"max_poll_ms": 6_000, "batch_events": 20}
+    other = house.worker(slot=1, watch=go_on, **held)
+    with running(house.worker(watch=hang, **held)) as first, running(other) as second:
+
+        def both() -> bool:
+            house.publish([house.ping(number) for number in range(30)])
+            return min(commits) > 0
+
+        until(both, "both work")
+        armed.set()
+        until(lambda: both() and hangs.is_set(), "one hangs with its transaction open")
+        house.publish([house.ping(number) for number in range(EVENTS)])
+        # Who waits for the transaction polls meanwhile, or the group would wait for both.
+        until(lambda: len(other._inbox.books) == 3, "the other has all partitions", NOISE_S)
+        house.wait_until_through(120)
+        awake.set()
+    assert first + second == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
 from pipelines.relay.collector import relax
+from pipelines.relay.deadline import within
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +54,23 @@ def test_circles_do_not_pile_up() -> None:
     for _ in range(300_000):
         Circle()
     assert Circle.alive <= 50_000
+
+
+def test_a_call_that_fails_within_a_deadline_leaves_no_circle() -> None:
+    class Batch:
+        pass
+
+    made = list[weakref.ref[Batch]]()
+
+    def call() -> None:
+        batch = Batch()
+        made.append(weakref.ref(batch))
+        raise ValueError  # its traceback holds the batch
+
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError):
+            within(30, call)
+        assert [batch() for batch in made] == [None]
+    finally:
+        gc.enable()

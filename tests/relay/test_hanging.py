@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from pipelines.broker import Cluster, Producer, TopicPartition
+from pipelines.broker import Cluster, Place, Producer, TopicInfo, TopicPartition
 from pipelines.relay import hanging, positions
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.station import Station
@@ -103,3 +105,69 @@ def test_who_is_told_to_stop_waits_no_longer(house: House) -> None:
         stopping.set()
         thread.join(30)
     assert over == [False]
+
+
+def test_a_batch_waits_a_moment_only_and_all_its_waits_count_together(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 2.0)
+    looking = Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [house.handled], bool)
+    assert looking.over_within(0.1)
+    with unended(house, house.handled):
+        begun = time.monotonic()
+        with pytest.raises(Trouble, match="hangs in"):
+            all(not looking.over_within(0.1) for _ in range(300))
+        assert time.monotonic() - begun > 2.0
+    assert looking.over()
+
+
+def test_what_brokers_may_have_ended_while_they_were_silent_is_given_its_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 2.0)
+    looking = Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [house.handled], bool)
+    admin, asked = looking._admin, list[float]()
+
+    class Silent:
+        def offsets(self, *_: object, **__: object) -> dict[Any, Any]:
+            asked.append(time.monotonic())
+            raise Trouble("nobody answers", hint="")
+
+    with unended(house, house.handled):
+        assert not looking.over_within(0)
+        monkeypatch.setattr(looking, "_admin", Silent())
+        assert not looking.over_within(3.0)
+        monkeypatch.setattr(looking, "_admin", admin)
+        assert not looking.over_within(0)  # three seconds later, of which nobody could tell
+        with pytest.raises(Trouble, match="hangs in"):
+            looking.over_within(30)
+    assert asked
+
+
+def test_who_looks_often_does_so_for_good(house: House) -> None:
+    looking = Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [house.handled], bool)
+    brokers, replicas = [1, 2], (1,)
+
+    class Told:
+        def topics(self, names: list[str]) -> dict[str, TopicInfo]:
+            return {
+                name: TopicInfo(name, bytes(16), 1, len(replicas), (Place(0, 1, replicas, replicas),)) for name in names
+            }
+
+        def broker_ids(self) -> list[int]:
+            return brokers
+
+    looking._admin = Told()  # type: ignore[assignment]
+    with capture_logs() as lines:
+        assert looking.often
+        brokers = [1]
+        looking._judged_at = float("-inf")
+        assert looking.often
+    assert [line["event"] for line in lines] == ["replicas.few"]
+
+
+def test_a_topic_that_is_not_there_is_not_decided(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hanging, "_ANSWERED_WITHIN_S", 0.5)
+    looking = Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), ["nowhere"], bool)
+    with pytest.raises(Trouble, match="nowhere is not there"):
+        looking.over()
