@@ -129,6 +129,7 @@ def _pool(contract: Contract, event: Event, devices: int, wanted: int) -> Iterat
 def publish(job: Job, cluster: Cluster, topic: str, count: int, partitions: int) -> None:
     """Make the raw topic, and fill it."""
     make_topics(cluster, [topic], partitions, raw=True)
+    make_topics(cluster, [job.contract.quarantine.name], 1)  # stays empty; a worker wants it there
     producer = cluster.producer(**{"linger.ms": 20, "queue.buffering.max.messages": 200_000})
     for key, value in job.events(count):
         while True:
