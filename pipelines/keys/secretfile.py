@@ -18,6 +18,8 @@ from typing import Final
 from pipelines.trouble import Exit, Trouble
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+# Non-blocking: a FIFO at this path must not hang the worker.
+_READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def read(path: Path, *, what: str, most_bytes: int) -> bytes | None:
@@ -28,8 +30,7 @@ def read(path: Path, *, what: str, most_bytes: int) -> bytes | None:
             3 if it cannot be read.
     """
     try:
-        # Non-blocking: a FIFO at this path must not hang the worker. The mode is asked of the open file, not the path.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, _READING)  # the mode is asked of the open file, not of the path
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -74,7 +75,7 @@ def create(path: Path, content: bytes, *, what: str) -> bool:
         try:
             path.hardlink_to(temporary)  # unlike a rename, it never takes another file's place
         except FileExistsError:
-            with contextlib.suppress(OSError), path.open("rb") as there:
+            with contextlib.suppress(OSError), os.fdopen(os.open(path, _READING), "rb") as there:
                 os.fsync(there.fileno())
             return False
         return True

@@ -66,6 +66,22 @@ def test_a_folder_and_a_fifo_are_refused_and_neither_hangs(tmp_path: Path) -> No
             _read(tmp_path / name)
 
 
+@pytest.mark.timeout(20)
+def test_nothing_is_made_over_what_is_no_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    assert not secretfile.create(tmp_path / "fifo", SECRET, what="key")
+    assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+
+
+def test_another_users_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, me = _put(tmp_path / "theirs", b"old"), os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    with pytest.raises(Trouble, match="belongs to another user") as trouble:
+        secretfile.replace(path, SECRET, what="keyring")
+    assert trouble.value.exit_code is Exit.REFUSED
+    assert path.read_bytes() == b"old"
+
+
 def test_a_huge_file_is_refused_without_reading_all_of_it(tmp_path: Path) -> None:
     path = _put(tmp_path / "huge", b"")
     os.truncate(path, 1 << 40)

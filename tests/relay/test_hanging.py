@@ -27,6 +27,10 @@ def house(tmp_path: Path, cluster: Cluster) -> House:
     return build(tmp_path, cluster)
 
 
+def hanging_in(house: House, topic: str) -> Hanging:
+    return Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [topic], bool)
+
+
 @contextmanager
 def unended(house: House, topic: str | None) -> Iterator[Producer]:
     """A transaction that somebody else has open: in a topic, if one is named."""
@@ -111,7 +115,7 @@ def test_a_batch_waits_a_moment_only_and_all_its_waits_count_together(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 2.0)
-    looking = Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [house.handled], bool)
+    looking = hanging_in(house, house.handled)
     assert looking.over_within(0.1)
     with unended(house, house.handled):
         begun = time.monotonic()
@@ -125,7 +129,7 @@ def test_what_brokers_may_have_ended_while_they_were_silent_is_given_its_time(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 2.0)
-    looking = Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [house.handled], bool)
+    looking = hanging_in(house, house.handled)
     admin, asked = looking._admin, list[float]()
 
     class Silent:
@@ -144,8 +148,18 @@ def test_what_brokers_may_have_ended_while_they_were_silent_is_given_its_time(
     assert asked
 
 
+def test_a_new_producer_bears_silence_for_as_long_as_any_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hanging, "_ANSWERED_WITHIN_S", 2.0)
+    looking = hanging_in(house, "nowhere")
+    assert not looking.over_within(3.0)  # a batch that waited, before its producer was replaced
+    begun = time.monotonic()
+    with pytest.raises(Trouble, match="nowhere is not there"):
+        looking.over()
+    assert time.monotonic() - begun > 2.0
+
+
 def test_who_looks_often_does_so_for_good(house: House) -> None:
-    looking = Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [house.handled], bool)
+    looking = hanging_in(house, house.handled)
     brokers, replicas = [1, 2], (1,)
 
     class Told:
@@ -168,6 +182,6 @@ def test_who_looks_often_does_so_for_good(house: House) -> None:
 
 def test_a_topic_that_is_not_there_is_not_decided(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hanging, "_ANSWERED_WITHIN_S", 0.5)
-    looking = Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), ["nowhere"], bool)
+    looking = hanging_in(house, "nowhere")
     with pytest.raises(Trouble, match="nowhere is not there"):
         looking.over()
