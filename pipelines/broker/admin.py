@@ -30,6 +30,7 @@ from confluent_kafka.admin import NewTopic as _ClientNewTopic  # type: ignore[at
 
 from pipelines.broker.answers import At, Committed, NewTopic, Offset, Partition, Place, Setting, Source, TopicInfo
 from pipelines.broker.asking import PAUSE_S, Asking
+from pipelines.broker.committed import CommittedOffsets
 from pipelines.broker.unreachable import error_of, unreachable
 
 _SOURCES: Final = {
@@ -48,14 +49,13 @@ class Admin:
 
     Args:
         asking: the client's own administration, and how long a call may wait.
-        reader: makes a read_committed consumer of a group.
+        consumer: makes a consumer of the settings that it gets.
     """
 
-    def __init__(self, asking: Asking, reader: Callable[[str], Consumer]) -> None:
+    def __init__(self, asking: Asking, consumer: Callable[..., Consumer]) -> None:
         self._asking = asking
         self._client = asking.client
-        self._reader = reader
-        self._readers: dict[str, Consumer] = {}
+        self._offsets = CommittedOffsets(asking, consumer)
         self._bootstrap = asking.bootstrap
         self._timeout_s = asking.timeout_s
 
@@ -160,24 +160,9 @@ class Admin:
     def committed(self, group: str, partitions: Iterable[Partition]) -> dict[Partition, Committed]:
         """What a consumer group committed; a partition without a commit is left out.
 
-        Offsets of an open transaction are waited for, so that a count is never read before its commit is decided.
+        Offsets of an open transaction are waited for, for a minute more than other answers.
         """
-        asked = [TopicPartition(topic, number) for topic, number in partitions]
-        if not asked:
-            return {}
-        # A consumer of the group that never joins it, since an admin client's own request for a group's offsets ends
-        # the process when the coordinator has moved (librdkafka 2.16: it asks for the new one in a group it has not).
-        reader = self._readers.get(group) or self._readers.setdefault(group, self._reader(group))
-        found = self._asking.patiently(
-            lambda within_s: reader.committed(asked, timeout=within_s), f"read the offsets of the group {group}"
-        )
-        for error in (partition.error for partition in found if partition.error is not None):
-            raise unreachable(error, self._bootstrap, f"read the offsets of the group {group}")
-        return {
-            (partition.topic, partition.partition): Committed(partition.offset, partition.metadata or "")
-            for partition in found
-            if partition.offset >= 0
-        }
+        return self._offsets.of(group, partitions)
 
     def _describe(self, wanted: set[str] | None, within_s: float) -> Mapping[str, Future[Any]]:
         names = set(self._client.list_topics(timeout=within_s).topics)

@@ -91,11 +91,8 @@ class Cluster:
         return self._made(lambda settings, log: Consumer(settings, logger=log), _CONSUMER, overrides)
 
     def admin(self, *, timeout_s: float = REACH_S) -> Admin:
-        """An admin client; each of its calls waits at most `timeout_s` seconds."""
-        return Admin(
-            self._asking(timeout_s),
-            lambda group: self.consumer(**{"group.id": group, "isolation.level": "read_committed"}),
-        )
+        """An admin client; each of its calls waits at most `timeout_s` seconds, for open transactions longer."""
+        return Admin(self._asking(timeout_s), self.consumer)
 
     def survey(self, *, timeout_s: float = REACH_S) -> Survey:
         """Questions whose parts may be refused one by one."""

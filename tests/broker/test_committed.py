@@ -1,0 +1,61 @@
+"""What a group committed, while somebody's transaction is open on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pipelines.broker import Cluster, Producer, TopicPartition, committed
+from pipelines.trouble import Exit, Trouble
+from tests.conftest import MakeTopic
+
+
+@contextmanager
+def sent_and_left_open(cluster: Cluster, topic: str) -> Iterator[Producer]:
+    """Offset 3 is committed in the group that is named as the topic is; offset 7 is sent, and never committed."""
+    consumer = cluster.consumer(**{"group.id": topic, "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    while not consumer.assignment():
+        consumer.poll(0.1)
+    consumer.commit(offsets=[TopicPartition(topic, 0, 3)], asynchronous=False)
+    # Long enough that the first wait is in vain, whenever the coordinator sweeps.
+    short = {"transaction.timeout.ms": 5_000, "socket.timeout.ms": 5_000}
+    producer = cluster.producer(**{"transactional.id": topic, **short})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.send_offsets_to_transaction([TopicPartition(topic, 0, 7)], consumer.consumer_group_metadata(), 30)
+    yield producer
+    consumer.close()
+
+
+def test_offsets_that_a_dead_worker_left_open_are_waited_for_longer_than_an_answer(
+    cluster: Cluster, make_topic: MakeTopic
+) -> None:
+    topic = make_topic()
+    with sent_and_left_open(cluster, topic):
+        found = cluster.admin(timeout_s=1).committed(topic, [(topic, 0)])
+    assert found[topic, 0].offset == 3
+
+
+def test_a_transaction_that_does_not_end_is_named_as_the_reason(
+    cluster: Cluster, make_topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committed, "_OPEN_S", 1.0)
+    topic = make_topic()
+    with sent_and_left_open(cluster, topic) as producer:
+        with pytest.raises(Trouble) as caught:
+            cluster.admin(timeout_s=1).committed(topic, [(topic, 0)])
+        producer.abort_transaction(30)
+    assert caught.value.exit_code == Exit.UNAVAILABLE
+    assert f"the offsets of the group {topic} at" in str(caught.value)
+    assert "a transaction holds them open" in str(caught.value)
+    assert "A transaction that hangs" in (caught.value.hint or "")
+
+
+def test_a_cluster_that_is_silent_is_not_called_an_open_transaction() -> None:
+    with pytest.raises(Trouble) as caught:
+        Cluster("127.0.0.1:1").admin(timeout_s=1).committed("nobody", [("nothing", 0)])
+    assert caught.value.exit_code == Exit.UNAVAILABLE
+    assert "(_" in str(caught.value)
