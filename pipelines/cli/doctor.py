@@ -41,7 +41,8 @@ def command(
     """Look at this installation and say what is missing.
 
     Python and packages, whether the walk is compiled, Java and jars for the embedded broker, the clock, the contract,
-    the keyring and how far it reaches, and whether Kafka answers. Changes nothing. Exit code 3 when a part fails; a
+    the keyring and how far it reaches, whether Kafka answers, and whether its brokers and own topics keep a commit that
+    they acknowledged. Changes nothing. Exit code 3 when a part fails; a
     warning is for what only some commands want.
     """
     situation = Situation(

@@ -12,6 +12,7 @@ from pipelines.broker import Cluster
 from pipelines.contract import load
 from pipelines.contract.findings import Severity
 from pipelines.contract.model import DAY_MS, Contract
+from pipelines.doctor.durability import look_at_durability
 from pipelines.doctor.observation import Observation, State
 from pipelines.keys import Keyring
 from pipelines.trouble import Exit, Trouble
@@ -45,7 +46,7 @@ def look_at_surroundings(situation: Situation) -> Iterator[Observation]:
     contract, observation = _contract(situation.contract_dir, today, situation.overlay)
     yield observation
     yield _keyring(situation, contract)
-    yield _kafka(situation)
+    yield from _kafka(situation)
 
 
 def _clock(now_ms: int) -> Observation:
@@ -93,11 +94,14 @@ def _keyring(situation: Situation, contract: Contract | None) -> Observation:
     return Observation("keyring", State.OK, found)
 
 
-def _kafka(situation: Situation) -> Observation:
+def _kafka(situation: Situation) -> Iterator[Observation]:
     try:
         cluster = situation.kafka()
-        brokers = cluster.admin(timeout_s=3.0).broker_ids()
+        admin = cluster.admin(timeout_s=3.0)
+        brokers = admin.broker_ids()
     except Trouble as trouble:
         state = State.FAIL if situation.kafka_is_named else State.WARN
-        return Observation("kafka", state, str(trouble), trouble.hint)
-    return Observation("kafka", State.OK, f"{len(brokers)} broker(s) answer at {cluster.bootstrap}")
+        yield Observation("kafka", state, str(trouble), trouble.hint)
+        return
+    yield Observation("kafka", State.OK, f"{len(brokers)} broker(s) answer at {cluster.bootstrap}")
+    yield look_at_durability(admin)

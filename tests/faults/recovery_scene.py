@@ -17,7 +17,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.broker import AdminClient, Cluster, TopicPartition
+from pipelines.broker import Cluster, TopicPartition
 from pipelines.contract import load
 from pipelines.contract.model import DAY_MS, Contract
 from pipelines.keys import Keyring, LocalKeyEncryption, extend
@@ -117,17 +117,18 @@ class Progress:
     """How far each raw partition is committed, without waiting for a transaction that is open."""
 
     def __init__(self, scene: Scene) -> None:
-        self._client = AdminClient({"bootstrap.servers": scene.cluster.bootstrap})
-        self._group = scene.settings.group
+        # No admin client: its request for a group's offsets ends the process when the coordinator moves.
+        self._reader = scene.cluster.consumer(
+            **{"group.id": scene.settings.group, "isolation.level": "read_uncommitted"}
+        )
         self._partitions = scene.partitions
 
     def now(self) -> Mapping[tuple[str, int], int]:
-        """The committed offset of each partition; -1 where there is none yet."""
-        from confluent_kafka import ConsumerGroupTopicPartitions
-
-        asked = [ConsumerGroupTopicPartitions(self._group, [TopicPartition(*key) for key in self._partitions])]
-        answer = self._client.list_consumer_group_offsets(asked)[self._group].result(PATIENCE_S)
-        return {(each.topic, each.partition): each.offset for each in answer.topic_partitions}
+        """The committed offset of each partition; negative where there is none yet."""
+        asked = [TopicPartition(*key) for key in self._partitions]
+        found = self._reader.committed(asked, timeout=PATIENCE_S)
+        assert not [each.error for each in found if each.error]
+        return {(each.topic, each.partition): each.offset for each in found}
 
     def wait_until_past(self, before: Mapping[tuple[str, int], int]) -> float:
         """Wait until every partition is committed beyond that; the moment (`time.monotonic`)."""
