@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final
 
 from confluent_kafka import (
-    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -49,13 +48,13 @@ class Admin:
 
     Args:
         asking: the client's own administration, and how long a call may wait.
-        consumer: makes a consumer of the settings that it gets.
+        offsets: reads what groups committed.
     """
 
-    def __init__(self, asking: Asking, consumer: Callable[..., Consumer]) -> None:
+    def __init__(self, asking: Asking, offsets: CommittedOffsets) -> None:
         self._asking = asking
         self._client = asking.client
-        self._offsets = CommittedOffsets(asking, consumer)
+        self._offsets = offsets
         self._bootstrap = asking.bootstrap
         self._timeout_s = asking.timeout_s
 
@@ -160,7 +159,7 @@ class Admin:
     def committed(self, group: str, partitions: Iterable[Partition]) -> dict[Partition, Committed]:
         """What a consumer group committed; a partition without a commit is left out.
 
-        Offsets of an open transaction are waited for, for a minute more than other answers.
+        Offsets that an open transaction holds are waited for longer than other answers.
         """
         return self._offsets.of(group, partitions)
 

@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 from pipelines.broker.admin import Admin
 from pipelines.broker.asking import Asking
 from pipelines.broker.changer import Changer
+from pipelines.broker.committed import OPEN_S, CommittedOffsets
 from pipelines.broker.log import ClientLog
 from pipelines.broker.survey import Survey
 from pipelines.broker.unreachable import unreachable
@@ -90,9 +91,10 @@ class Cluster:
         """
         return self._made(lambda settings, log: Consumer(settings, logger=log), _CONSUMER, overrides)
 
-    def admin(self, *, timeout_s: float = REACH_S) -> Admin:
-        """An admin client; each of its calls waits at most `timeout_s` seconds, for open transactions longer."""
-        return Admin(self._asking(timeout_s), self.consumer)
+    def admin(self, *, timeout_s: float = REACH_S, open_s: float = OPEN_S) -> Admin:
+        """An admin client; each call waits at most `timeout_s` seconds, for offsets in a transaction `open_s` more."""
+        asking = self._asking(timeout_s)
+        return Admin(asking, CommittedOffsets(asking, self.consumer, open_s))
 
     def survey(self, *, timeout_s: float = REACH_S) -> Survey:
         """Questions whose parts may be refused one by one."""

@@ -13,8 +13,8 @@ from pipelines.broker.asking import Asking
 from pipelines.broker.unreachable import unreachable
 from pipelines.trouble import Exit, Trouble
 
-# What a worker that died had open is aborted by then: at its transaction's timeout and a sweep, 30 and 10 s by default.
-_OPEN_S: Final = 60.0
+OPEN_S: Final = 60.0
+"""What a worker that died had open is aborted by then: at its transaction's timeout and a sweep, 30 and 10 s."""
 
 
 class CommittedOffsets:
@@ -26,10 +26,12 @@ class CommittedOffsets:
     Args:
         asking: how long a request may wait.
         consumer: makes a consumer of the settings that it gets.
+        open_s: for how long more an open transaction is waited for.
     """
 
-    def __init__(self, asking: Asking, consumer: Callable[..., Consumer]) -> None:
+    def __init__(self, asking: Asking, consumer: Callable[..., Consumer], open_s: float = OPEN_S) -> None:
         self._asking = asking
+        self._patient = replace(asking, timeout_s=open_s)
         self._consumer = consumer
         self._readers: dict[tuple[str, str], Consumer] = {}
 
@@ -37,7 +39,7 @@ class CommittedOffsets:
         """The committed offsets; a partition without a commit is left out.
 
         Offsets that an open transaction holds are waited for (KIP-447), so that a count is never read before its
-        commit is decided: up to a minute where a process died with one open.
+        commit is decided.
 
         Raises:
             Trouble: (exit 3) no answer in time, a refusal, or a transaction that does not end.
@@ -57,7 +59,7 @@ class CommittedOffsets:
 
     def _decided(self, group: str, asked: list[TopicPartition], wanted: str) -> list[TopicPartition]:
         reader = self._reader(group, "read_committed")
-        for asking in (self._asking, replace(self._asking, timeout_s=_OPEN_S)):
+        for asking in (self._asking, self._patient):
             try:
                 return asking.patiently(lambda within_s: reader.committed(asked, timeout=within_s), wanted)
             except Trouble:

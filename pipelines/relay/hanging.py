@@ -4,7 +4,8 @@ A broker that comes back may call a transaction complete without writing its mar
 records are then neither committed nor aborted, until the next marker of the same producer decides about them: an abort
 would take records away whose commit was acknowledged, a commit would double records that were sent again. So a new
 producer sends nothing before all that lies in its topics is decided; and where a broker can take a partition's last
-replica with it while the coordinator lives, which no client hears of, no batch is sent before.
+replica with it while the coordinator lives, which no client hears of, no batch is sent before, nor before its group's
+offsets are decided.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Final, NoReturn
 
-from pipelines.broker import Offset, Partition, TopicInfo
+from pipelines.broker import Consumer, KafkaException, Offset, Partition, TopicInfo, TopicPartition
 from pipelines.relay.station import Station
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Exit, Trouble
@@ -26,6 +27,8 @@ _PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.5
 _ENOUGH_REPLICAS: Final = 3
 _JUDGED_EVERY_S: Final = 60.0
+# Where Kafka keeps the offsets of groups; who may not describe it goes by the other topics alone.
+_OFFSETS: Final = "__consumer_offsets"
 
 
 class Hanging:
@@ -41,7 +44,8 @@ class Hanging:
         self._topics = sorted(topics)
         self._stopping = stopping
         self._admin = station.cluster.admin()
-        self._few = False  # a topic has fewer than three replicas, on several brokers; for good, once it was so
+        self._reader: Consumer | None = None  # of the group's offsets; joins nothing
+        self._few = False  # a topic has too few replicas, on several brokers; for good, once it was so
         self._judged_at = float("-inf")
         self._awaited: Mapping[Partition, Offset] = {}  # the ends that are to be decided
         self._awaited_since = 0.0  # and since when brokers have answered without a break
@@ -53,7 +57,7 @@ class Hanging:
         if not self._few and time.monotonic() - self._judged_at > _JUDGED_EVERY_S:
             self._judged_at = time.monotonic()
             with suppress(Trouble):
-                self._judge(self._admin.topics(self._topics))
+                self._judge(self._admin.topics([*self._topics, _OFFSETS]))
         return self._few
 
     def over(self) -> bool:
@@ -72,6 +76,16 @@ class Hanging:
             Trouble: as above (exit 4), when all calls have waited for so long.
         """
         return self._wait(seconds, patient=True)
+
+    def offsets_over_within(self, seconds: float, offsets: Iterable[TopicPartition]) -> bool:
+        """Whether what was sent of the group's offsets for these partitions is decided. Bears silent brokers."""
+        if self._reader is None:
+            self._reader = self._station.cluster.consumer(**{"group.id": self._station.settings.group})
+        try:
+            found = self._reader.committed([TopicPartition(each.topic, each.partition) for each in offsets], seconds)
+        except KafkaException:
+            return False
+        return not any(each.error for each in found)
 
     def _wait(self, seconds: float, *, patient: bool) -> bool:
         until, pause_s = time.monotonic() + seconds, _PAUSE_S
@@ -112,8 +126,9 @@ class Hanging:
         return not undecided
 
     def _ends(self) -> Mapping[Partition, Offset]:
-        found = self._admin.topics(self._topics)
+        found = self._admin.topics([*self._topics, _OFFSETS])
         self._judge(found)
+        found.pop(_OFFSETS, None)
         if missing := sorted(set(self._topics) - found.keys()):
             raise Trouble(
                 f"the topic {missing[0]} is not there", hint="`pipelines topics apply` creates what is missing."

@@ -59,7 +59,7 @@ class Outbox:
             Trouble: the cluster refuses this worker, and will go on doing so.
         """
         producer = self._succession.ready()
-        if not self._succession.decided():
+        if not self._succession.decided(offsets):
             self._log.warning("batch.failed", reason="undecided", events=batch.events)
             return False
         flushed = False

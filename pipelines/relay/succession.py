@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from pipelines.broker import KafkaError, KafkaException, Producer
+from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.metrics import REPLACEMENTS
 from pipelines.relay.station import Station
@@ -100,15 +100,21 @@ class Succession:
                     raise StoppedError
         return self._producer
 
-    def decided(self) -> bool:
+    def decided(self, offsets: list[TopicPartition]) -> bool:
         """Whether a batch may follow the one before: where brokers can lose its end unheard, once it has one.
+
+        `offsets` are those that the batch will commit.
 
         Waits a moment; a worker that waits longer must poll its consumer meanwhile, or its group waits for it.
 
         Raises:
             Trouble: a transaction hangs (exit 4).
         """
-        return not (self._has_ended and self._hanging.often) or self._hanging.over_within(_DECIDED_WAIT_S)
+        if not (self._has_ended and self._hanging.often):
+            return True
+        return self._hanging.over_within(_DECIDED_WAIT_S) and self._hanging.offsets_over_within(
+            _DECIDED_WAIT_S, offsets
+        )
 
     def ended(self) -> None:
         """A transaction of the producer's is committed or aborted; from now on brokers that go away are heard of."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pipelines.broker import Cluster, Producer, TopicPartition, committed
+from pipelines.broker import Cluster, Producer, TopicPartition
 from pipelines.trouble import Exit, Trouble
 from tests.conftest import MakeTopic
 
@@ -39,14 +39,11 @@ def test_offsets_that_a_dead_worker_left_open_are_waited_for_longer_than_an_answ
     assert found[topic, 0].offset == 3
 
 
-def test_a_transaction_that_does_not_end_is_named_as_the_reason(
-    cluster: Cluster, make_topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committed, "_OPEN_S", 1.0)
+def test_a_transaction_that_does_not_end_is_named_as_the_reason(cluster: Cluster, make_topic: MakeTopic) -> None:
     topic = make_topic()
     with sent_and_left_open(cluster, topic) as producer:
         with pytest.raises(Trouble) as caught:
-            cluster.admin(timeout_s=1).committed(topic, [(topic, 0)])
+            cluster.admin(timeout_s=1, open_s=1).committed(topic, [(topic, 0)])
         producer.abort_transaction(30)
     assert caught.value.exit_code == Exit.UNAVAILABLE
     assert f"the offsets of the group {topic} at" in str(caught.value)

@@ -16,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 from pipelines.broker import AdminClient, Cluster, EmbeddedKafka
 from pipelines.doctor import State
 from pipelines.doctor.durability import look_at_durability
+from tests.conftest import guarded
 from tests.faults.flow import until
 
 
@@ -30,9 +31,9 @@ def weak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         "unclean.leader.election.enable": "true",
     }
     kafka = EmbeddedKafka(tmp_path_factory.mktemp("weak"), 3, settings)
-    kafka.start()
-    yield kafka.cluster
-    kafka.stop()
+    with guarded(kafka):
+        kafka.start()
+        yield kafka.cluster
 
 
 def made(cluster: Cluster, folder: Path) -> None:

@@ -127,7 +127,7 @@ def everything_came_out_once(house: House, sent: int) -> None:
 
 def get_through(house: House, raised: list[BaseException], seconds: float) -> None:
     """Wait until a commit covers every raw record, or the worker has raised something."""
-    admin = house.cluster.admin(timeout_s=2)
+    admin = house.cluster.admin(timeout_s=2, open_s=0)
 
     def over() -> bool:
         with suppress(Trouble):  # offsets whose marker is missing are not told

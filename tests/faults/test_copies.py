@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # the package has no __all__
+from structlog.testing import capture_logs
 
 from pipelines.broker import AdminClient, EmbeddedKafka
-from pipelines.relay import hanging
+from pipelines.relay import hanging, positions
 from pipelines.relay.steps import Step
 from pipelines.trouble import Exit, Trouble
+from tests.conftest import SHORT_TIMINGS, guarded
 from tests.faults.flow import get_through, kept_or_missed_aloud, until
 from tests.faults.quorum import group_coordinator, leaders, transaction_coordinator
 from tests.oracle import committed, differences, expect
@@ -158,6 +160,54 @@ def test_a_marker_that_went_with_the_only_copy_while_the_coordinator_lived_is_mi
         assert raised == []
         expectation = expect(house.contract, house.cluster, house.keyring)
         assert differences(expectation, *committed(house.contract, house.cluster)).keys() == {"lost"}
+
+
+@pytest.fixture
+def one_copy_of_offsets(tmp_path: Path) -> Iterator[EmbeddedKafka]:
+    """Three brokers, three copies of all topics but of the one that keeps groups' offsets."""
+    few = {"offsets.topic.replication.factor": "1", "min.insync.replicas": "1"}
+    kafka = EmbeddedKafka(tmp_path / "kafka", 3, {**SHORT_TIMINGS, **few})
+    with guarded(kafka):
+        kafka.start()
+        yield kafka
+
+
+def kept_apart(kafka: EmbeddedKafka, folder: Path) -> House:
+    """A house whose group and transactions are kept by two brokers, which have met them."""
+    while True:
+        house = build(folder / f"house{time.monotonic_ns()}", kafka.cluster)
+        house.publish([house.ping(n) for n in range(3)])
+        with running(house.worker()):
+            house.wait_until_through()
+        settings = house.settings()
+        if transaction_coordinator(kafka, settings.slot_id) != group_coordinator(kafka, settings.group):
+            return house
+
+
+def test_offsets_whose_marker_may_go_with_their_only_copy_are_kept_or_missed_aloud(
+    tmp_path: Path, one_copy_of_offsets: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 10.0)
+    monkeypatch.setattr(positions, "_COMMITTED_WAIT_S", 5.0)
+    monkeypatch.setattr(positions, "_BEHIND_WAIT_S", 10.0)
+    brokers = one_copy_of_offsets
+    house, steps = kept_apart(brokers, tmp_path), list[Step]()
+    keeper = group_coordinator(brokers, house.settings().group)
+
+    def watch(step: Step) -> None:
+        steps.append(step)
+        if step is Step.COMMITTING and Step.COMMITTED not in steps:
+            brokers.kill(keeper)
+            until(lambda: -1 in leaders(brokers, "__consumer_offsets").values(), "the offsets have no leader")
+
+    house.publish([house.ping(n) for n in range(100)])
+    with capture_logs() as lines, running(house.worker(watch=watch)) as raised:
+        until(lambda: Step.COMMITTED in steps, "a commit whose offsets have no leader")
+        brokers.start()
+        house.publish([house.ping(n) for n in range(100)])
+        get_through(house, raised, 240)
+    assert [line["topics"] for line in lines if line["event"] == "replicas.few"] == [["__consumer_offsets"]]
+    kept_or_missed_aloud(house, raised, 203)
 
 
 def test_the_oracle_sees_what_one_copy_and_an_unclean_leader_lose(

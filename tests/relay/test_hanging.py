@@ -18,6 +18,8 @@ from pipelines.relay import hanging, positions
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
+from tests.faults.flow import until
+from tests.oracle import committed
 from tests.relay.house import House, build, running
 from tests.relay.test_worker import outputs_are_exact
 
@@ -96,6 +98,41 @@ def test_a_worker_whose_offsets_hang_says_so(house: House, monkeypatch: pytest.M
         house.wait_until_through()
     assert raised == []
     outputs_are_exact(house)
+
+
+@pytest.mark.parametrize("often", [True, False], ids=["looked for before every batch", "not looked for"])
+def test_a_batch_is_not_sent_on_top_of_offsets_that_hang(
+    house: House, monkeypatch: pytest.MonkeyPatch, *, often: bool
+) -> None:
+    monkeypatch.setattr(positions, "_COMMITTED_WAIT_S", 3.0)
+    monkeypatch.setattr(Hanging, "often", often)
+    house.publish([house.ping(n) for n in range(30)])
+    stranger = house.cluster.consumer(**{"group.id": house.settings().group})
+    with unended(house, None) as producer, capture_logs() as lines, running(house.worker()) as raised:
+        house.wait_until_through()
+        producer.send_offsets_to_transaction(
+            [TopicPartition(house.raw_topic, 0, 1)], stranger.consumer_group_metadata(), 10.0
+        )
+        house.publish([house.ping(n) for n in range(30)])
+        until(lambda: bool(raised) or records_in(house) == 60, "the worker ends, or goes on")
+    stranger.close()
+    failed = [line["reason"] for line in lines if line["event"] == "batch.failed"]
+    if often:
+        [trouble] = raised
+        assert isinstance(trouble, Trouble)
+        assert "hangs in the offsets of the group" in str(trouble)
+        assert failed == ["undecided"]
+    else:
+        assert (raised, failed) == ([], [])
+    with running(house.worker()) as raised:
+        house.wait_until_through()
+    assert raised == []
+    outputs_are_exact(house)
+
+
+def records_in(house: House) -> int:
+    """How many records the topic with handles has."""
+    return sum(record.topic == house.handled for record in committed(house.contract, house.cluster)[0])
 
 
 def test_who_is_told_to_stop_waits_no_longer(house: House) -> None:
@@ -178,6 +215,26 @@ def test_who_looks_often_does_so_for_good(house: House) -> None:
         looking._judged_at = float("-inf")
         assert looking.often
     assert [line["event"] for line in lines] == ["replicas.few"]
+
+
+def test_offsets_with_one_copy_are_looked_at_as_topics_are(house: House) -> None:
+    looking = hanging_in(house, house.handled)
+
+    class Told:
+        def topics(self, names: list[str]) -> dict[str, TopicInfo]:
+            copies = {name: (1,) if name == "__consumer_offsets" else (1, 2, 3) for name in names}
+            return {
+                name: TopicInfo(name, bytes(16), 1, len(nodes), (Place(0, 1, nodes, nodes),))
+                for name, nodes in copies.items()
+            }
+
+        def broker_ids(self) -> list[int]:
+            return [1, 2, 3]
+
+    looking._admin = Told()  # type: ignore[assignment]
+    with capture_logs() as lines:
+        assert looking.often
+    assert [line["topics"] for line in lines] == [["__consumer_offsets"]]
 
 
 def test_a_topic_that_is_not_there_is_not_decided(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
