@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -17,6 +18,7 @@ from pipelines.cli.budget import plain_bits, print_bits
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import Loaded, load
 from pipelines.contract.changes.naming import with_changes
+from pipelines.contract.deployments import under_each_overlay
 from pipelines.contract.findings import Finding, Severity
 from pipelines.trouble import Exit
 
@@ -45,13 +47,14 @@ def command(contract_dir: Path, overlay: str | None, as_of: datetime | None, bit
     Reads topics.yaml, policies/ and schemas/, and needs no Kafka. It holds that every raw field is decided about, that
     no class of field is told more of than it allows, that every action fits its field's type and is bounded, that
     handles, topics, purposes, reviews and principals fit together, that every TTL can be kept, and that the derived
-    schemas are fresh. An error stops the relay; a warning is for a person to judge. docs/contract.md lists all checks.
+    schemas are fresh; and that each overlay in overlays/ still makes it tighter. An error stops the relay; a warning is
+    for a person to judge. docs/contract.md lists all checks.
 
     \b
     Examples:
-      pipelines validate                       the contract in this folder
+      pipelines validate                       the contract in this folder, and each of its overlays
       pipelines validate --as-of 2027-11-02    what will have expired by then
-      pipelines validate --overlay strict      the contract under overlays/strict.yaml, which may only be tighter
+      pipelines validate --overlay strict      the contract under overlays/strict.yaml, and nothing else
       pipelines validate --bits                what a record can say, against each purpose's max_bits
       pipelines validate --json | jq -r '.findings[].check'
 
@@ -59,13 +62,16 @@ def command(contract_dir: Path, overlay: str | None, as_of: datetime | None, bit
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     day = _today() if as_of is None else as_of.date()
     loaded = load(contract_dir, as_of=day, overlay=overlay)
+    overlays: dict[str, Loaded] = {}
     if overlay is None:  # a review covers the contract; what an overlay changes was not signed
+        overlays = under_each_overlay(contract_dir, loaded, as_of=day)
         loaded = replace(loaded, findings=with_changes(contract_dir, loaded, as_of=day))
     if as_json:
-        click.echo(orjson.dumps(_plain(loaded, day, bits=bits), option=orjson.OPT_INDENT_2))
+        said = _plain(loaded, day, bits=bits) | {"overlays": {name: _verdict_of(one) for name, one in overlays.items()}}
+        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
     else:
-        _show(loaded, day, bits=bits)
-    if not loaded.valid:
+        _show(loaded, day, overlays, bits=bits)
+    if not all(one.valid for one in (loaded, *overlays.values())):
         raise click.exceptions.Exit(Exit.FINDINGS)
 
 
@@ -75,9 +81,12 @@ def _count(findings: tuple[Finding, ...], severity: Severity) -> int:
 
 def _plain(loaded: Loaded, day: date, *, bits: bool) -> dict[str, object]:
     said = {"bits": None if loaded.contract is None else plain_bits(loaded.contract)} if bits else {}
+    return {"as_of": day, **_verdict_of(loaded), **said}
+
+
+def _verdict_of(loaded: Loaded) -> dict[str, object]:
     return {
         "valid": loaded.valid,
-        "as_of": day,
         "policy_version": None if loaded.contract is None else loaded.contract.policy_version,
         "errors": _count(loaded.findings, Severity.ERROR),
         "warnings": _count(loaded.findings, Severity.WARNING),
@@ -93,14 +102,23 @@ def _plain(loaded: Loaded, day: date, *, bits: bool) -> dict[str, object]:
             }
             for found in loaded.findings
         ],
-        **said,
     }
 
 
-def _show(loaded: Loaded, day: date, *, bits: bool) -> None:
+def _show(loaded: Loaded, day: date, overlays: Mapping[str, Loaded], *, bits: bool) -> None:
     console = Console(highlight=False)
     if bits and loaded.contract is not None:
         print_bits(console, loaded.contract)
+    _show_findings(console, loaded)
+    console.print(_verdict(loaded, f"The contract is %s as of {day}"), soft_wrap=not console.is_terminal)
+    for name, one in overlays.items():
+        if one.findings:
+            console.print()
+            _show_findings(console, one)
+        console.print(_verdict(one, f"Under the overlay {name} it is %s"), soft_wrap=not console.is_terminal)
+
+
+def _show_findings(console: Console, loaded: Loaded) -> None:
     for file, found in groupby(loaded.findings, key=lambda one: one.position.file):
         console.print(Text(file, style="bold"), soft_wrap=True)
         for one in found:
@@ -111,7 +129,6 @@ def _show(loaded: Loaded, day: date, *, bits: bool) -> None:
             _indented(console, Text(one.message))
             _indented(console, Text(f"-> {one.remedy}", style="green"))
         console.print()
-    console.print(_verdict(loaded, day), soft_wrap=not console.is_terminal)
 
 
 def _indented(console: Console, text: Text) -> None:
@@ -122,16 +139,15 @@ def _indented(console: Console, text: Text) -> None:
         console.print(Text("      ").append_text(text), soft_wrap=True)
 
 
-def _verdict(loaded: Loaded, day: date) -> Text:
+def _verdict(loaded: Loaded, said: str) -> Text:
     errors, warnings = _count(loaded.findings, Severity.ERROR), _count(loaded.findings, Severity.WARNING)
     tally = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
     if not loaded.valid or loaded.contract is None:
-        return Text(f"The contract is not valid as of {day}: {tally}.", style="bold red")
+        return Text(f"{said % 'not valid'}: {tally}.", style="bold red")
     contract = loaded.contract
     views = sum(len(event.views) for event in contract.events.values())
     holds = ", ".join(
         f"{number} {noun}{'s' * (number != 1)}"
         for noun, number in (("event type", len(contract.events)), ("view", views), ("purpose", len(contract.purposes)))
     )
-    said = f"The contract is valid as of {day}: {tally}. {holds}; policy version {contract.policy_version}."
-    return Text(said, style="bold green")
+    return Text(f"{said % 'valid'}: {tally}. {holds}; policy version {contract.policy_version}.", style="bold green")

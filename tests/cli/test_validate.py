@@ -104,3 +104,43 @@ def test_a_program_gets_the_bits_with_the_whole_count() -> None:
     assert view["bits"] == pytest.approx(log2(int(view["count"])))
     assert next(field for field in view["fields"] if field["name"] == "checks")["max_items"] == 8
     assert "bits" not in orjson.loads(run("--contract", str(BASE), *DAY, "--json")[1])
+
+
+@pytest.fixture
+def overlaid(tmp_path: Path) -> Path:
+    """A contract with two overlays: one is tighter, the other wants a longer TTL and a topic that is not there."""
+    folder = edited(tmp_path, {})
+    ttls = {"tight": "network-metadata.support: {ttl: 48h}", "loose": "network-metadata.support: {ttl: 999d}"}
+    (folder / "overlays").mkdir()
+    for name, said in ttls.items():
+        (folder / f"overlays/{name}.yaml").write_text(f"description: For this test\ntopics:\n  {said}\n")
+    with (folder / "overlays/loose.yaml").open("a") as file:
+        file.write("  network-metadata.nothing: remove\n")
+    return folder
+
+
+def test_each_overlay_is_looked_at_with_the_contract_and_said_by_name(overlaid: Path) -> None:
+    code, output = run("--contract", str(overlaid), *DAY)
+    assert code == 1
+    assert "The contract is valid as of 2026-06-01" in output
+    assert "Under the overlay tight it is valid: 0 errors, 0 warnings." in output
+    assert "Under the overlay loose it is not valid: 2 errors, 0 warnings." in output
+    assert output.count("overlays/loose.yaml") == 3  # over the findings, and in the place of each
+
+
+def test_a_program_reads_what_each_overlay_brings_about(overlaid: Path) -> None:
+    code, output = run("--contract", str(overlaid), "--json", *DAY)
+    said = orjson.loads(output)
+    assert (code, said["valid"], said["findings"]) == (1, True, [])
+    assert {name: one["valid"] for name, one in said["overlays"].items()} == {"loose": False, "tight": True}
+    assert [one["check"] for one in said["overlays"]["loose"]["findings"]] == ["overlay-loosens", "overlay-unknown"]
+    alone, _ = run("--contract", str(overlaid), "--overlay", "tight", *DAY)
+    assert alone == 0
+
+
+def test_what_is_wrong_without_an_overlay_is_said_once(overlaid: Path) -> None:
+    path = overlaid / "policies/vpn/session.yaml"
+    path.write_text(path.read_text().replace("ok: keep", "ok: hash"))
+    code, output = run("--contract", str(overlaid), *DAY)
+    assert code == 1
+    assert output.count("[rule-action]") == 1
