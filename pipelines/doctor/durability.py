@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from pipelines.broker import Admin
@@ -12,10 +12,11 @@ from pipelines.trouble import Trouble
 REPLICAS: Final = 3
 IN_SYNC: Final = 2
 _PART: Final = "durability"
+_MIN_ISR: Final = "min.insync.replicas"
 _UNCLEAN: Final = "unclean.leader.election.enable"
 # What a topic of Kafka's own is made with, once it is wanted: broker settings for its replicas and their least number.
 _OWN: Final = {
-    "__consumer_offsets": ("offsets.topic.replication.factor", "min.insync.replicas"),
+    "__consumer_offsets": ("offsets.topic.replication.factor", _MIN_ISR),
     "__transaction_state": ("transaction.state.log.replication.factor", "transaction.state.log.min.isr"),
 }
 
@@ -39,7 +40,7 @@ def look_at_durability(admin: Admin) -> Observation:
             _PART,
             State.WARN,
             "; ".join(weak),
-            f"{REPLICAS} replicas (kafka-reassign-partitions.sh), min.insync.replicas={IN_SYNC} and {_UNCLEAN}=false "
+            f"{REPLICAS} replicas (kafka-reassign-partitions.sh), {_MIN_ISR}={IN_SYNC} and {_UNCLEAN}=false "
             "(kafka-configs.sh), or what was acknowledged may be lost: see docs/exactly-once.md.",
         )
     return Observation(
@@ -54,19 +55,29 @@ def _weak_topics(admin: Admin, brokers: Mapping[int, Mapping[str, str]]) -> Iter
     live = admin.topic_configs(made)
     for topic, (replication, in_sync) in _OWN.items():
         if topic in made:
-            replicas, least = made[topic].replication, int(live[topic]["min.insync.replicas"])
-            if live[topic][_UNCLEAN] == "true":
+            if live[topic].get(_UNCLEAN) == "true":
                 yield f"{topic}: {_UNCLEAN}=true"
+            yield from _too_few(topic, "replicas", made[topic].replication, REPLICAS)
+            yield from _too_few(topic, _MIN_ISR, _least([live[topic]], _MIN_ISR), IN_SYNC)
         else:
-            replicas = min(int(broker[replication]) for broker in brokers.values())
-            least = min(int(broker[in_sync]) for broker in brokers.values())
-        if replicas < REPLICAS:
-            yield f"{topic}: replicas {replicas}"
-        if least < IN_SYNC:
-            yield f"{topic}: min.insync.replicas={least}"
+            yield from _too_few(topic, "replicas", _least(brokers.values(), replication), REPLICAS)
+            yield from _too_few(topic, _MIN_ISR, _least(brokers.values(), in_sync), IN_SYNC)
+
+
+def _least(told: Iterable[Mapping[str, str]], name: str) -> int | None:
+    """The smallest value of a setting; None where somebody does not tell, as managed clusters may not."""
+    values = [settings.get(name) for settings in told]
+    return min((int(value) for value in values if value), default=None) if all(values) else None
+
+
+def _too_few(topic: str, what: str, found: int | None, wanted: int) -> Iterator[str]:
+    if found is None:
+        yield f"{topic}: {what} not told"
+    elif found < wanted:
+        yield f"{topic}: {what}={found}"
 
 
 def _unclean(brokers: Mapping[int, Mapping[str, str]]) -> Iterator[str]:
-    named = [str(number) for number, broker in sorted(brokers.items()) if broker[_UNCLEAN] == "true"]
+    named = [str(number) for number, broker in sorted(brokers.items()) if broker.get(_UNCLEAN) == "true"]
     if named:
         yield f"brokers {', '.join(named)}: {_UNCLEAN}=true"

@@ -88,11 +88,27 @@ def test_topics_that_are_not_made_yet_are_judged_by_what_they_would_be_made_with
     wanted = [
         f"{topic}: {what}"
         for topic in ("__consumer_offsets", "__transaction_state")
-        for what in ("replicas 1", "min.insync.replicas=1")
+        for what in ("replicas=1", "min.insync.replicas=1")
     ]
     everywhere = "brokers 1, 2, 3: unclean.leader.election.enable=true"
     assert before.found == "; ".join([*wanted, everywhere])
     assert set(wanted) | {everywhere} < set(after.found.split("; "))
+
+
+def test_a_managed_cluster_that_hides_its_settings_is_not_called_durable() -> None:
+    class Hiding:
+        def broker_configs(self) -> dict[int, dict[str, str]]:
+            return {1: {}, 2: {}, 3: {}}
+
+        def topics(self, _names: object) -> dict[str, object]:
+            return {}
+
+        def topic_configs(self, _names: object) -> dict[str, dict[str, str]]:
+            return {}
+
+    seen = look_at_durability(Hiding())  # type: ignore[arg-type]
+    assert seen.state is State.WARN
+    assert "__consumer_offsets: replicas not told; __consumer_offsets: min.insync.replicas not told" in seen.found
 
 
 def test_one_broker_is_enough_for_a_trial_alone(kafka: EmbeddedKafka) -> None:
