@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipelines.broker.answers import Committed, Partition
 from pipelines.broker.asking import Asking
-from pipelines.broker.unreachable import unreachable
+from pipelines.broker.unreachable import error_of, unreachable
 from pipelines.trouble import Exit, Trouble
 
 OPEN_S: Final = 60.0
 """What a worker that died had open is aborted by then: at its transaction's timeout and a sweep, 30 and 10 s."""
+_MOMENT_S: Final = 2.0
 
 
 class CommittedOffsets:
@@ -31,7 +32,7 @@ class CommittedOffsets:
 
     def __init__(self, asking: Asking, consumer: Callable[..., Consumer], open_s: float = OPEN_S) -> None:
         self._asking = asking
-        self._patient = replace(asking, timeout_s=open_s)
+        self._open_s = open_s
         self._consumer = consumer
         self._readers: dict[tuple[str, str], Consumer] = {}
 
@@ -58,27 +59,31 @@ class CommittedOffsets:
         }
 
     def _decided(self, group: str, asked: list[TopicPartition], wanted: str) -> list[TopicPartition]:
-        reader = self._reader(group, "read_committed")
-        for asking in (self._asking, self._patient):
-            try:
-                return asking.patiently(lambda within_s: reader.committed(asked, timeout=within_s), wanted)
-            except Trouble:
-                if not self._answers(group, asked):
-                    raise
-        raise Trouble(
-            f"cannot {wanted} at {self._asking.bootstrap}: a transaction holds them open",
-            hint="A worker that died left it, and it ends by itself within its timeout. If it outlasts that: "
-            "docs/exactly-once.md, “A transaction that hangs”, says how to end it.",
-            exit_code=Exit.UNAVAILABLE,
-        )
+        stable, last = self._reader(group, "read_committed"), self._reader(group, "read_uncommitted")
+        silent_until = time.monotonic() + self._asking.timeout_s
+        while (found := self._asking.patiently(lambda _: self._attempt(stable, asked), wanted)) is None:
+            # The coordinator tells what was committed last, whatever is open on top of it: so it is no silence.
+            told = self._asking.patiently(lambda _: self._attempt(last, asked), wanted) is not None
+            if told and time.monotonic() > silent_until + self._open_s:
+                raise Trouble(
+                    f"cannot {wanted} at {self._asking.bootstrap}: a transaction holds them open",
+                    hint="Whoever began it has died, and it ends by itself within its timeout. If it outlasts that: "
+                    "docs/exactly-once.md, “A transaction that hangs”, says how to end it.",
+                    exit_code=Exit.UNAVAILABLE,
+                )
+            if not told and time.monotonic() > silent_until:
+                raise unreachable(None, self._asking.bootstrap, wanted)
+        return found
 
-    def _answers(self, group: str, asked: list[TopicPartition]) -> bool:
-        """Whether the coordinator tells what was committed, whatever is open on top of it."""
+    def _attempt(self, reader: Consumer, asked: list[TopicPartition]) -> list[TopicPartition] | None:
+        """What a reader is told within a moment, so that an interrupt is heard; None when it is told nothing."""
         try:
-            self._reader(group, "read_uncommitted").committed(asked, timeout=self._asking.timeout_s)
-        except KafkaException:
-            return False
-        return True
+            return reader.committed(asked, timeout=min(_MOMENT_S, self._asking.timeout_s))
+        except KafkaException as failure:
+            error = error_of(failure)
+            if error is None or error.code() != KafkaError._TIMED_OUT:  # noqa: SLF001 - librdkafka's local codes are spelled so
+                raise
+            return None
 
     def _reader(self, group: str, isolation: str) -> Consumer:
         if (group, isolation) not in self._readers:

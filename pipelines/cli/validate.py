@@ -18,7 +18,7 @@ from pipelines.cli.budget import plain_bits, print_bits
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.contract import Loaded, load
 from pipelines.contract.changes.naming import with_changes
-from pipelines.contract.deployments import under_each_overlay
+from pipelines.contract.deployments import Deployment, under_each_overlay
 from pipelines.contract.findings import Finding, Severity
 from pipelines.trouble import Exit
 
@@ -62,16 +62,15 @@ def command(contract_dir: Path, overlay: str | None, as_of: datetime | None, bit
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     day = _today() if as_of is None else as_of.date()
     loaded = load(contract_dir, as_of=day, overlay=overlay)
-    overlays: dict[str, Loaded] = {}
+    overlays: dict[str, Deployment] | None = {}
     if overlay is None:  # a review covers the contract; what an overlay changes was not signed
         overlays = under_each_overlay(contract_dir, loaded, as_of=day)
         loaded = replace(loaded, findings=with_changes(contract_dir, loaded, as_of=day))
     if as_json:
-        said = _plain(loaded, day, bits=bits) | {"overlays": {name: _verdict_of(one) for name, one in overlays.items()}}
-        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(_plain(loaded, day, overlays, bits=bits), option=orjson.OPT_INDENT_2))
     else:
         _show(loaded, day, overlays, bits=bits)
-    if not all(one.valid for one in (loaded, *overlays.values())):
+    if not loaded.valid or not all(one.loaded.valid for one in (overlays or {}).values()):
         raise click.exceptions.Exit(Exit.FINDINGS)
 
 
@@ -79,12 +78,13 @@ def _count(findings: tuple[Finding, ...], severity: Severity) -> int:
     return sum(found.severity is severity for found in findings)
 
 
-def _plain(loaded: Loaded, day: date, *, bits: bool) -> dict[str, object]:
+def _plain(loaded: Loaded, day: date, overlays: Mapping[str, Deployment] | None, *, bits: bool) -> dict[str, object]:
     said = {"bits": None if loaded.contract is None else plain_bits(loaded.contract)} if bits else {}
-    return {"as_of": day, **_verdict_of(loaded), **said}
+    under = None if overlays is None else {name: _judged(one.loaded, one.own) for name, one in overlays.items()}
+    return {"as_of": day, **_judged(loaded, loaded.findings), "overlays": under, **said}
 
 
-def _verdict_of(loaded: Loaded) -> dict[str, object]:
+def _judged(loaded: Loaded, shown: tuple[Finding, ...]) -> dict[str, object]:
     return {
         "valid": loaded.valid,
         "policy_version": None if loaded.contract is None else loaded.contract.policy_version,
@@ -100,26 +100,28 @@ def _verdict_of(loaded: Loaded) -> dict[str, object]:
                 "message": found.message,
                 "remedy": found.remedy,
             }
-            for found in loaded.findings
+            for found in shown
         ],
     }
 
 
-def _show(loaded: Loaded, day: date, overlays: Mapping[str, Loaded], *, bits: bool) -> None:
+def _show(loaded: Loaded, day: date, overlays: Mapping[str, Deployment] | None, *, bits: bool) -> None:
     console = Console(highlight=False)
     if bits and loaded.contract is not None:
         print_bits(console, loaded.contract)
-    _show_findings(console, loaded)
+    _show_findings(console, loaded.findings)
     console.print(_verdict(loaded, f"The contract is %s as of {day}"), soft_wrap=not console.is_terminal)
-    for name, one in overlays.items():
-        if one.findings:
+    if overlays is None:
+        console.print("Overlays were not looked at: no contract could be built to lay them over.")
+    for name, one in (overlays or {}).items():
+        if one.own:
             console.print()
-            _show_findings(console, one)
-        console.print(_verdict(one, f"Under the overlay {name} it is %s"), soft_wrap=not console.is_terminal)
+        _show_findings(console, one.own)
+        console.print(_verdict(one.loaded, f"Under the overlay {name} it is %s"), soft_wrap=not console.is_terminal)
 
 
-def _show_findings(console: Console, loaded: Loaded) -> None:
-    for file, found in groupby(loaded.findings, key=lambda one: one.position.file):
+def _show_findings(console: Console, findings: tuple[Finding, ...]) -> None:
+    for file, found in groupby(findings, key=lambda one: one.position.file):
         console.print(Text(file, style="bold"), soft_wrap=True)
         for one in found:
             line = Text(f"  {one.position}", style="cyan")

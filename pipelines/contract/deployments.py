@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -12,25 +12,34 @@ from pipelines.contract.loading import Loaded, load
 from pipelines.contract.report import Report
 
 
-def under_each_overlay(root: Path, base: Loaded, *, as_of: date) -> dict[str, Loaded]:
-    """Overlay → the contract under it, and those of its findings that only it brings about.
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The contract under an overlay, with all findings; and those of them that only the overlay brings about.
+
+    `own` are its new errors, and the warnings in its own file: the contract's warnings are the same under it, in other
+    numbers perhaps.
+    """
+
+    loaded: Loaded
+    own: tuple[Finding, ...]
+
+
+def under_each_overlay(root: Path, base: Loaded, *, as_of: date) -> dict[str, Deployment] | None:
+    """Overlay → the contract under it, by name; None where no contract can be built to lay one over.
 
     Args:
         root: the contract's folder.
-        base: the contract as it is; where it cannot be built, no overlay is looked at.
+        base: the contract as it is.
         as_of: the day on which reviews and bases must stand.
-
-    Returns:
-        Each overlay's new errors, and the warnings in its own file: the contract's own are the same under it, in other
-        numbers perhaps. By name.
     """
-    if base.contract is None:
-        return {}
+    names = sorted(files.survey(root, Report()).overlays)
+    if names and base.contract is None:
+        return None
     known = set(base.findings)
     found = {}
-    for name in sorted(files.survey(root, Report()).overlays):
+    for name in names:
         loaded = load(root, as_of=as_of, overlay=name)
-        found[name] = replace(loaded, findings=tuple(one for one in loaded.findings if _is_its_own(one, name, known)))
+        found[name] = Deployment(loaded, tuple(one for one in loaded.findings if _is_its_own(one, name, known)))
     return found
 
 

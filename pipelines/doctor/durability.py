@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, TypeVar
 
-from pipelines.broker import Admin
+from pipelines.broker import Admin, Survey, TopicInfo
 from pipelines.doctor.observation import Observation, State
 from pipelines.trouble import Trouble
 
@@ -19,49 +19,69 @@ _OWN: Final = {
     "__consumer_offsets": ("offsets.topic.replication.factor", _MIN_ISR),
     "__transaction_state": ("transaction.state.log.replication.factor", "transaction.state.log.min.isr"),
 }
+_Answer = TypeVar("_Answer")
 
 
-def look_at_durability(admin: Admin) -> Observation:
-    """The brokers, and the topics in which Kafka keeps groups' offsets and transactions, made or to be made."""
+def look_at_durability(admin: Admin, survey: Survey) -> Observation:
+    """The brokers, and the topics in which Kafka keeps groups' offsets and transactions, made or to be made.
+
+    What this client may not see is said not to be told; nothing is taken for granted.
+    """
     try:
-        brokers = admin.broker_configs()
-        if len(brokers) == 1:
-            return Observation(
-                _PART,
-                State.WARN,
-                "one broker: what it acknowledged lies on one disk, and may be undone when it is killed",
-                "Enough for a trial. For more: three brokers or more, see docs/exactly-once.md.",
-            )
-        weak = [*_weak_topics(admin, brokers), *_unclean(brokers)]
+        up = admin.broker_ids()
+        made = admin.topics(_OWN)
     except Trouble as trouble:
         return Observation(_PART, State.WARN, f"cannot be seen: {trouble}", trouble.hint)
+    if len(up) == 1:
+        return Observation(
+            _PART,
+            State.WARN,
+            "one broker is up: what it acknowledges lies on one disk, and may be undone when it is killed",
+            "Enough for a trial. For more: three brokers or more, see docs/exactly-once.md.",
+        )
+    nothing: Mapping[int, Mapping[str, str]] = {}
+    brokers = list(_told(admin.broker_configs, nothing).values())
+    weak = [finding for topic in _OWN for finding in _weak(admin, survey, topic, made.get(topic), brokers)]
+    if any(broker.get(_UNCLEAN) == "true" for broker in brokers):
+        weak.append(f"brokers: {_UNCLEAN}=true")
     if weak:
         return Observation(
             _PART,
             State.WARN,
             "; ".join(weak),
             f"{REPLICAS} replicas (kafka-reassign-partitions.sh), {_MIN_ISR}={IN_SYNC} and {_UNCLEAN}=false "
-            "(kafka-configs.sh), or what was acknowledged may be lost: see docs/exactly-once.md.",
+            "(kafka-configs.sh), or what was acknowledged may be lost: see docs/exactly-once.md. What is not "
+            "told needs DESCRIBE and DESCRIBE_CONFIGS on the topic and on the cluster.",
         )
     return Observation(
         _PART,
         State.OK,
-        f"{len(brokers)} brokers; {REPLICAS} replicas of Kafka's own topics, {IN_SYNC} of them in sync for each write",
+        f"{len(up)} brokers; {REPLICAS} replicas of Kafka's own topics, {IN_SYNC} of them in sync for each write",
     )
 
 
-def _weak_topics(admin: Admin, brokers: Mapping[int, Mapping[str, str]]) -> Iterator[str]:
-    made = admin.topics(_OWN)
-    live = admin.topic_configs(made)
-    for topic, (replication, in_sync) in _OWN.items():
-        if topic in made:
-            if live[topic].get(_UNCLEAN) == "true":
-                yield f"{topic}: {_UNCLEAN}=true"
-            yield from _too_few(topic, "replicas", made[topic].replication, REPLICAS)
-            yield from _too_few(topic, _MIN_ISR, _least([live[topic]], _MIN_ISR), IN_SYNC)
-        else:
-            yield from _too_few(topic, "replicas", _least(brokers.values(), replication), REPLICAS)
-            yield from _too_few(topic, _MIN_ISR, _least(brokers.values(), in_sync), IN_SYNC)
+def _weak(
+    admin: Admin, survey: Survey, topic: str, made: TopicInfo | None, brokers: list[Mapping[str, str]]
+) -> Iterator[str]:
+    if made is not None:
+        live: Mapping[str, str] = _told(lambda: admin.topic_configs([topic])[topic], {})
+        if live.get(_UNCLEAN) == "true":
+            yield f"{topic}: {_UNCLEAN}=true"
+        yield from _too_few(topic, "replicas", made.replication, REPLICAS)
+        yield from _too_few(topic, _MIN_ISR, _least([live], _MIN_ISR), IN_SYNC)
+    elif _told(lambda: survey.exists(topic), True):
+        yield f"{topic}: not told"
+    else:
+        replication, in_sync = _OWN[topic]
+        yield from _too_few(topic, "replicas", _least(brokers, replication), REPLICAS)
+        yield from _too_few(topic, _MIN_ISR, _least(brokers, in_sync), IN_SYNC)
+
+
+def _told(ask: Callable[[], _Answer], otherwise: _Answer) -> _Answer:
+    try:
+        return ask()
+    except Trouble:
+        return otherwise
 
 
 def _least(told: Iterable[Mapping[str, str]], name: str) -> int | None:
@@ -75,9 +95,3 @@ def _too_few(topic: str, what: str, found: int | None, wanted: int) -> Iterator[
         yield f"{topic}: {what} not told"
     elif found < wanted:
         yield f"{topic}: {what}={found}"
-
-
-def _unclean(brokers: Mapping[int, Mapping[str, str]]) -> Iterator[str]:
-    named = [str(number) for number, broker in sorted(brokers.items()) if broker.get(_UNCLEAN) == "true"]
-    if named:
-        yield f"brokers {', '.join(named)}: {_UNCLEAN}=true"

@@ -20,6 +20,7 @@ from pipelines.trouble import Exit, Trouble
 RELEASED: Final = date(2026, 11, 23)
 """The day of this release: a clock before it is wrong."""
 SHORT_RUNWAY_MS: Final = 7 * DAY_MS
+_ASK_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,11 @@ def _keyring(situation: Situation, contract: Contract | None) -> Observation:
 def _kafka(situation: Situation) -> Iterator[Observation]:
     try:
         cluster = situation.kafka()
-        admin = cluster.admin(timeout_s=3.0)
+        admin = cluster.admin(timeout_s=_ASK_S)
         brokers = admin.broker_ids()
     except Trouble as trouble:
         state = State.FAIL if situation.kafka_is_named else State.WARN
         yield Observation("kafka", state, str(trouble), trouble.hint)
         return
     yield Observation("kafka", State.OK, f"{len(brokers)} broker(s) answer at {cluster.bootstrap}")
-    yield look_at_durability(admin)
+    yield look_at_durability(admin, cluster.survey(timeout_s=_ASK_S))

@@ -27,6 +27,9 @@ _PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.5
 _ENOUGH_REPLICAS: Final = 3
 _JUDGED_EVERY_S: Final = 60.0
+_JUDGED_AGAIN_S: Final = 5.0  # at first, where Kafka's topic of offsets is not made yet
+_OFFSETS_WAIT_S: Final = 2.0
+_LONGEST_OFFSETS_WAIT_S: Final = TRANSACTION_TIMEOUT_MS / 1000
 # Where Kafka keeps the offsets of groups; who may not describe it goes by the other topics alone.
 _OFFSETS: Final = "__consumer_offsets"
 
@@ -44,21 +47,27 @@ class Hanging:
         self._topics = sorted(topics)
         self._stopping = stopping
         self._admin = station.cluster.admin()
-        self._reader: Consumer | None = None  # of the group's offsets; joins nothing
-        self._few = False  # a topic has too few replicas, on several brokers; for good, once it was so
-        self._judged_at = float("-inf")
+        # Topics with too few replicas, on several brokers; which was so once is looked at for good.
+        self._few: frozenset[str] = frozenset()
+        self._judged_again_s = _JUDGED_AGAIN_S
+        self._judge_at = float("-inf")
         self._awaited: Mapping[Partition, Offset] = {}  # the ends that are to be decided
         self._awaited_since = 0.0  # and since when brokers have answered without a break
         self._silent_since: float | None = None
+        self._reader: Consumer | None = None  # of the group's offsets; joins nothing
+        self._offsets_wait_s = _OFFSETS_WAIT_S
 
     @property
-    def often(self) -> bool:
-        """Whether to look before every batch. Judged once a minute, as replicas move and brokers come."""
-        if not self._few and time.monotonic() - self._judged_at > _JUDGED_EVERY_S:
-            self._judged_at = time.monotonic()
-            with suppress(Trouble):
-                self._judge(self._admin.topics([*self._topics, _OFFSETS]))
-        return self._few
+    def few(self) -> bool:
+        """Whether to look at the topics before every batch."""
+        self._judge()
+        return bool(self._few - {_OFFSETS})
+
+    @property
+    def few_of_offsets(self) -> bool:
+        """Whether to look at the group's offsets before every batch."""
+        self._judge()
+        return _OFFSETS in self._few
 
     def over(self) -> bool:
         """Wait until everything that is in the topics now is committed or aborted: usually it is. False when stopped.
@@ -77,15 +86,21 @@ class Hanging:
         """
         return self._wait(seconds, patient=True)
 
-    def offsets_over_within(self, seconds: float, offsets: Iterable[TopicPartition]) -> bool:
-        """Whether what was sent of the group's offsets for these partitions is decided. Bears silent brokers."""
+    def offsets_over(self, offsets: Iterable[TopicPartition]) -> bool:
+        """Whether what was sent of the group's offsets for these partitions is decided, or becomes so in a moment.
+
+        Bears silent brokers. On a network so slow that the moment is too short the next one is twice as long.
+        """
         if self._reader is None:
-            self._reader = self._station.cluster.consumer(**{"group.id": self._station.settings.group})
+            settings = {"group.id": self._station.settings.group, "isolation.level": "read_committed"}
+            self._reader = self._station.cluster.consumer(**settings)
+        asked = [TopicPartition(each.topic, each.partition) for each in offsets]
         try:
-            found = self._reader.committed([TopicPartition(each.topic, each.partition) for each in offsets], seconds)
+            told = not any(each.error for each in self._reader.committed(asked, self._offsets_wait_s))
         except KafkaException:
-            return False
-        return not any(each.error for each in found)
+            told, self._reader = False, None  # another one finds its way anew
+        self._offsets_wait_s = _OFFSETS_WAIT_S if told else min(2 * self._offsets_wait_s, _LONGEST_OFFSETS_WAIT_S)
+        return told
 
     def _wait(self, seconds: float, *, patient: bool) -> bool:
         until, pause_s = time.monotonic() + seconds, _PAUSE_S
@@ -126,9 +141,7 @@ class Hanging:
         return not undecided
 
     def _ends(self) -> Mapping[Partition, Offset]:
-        found = self._admin.topics([*self._topics, _OFFSETS])
-        self._judge(found)
-        found.pop(_OFFSETS, None)
+        found = self._admin.topics(self._topics)
         if missing := sorted(set(self._topics) - found.keys()):
             raise Trouble(
                 f"the topic {missing[0]} is not there", hint="`pipelines topics apply` creates what is missing."
@@ -137,15 +150,25 @@ class Hanging:
             [(name, number) for name, topic in found.items() for number in range(topic.partitions)], "latest"
         )
 
-    def _judge(self, found: Mapping[str, TopicInfo]) -> None:
-        """Say so once, where looking often begins."""
-        self._judged_at = time.monotonic()
-        few = sorted(name for name, topic in found.items() if topic.replication < _ENOUGH_REPLICAS)
-        if few and not self._few:
-            holders = {node for topic in found.values() for place in topic.places for node in place.replicas}
-            self._few = len(holders.union(self._admin.broker_ids())) > 1
-            if self._few:
-                self._station.log.warning("replicas.few", topics=few)
+    def _judge(self) -> None:
+        """Once a minute, as replicas move and brokers come. Say so once, where looking often begins."""
+        if time.monotonic() < self._judge_at:
+            return
+        self._judge_at = time.monotonic() + _JUDGED_EVERY_S
+        with suppress(Trouble):
+            found = self._admin.topics([*self._topics, _OFFSETS])
+            if _OFFSETS not in found:
+                self._judge_at = time.monotonic() + self._judged_again_s
+                self._judged_again_s = min(2 * self._judged_again_s, _JUDGED_EVERY_S)
+            few = {name for name, topic in found.items() if topic.replication < _ENOUGH_REPLICAS} - self._few
+            if few and len(self._holders(found)) > 1:
+                self._few |= few
+                self._station.log.warning("replicas.few", topics=sorted(few))
+
+    def _holders(self, found: Mapping[str, TopicInfo]) -> set[int]:
+        """All brokers that there are, those that are away and hold a replica included."""
+        holders = {node for topic in found.values() for place in topic.places for node in place.replicas}
+        return holders.union(self._admin.broker_ids())
 
     def _refuse(self, undecided: Mapping[Partition, int]) -> NoReturn:
         for (topic, partition), offset in sorted(undecided.items()):

@@ -43,6 +43,7 @@ class Outbox:
         self._quarantine = quarantine
         self._succession = Succession(station, {*topics, quarantine}, stopping)
         self._offsets_wait_s = _OFFSETS_WAIT_S
+        self._known = 0  # the generation of the producer in whose time offsets were read, or a batch was sent
 
     def deliver(self, batch: Batch, offsets: list[TopicPartition], membership: object) -> bool:
         """Send a batch in one transaction.
@@ -59,9 +60,10 @@ class Outbox:
             Trouble: the cluster refuses this worker, and will go on doing so.
         """
         producer = self._succession.ready()
-        if not self._succession.decided(offsets):
+        if not self._succession.decided(offsets, new=self._succession.generation != self._known):
             self._log.warning("batch.failed", reason="undecided", events=batch.events)
             return False
+        self._known = self._succession.generation
         flushed = False
         try:
             producer.begin_transaction()
@@ -87,6 +89,7 @@ class Outbox:
     def settle(self) -> None:
         """Make sure that no transaction of this slot is open: committed offsets read after this are final."""
         self._succession.ready()
+        self._known = self._succession.generation
 
     def close(self) -> None:
         """Let the producer go. An open transaction, which only a failed batch leaves, ends by its timeout."""

@@ -68,6 +68,8 @@ class Succession:
         self._has_ended = False  # a transaction of this producer's
         self.doubt: str | None = "start"
         """Why the next call of `ready` gives another producer; None while it gives the same."""
+        self.generation = 0
+        """Counts the producers."""
 
     def ready(self) -> Producer:
         """A producer without a transaction and without doubt; whatever lies in its topics is decided.
@@ -83,6 +85,7 @@ class Succession:
             self.discard()
             reason, self.doubt = self.doubt or "start", None
             self._has_ended = False
+            self.generation += 1
             if reason != "start":
                 REPLACEMENTS.labels(self._settings.source, reason).inc()
                 self._station.log.warning("producer.replaced", reason=reason)
@@ -100,21 +103,23 @@ class Succession:
                     raise StoppedError
         return self._producer
 
-    def decided(self, offsets: list[TopicPartition]) -> bool:
-        """Whether a batch may follow the one before: where brokers can lose its end unheard, once it has one.
+    def decided(self, offsets: list[TopicPartition], *, new: bool) -> bool:
+        """Whether a batch may follow what was sent before.
 
-        `offsets` are those that the batch will commit.
+        Waits a moment: a worker that waits longer must poll its consumer meanwhile, or its group waits for it.
 
-        Waits a moment; a worker that waits longer must poll its consumer meanwhile, or its group waits for it.
+        Args:
+            offsets: those that the batch will commit.
+            new: whether the batch was read before the producer was made, which has looked at its topics since. One that
+                has ended a transaction looks where brokers can lose its end unheard.
 
         Raises:
             Trouble: a transaction hangs (exit 4).
         """
-        if not (self._has_ended and self._hanging.often):
-            return True
-        return self._hanging.over_within(_DECIDED_WAIT_S) and self._hanging.offsets_over_within(
-            _DECIDED_WAIT_S, offsets
-        )
+        if self._has_ended and self._hanging.few and not self._hanging.over_within(_DECIDED_WAIT_S):
+            return False
+        unheard = self._has_ended and self._hanging.few_of_offsets
+        return not (new or unheard) or self._hanging.offsets_over(offsets)
 
     def ended(self) -> None:
         """A transaction of the producer's is committed or aborted; from now on brokers that go away are heard of."""

@@ -138,9 +138,20 @@ def test_a_program_reads_what_each_overlay_brings_about(overlaid: Path) -> None:
     assert alone == 0
 
 
-def test_what_is_wrong_without_an_overlay_is_said_once(overlaid: Path) -> None:
-    path = overlaid / "policies/vpn/session.yaml"
-    path.write_text(path.read_text().replace("ok: keep", "ok: hash"))
+def test_what_is_wrong_without_an_overlay_is_said_once_and_makes_none_valid(overlaid: Path) -> None:
+    (overlaid / "overlays/loose.yaml").unlink()
+    next((overlaid / "schemas/minimized").rglob("*.avsc")).write_text("{}")
     code, output = run("--contract", str(overlaid), *DAY)
     assert code == 1
-    assert output.count("[rule-action]") == 1
+    assert output.count("[derived-stale]") == 1
+    assert "Under the overlay tight it is not valid: 1 error, 0 warnings." in output
+    _, output = run("--contract", str(overlaid), "--json", *DAY)
+    tight = orjson.loads(output)["overlays"]["tight"]
+    assert (tight["valid"], tight["errors"], tight["findings"]) == (False, 1, [])
+
+
+def test_overlays_of_what_cannot_be_built_are_said_not_to_be_looked_at(overlaid: Path) -> None:
+    path = overlaid / "policies/vpn/session.yaml"
+    path.write_text(path.read_text().replace("ok: keep", "ok: hash"))
+    assert "Overlays were not looked at" in run("--contract", str(overlaid), *DAY)[1]
+    assert orjson.loads(run("--contract", str(overlaid), "--json", *DAY)[1])["overlays"] is None

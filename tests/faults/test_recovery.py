@@ -184,7 +184,8 @@ def test_a_transaction_that_nobody_ends_is_over_by_its_timeout_and_a_sweep(
 def test_a_worker_that_looks_before_every_batch_takes_over_from_one_that_hangs(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Hanging, "often", True)  # as with few replicas on several brokers
+    monkeypatch.setattr(Hanging, "few", True)  # as with few replicas on several brokers
+    monkeypatch.setattr(Hanging, "few_of_offsets", True)
     awake, armed, hangs, commits = threading.Event(), threading.Event(), threading.Event(), [0, 0]
 
     def hang(step: Step) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from pipelines.broker import Cluster, Place, Producer, TopicInfo, TopicPartition
+from pipelines.broker import Cluster, KafkaError, KafkaException, Place, Producer, TopicInfo, TopicPartition
 from pipelines.relay import hanging, positions
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.station import Station
@@ -34,8 +34,8 @@ def hanging_in(house: House, topic: str) -> Hanging:
 
 
 @contextmanager
-def unended(house: House, topic: str | None) -> Iterator[Producer]:
-    """A transaction that somebody else has open: in a topic, if one is named."""
+def unended(house: House, topic: str | None, still: list[bool] | None = None) -> Iterator[Producer]:
+    """A transaction that somebody else has open: in a topic, if one is named. Ended after it, if it is `still` open."""
     producer = house.cluster.producer(
         **{"transactional.id": f"unended-{house.source}-{topic}", "transaction.timeout.ms": 600_000}
     )
@@ -45,7 +45,8 @@ def unended(house: House, topic: str | None) -> Iterator[Producer]:
         producer.produce(topic, b"synthetic", partition=0)
         assert producer.flush(30) == 0
     yield producer
-    producer.abort_transaction(30)
+    if still is None or still[0]:
+        producer.abort_transaction(30)
 
 
 @pytest.mark.parametrize("where", ["handled", "loose", "quarantine"])
@@ -105,17 +106,13 @@ def test_a_batch_is_not_sent_on_top_of_offsets_that_hang(
     house: House, monkeypatch: pytest.MonkeyPatch, *, often: bool
 ) -> None:
     monkeypatch.setattr(positions, "_COMMITTED_WAIT_S", 3.0)
-    monkeypatch.setattr(Hanging, "often", often)
+    monkeypatch.setattr(Hanging, "few_of_offsets", often)
     house.publish([house.ping(n) for n in range(30)])
-    stranger = house.cluster.consumer(**{"group.id": house.settings().group})
-    with unended(house, None) as producer, capture_logs() as lines, running(house.worker()) as raised:
+    with offsets_left_open(house) as (leave_open, _), capture_logs() as lines, running(house.worker()) as raised:
         house.wait_until_through()
-        producer.send_offsets_to_transaction(
-            [TopicPartition(house.raw_topic, 0, 1)], stranger.consumer_group_metadata(), 10.0
-        )
+        leave_open()
         house.publish([house.ping(n) for n in range(30)])
         until(lambda: bool(raised) or records_in(house) == 60, "the worker ends, or goes on")
-    stranger.close()
     failed = [line["reason"] for line in lines if line["event"] == "batch.failed"]
     if often:
         [trouble] = raised
@@ -128,6 +125,89 @@ def test_a_batch_is_not_sent_on_top_of_offsets_that_hang(
         house.wait_until_through()
     assert raised == []
     outputs_are_exact(house)
+
+
+def test_offsets_that_are_only_open_are_waited_for_before_a_batch(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hanging, "few_of_offsets", True)
+    house.publish([house.ping(n) for n in range(30)])
+    with offsets_left_open(house) as (leave_open, end), capture_logs() as lines, running(house.worker()) as raised:
+        house.wait_until_through()
+        leave_open()
+        house.publish([house.ping(n) for n in range(30)])
+        until(lambda: [line["event"] for line in lines].count("batch.failed") == 1, "the batch is given back")
+        end()
+        house.wait_until_through()
+    assert raised == []
+    outputs_are_exact(house)
+
+
+def test_a_batch_that_was_read_before_its_producer_was_made_waits_for_its_offsets(house: House) -> None:
+    house.publish([house.ping(n) for n in range(30)])
+    settings = {"slow_commit_ms": -1}  # every commit costs the producer its place
+    with (
+        offsets_left_open(house) as (leave_open, end),
+        capture_logs() as lines,
+        running(house.worker(**settings)) as raised,
+    ):
+        house.wait_until_through()
+        leave_open()
+        house.publish([house.ping(n) for n in range(30)])
+        until(lambda: "undecided" in [line.get("reason") for line in lines], "the batch is given back")
+        end()
+        house.wait_until_through()
+    assert raised == []
+    outputs_are_exact(house)
+
+
+def test_a_properties_file_cannot_have_offsets_looked_at_that_are_undecided(house: House) -> None:
+    careless = Cluster(house.cluster.bootstrap, {"isolation.level": "read_uncommitted"})
+    station = Station(house.settings(), careless, structlog.stdlib.get_logger())
+    looking, asked = Hanging(station, [house.handled], bool), [TopicPartition(house.raw_topic, 0)]
+    with offsets_left_open(house) as (leave_open, end):
+        assert looking.offsets_over(asked)
+        leave_open()
+        assert not looking.offsets_over(asked)
+        end()
+        until(lambda: looking.offsets_over(asked), "they are decided")
+
+
+def test_a_slow_network_gets_more_time_for_offsets_and_a_quick_answer_ends_that(house: House) -> None:
+    looking, given = hanging_in(house, house.handled), list[float]()
+
+    class Slow:
+        def committed(self, asked: list[TopicPartition], seconds: float) -> list[TopicPartition]:
+            given.append(seconds)
+            if seconds < 7:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            return asked
+
+    def ask() -> bool:
+        looking._reader = Slow()  # type: ignore[assignment]
+        return looking.offsets_over([TopicPartition(house.raw_topic, 0)])
+
+    assert [ask() for _ in range(4)] == [False, False, True, False]
+    assert given == [2, 4, 8, 2]
+
+
+@contextmanager
+def offsets_left_open(house: House) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+    """How to have somebody send an offset of the house's group and leave it undecided; and how to end that."""
+    stranger, open_ = house.cluster.consumer(**{"group.id": house.settings().group}), [True]
+    with unended(house, None, open_) as producer:
+
+        def leave_open() -> None:
+            producer.send_offsets_to_transaction(
+                [TopicPartition(house.raw_topic, 0, 1)], stranger.consumer_group_metadata(), 10.0
+            )
+
+        def end() -> None:
+            producer.abort_transaction(30)
+            open_[0] = False
+
+        yield leave_open, end
+    stranger.close()
 
 
 def records_in(house: House) -> int:
@@ -210,10 +290,10 @@ def test_who_looks_often_does_so_for_good(house: House) -> None:
 
     looking._admin = Told()  # type: ignore[assignment]
     with capture_logs() as lines:
-        assert looking.often
+        assert looking.few
         brokers = [1]
-        looking._judged_at = float("-inf")
-        assert looking.often
+        looking._judge_at = float("-inf")
+        assert looking.few
     assert [line["event"] for line in lines] == ["replicas.few"]
 
 
@@ -233,7 +313,7 @@ def test_offsets_with_one_copy_are_looked_at_as_topics_are(house: House) -> None
 
     looking._admin = Told()  # type: ignore[assignment]
     with capture_logs() as lines:
-        assert looking.often
+        assert (looking.few, looking.few_of_offsets) == (False, True)
     assert [line["topics"] for line in lines] == [["__consumer_offsets"]]
 
 
