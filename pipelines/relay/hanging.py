@@ -75,6 +75,7 @@ class Hanging:
         Raises:
             Trouble: something is not, though every transaction's time is over (exit 4); or no broker says (exit 3).
         """
+        self._judge()
         self._awaited, self._silent_since = {}, None
         return self._wait(float("inf"), patient=False)
 
