@@ -38,7 +38,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks, whom, and for how long (seconds, for each request with its repetitions)."""
+    """Who asks, whom, and for how long (seconds, for each request with its repetitions; twice of a slow one)."""
 
     client: AdminClient
     bootstrap: str
@@ -79,20 +79,32 @@ class Asking:
     def patiently(self, call: Callable[[float], _Answer], wanted: str) -> _Answer:
         """Make a request, which gets the seconds that it may take, again and again until it is answered.
 
+        A cluster that answers something else by then is there and was slow: the request is given its time once more.
+
         Raises:
             Trouble: (exit 3) it was refused for good, or there was no answer in time.
         """
-        deadline = time.monotonic() + self.timeout_s
+        deadline, once_more = time.monotonic() + self.timeout_s, True
         while True:
+            cause: KafkaException | None = None
             try:
                 return call(max(_LEAST_S, deadline - time.monotonic()))
             except KafkaException as refused:
-                error = error_of(refused)
-                passing = error is not None and error.code() in _PASSING
-                if not passing or time.monotonic() + PAUSE_S > deadline:
+                cause, error = refused, error_of(refused)
+                timed_out = error is not None and error.code() == KafkaError._TIMED_OUT  # noqa: SLF001 - as above
+                if not timed_out and (error is None or error.code() not in _PASSING):
                     raise unreachable(refused, self.bootstrap, wanted) from None
             except FutureTimeoutError:
-                raise unreachable(None, self.bootstrap, wanted) from None
+                timed_out = True
+            if timed_out or time.monotonic() + PAUSE_S > deadline:
+                if not once_more or not self._answers():
+                    raise unreachable(cause, self.bootstrap, wanted) from None
+                deadline, once_more = time.monotonic() + self.timeout_s, False
             time.sleep(PAUSE_S)
-            with contextlib.suppress(KafkaException):  # what the client remembers of leaders may be what failed
-                self.client.list_topics(timeout=_LEAST_S)
+            self._answers()  # what the client remembers of leaders may be what failed
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(KafkaException):
+            self.client.list_topics(timeout=_LEAST_S)
+            return True
+        return False

@@ -92,7 +92,7 @@ class Cluster:
         return self._made(lambda settings, log: Consumer(settings, logger=log), _CONSUMER, overrides)
 
     def admin(self, *, timeout_s: float = REACH_S, open_s: float = OPEN_S) -> Admin:
-        """An admin client; each call waits at most `timeout_s` seconds, for offsets in a transaction `open_s` more."""
+        """An admin client; each call waits for `timeout_s` seconds, for offsets in a transaction `open_s` more."""
         asking = self._asking(timeout_s)
         return Admin(asking, CommittedOffsets(asking, self.consumer, open_s))
 
