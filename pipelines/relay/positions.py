@@ -13,7 +13,7 @@ from pipelines.relay.hanging import hangs
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
 
-# A stable OffsetFetch waits for the transaction of whoever held the partition before, up to its timeout and a sweep: 40 s.
+# A stable OffsetFetch waits for the transaction of who held the partition before: up to its timeout and a sweep, 40 s.
 # With the questions around it, no longer than a member may be away from its group (60 s).
 _COMMITTED_WAIT_S = 45.0
 # Not for long, before that transaction is ended: who held the partition is not its owner any more.
