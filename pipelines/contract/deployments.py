@@ -39,6 +39,9 @@ def under_each_overlay(root: Path, base: Loaded, *, as_of: date) -> dict[str, De
     found = {}
     for name in names:
         loaded = load(root, as_of=as_of, overlay=name)
+        # Its derived schemas are its deployment's to build, and looked at with it alone.
+        looked_at = (one for one in loaded.findings if one in known or not one.check.startswith("derived-"))
+        loaded = Loaded(loaded.contract, tuple(looked_at))
         found[name] = Deployment(loaded, tuple(one for one in loaded.findings if _is_its_own(one, name, known)))
     return found
 
