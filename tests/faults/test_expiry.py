@@ -73,11 +73,10 @@ class Commits:
 
 def judged(house: House, began_ms: int) -> tuple[dict[str, int], Expectation, Expectation]:
     """Violations; what must be out at least; what may be out at most."""
-    commits = Commits.of(house, began_ms)
     books = read_books(house.contract, house.cluster.admin())
-    while not commits.reach(books):  # others' open transactions hold the log's stable end back, until they time out
-        time.sleep(0.5)
-        commits = Commits.of(house, began_ms)
+    # Others' open transactions hold the log's stable end back, until they time out.
+    until(lambda: Commits.of(house, began_ms).reach(books), "the last commits in the log")
+    commits = Commits.of(house, began_ms)
     least = expect(house.contract, house.cluster, house.keyring, now_ms=commits.own)
     most = expect(house.contract, house.cluster, house.keyring, now_ms=commits.before)
     records, notes = committed(house.contract, house.cluster)

@@ -34,8 +34,8 @@ def hanging_in(house: House, topic: str) -> Hanging:
 
 
 @contextmanager
-def unended(house: House, topic: str | None, still: list[bool] | None = None) -> Iterator[Producer]:
-    """A transaction that somebody else has open: in a topic, if one is named. Ended after it, if it is `still` open."""
+def unended(house: House, topic: str | None) -> Iterator[Producer]:
+    """A transaction that somebody else has open: in a topic, if one is named."""
     producer = house.cluster.producer(
         **{"transactional.id": f"unended-{house.source}-{topic}", "transaction.timeout.ms": 600_000}
     )
@@ -45,8 +45,7 @@ def unended(house: House, topic: str | None, still: list[bool] | None = None) ->
         producer.produce(topic, b"synthetic", partition=0)
         assert producer.flush(30) == 0
     yield producer
-    if still is None or still[0]:
-        producer.abort_transaction(30)
+    producer.abort_transaction(30)
 
 
 @pytest.mark.parametrize("where", ["handled", "loose", "quarantine"])
@@ -85,14 +84,10 @@ def test_a_worker_whose_offsets_hang_says_so(house: House, monkeypatch: pytest.M
     with running(house.worker()) as raised:
         house.wait_until_through()
     assert raised == []
-    stranger = house.cluster.consumer(**{"group.id": house.settings().group})
-    with unended(house, None) as producer:
-        producer.send_offsets_to_transaction(
-            [TopicPartition(house.raw_topic, 0, 1)], stranger.consumer_group_metadata(), 10.0
-        )
+    with offsets_left_open(house) as (leave_open, _):
+        leave_open()
         with capture_logs() as lines, pytest.raises(Trouble, match="hangs in the offsets of the group") as trouble:
             house.worker().run()
-    stranger.close()
     assert trouble.value.exit_code is Exit.REFUSED
     assert [line["topic"] for line in lines if line["event"] == "offsets.hang"] == [house.raw_topic]
     with running(house.worker()) as raised:
@@ -194,19 +189,16 @@ def test_a_slow_network_gets_more_time_for_offsets_and_a_quick_answer_ends_that(
 @contextmanager
 def offsets_left_open(house: House) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
     """How to have somebody send an offset of the house's group and leave it undecided; and how to end that."""
-    stranger, open_ = house.cluster.consumer(**{"group.id": house.settings().group}), [True]
-    with unended(house, None, open_) as producer:
+    stranger = house.cluster.consumer(**{"group.id": house.settings().group})
+    with ExitStack() as held:
+        producer = held.enter_context(unended(house, None))
 
         def leave_open() -> None:
             producer.send_offsets_to_transaction(
                 [TopicPartition(house.raw_topic, 0, 1)], stranger.consumer_group_metadata(), 10.0
             )
 
-        def end() -> None:
-            producer.abort_transaction(30)
-            open_[0] = False
-
-        yield leave_open, end
+        yield leave_open, held.close
     stranger.close()
 
 
