@@ -100,8 +100,9 @@ class Asking:
                 if not once_more or not self._answers():
                     raise unreachable(cause, self.bootstrap, wanted) from None
                 deadline, once_more = time.monotonic() + self.timeout_s, False
-            time.sleep(PAUSE_S)
-            self._answers()  # what the client remembers of leaders may be what failed
+            else:
+                time.sleep(PAUSE_S)
+                self._answers()  # what the client remembers of leaders may be what failed
 
     def _answers(self) -> bool:
         with contextlib.suppress(KafkaException):
