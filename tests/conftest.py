@@ -5,32 +5,17 @@ Kafka: tests that ask for `cluster` run on any, those that start, kill or reconf
 """
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import hypothesis
 import pytest
 
-from pipelines.broker import AdminClient, Cluster, Door, EmbeddedKafka, NewTopic
+from pipelines.broker import Cluster, Door, EmbeddedKafka, NewTopic
 from pipelines.broker.node import free_nodes
+from tests.support.kafka import SHORT_TIMINGS, MakeTopic, delete_topics, running_kafka
 
-MakeTopic = Callable[..., str]
-
-# Long enough for a busy machine, short enough that a test can wait for a session or a transaction to time out.
-SHORT_TIMINGS = {
-    "broker.session.timeout.ms": "3000",  # a killed broker may register again only when this has passed
-    "broker.heartbeat.interval.ms": "500",
-    "group.min.session.timeout.ms": "500",
-    "group.consumer.min.session.timeout.ms": "3000",
-    "group.consumer.session.timeout.ms": "6000",
-    "group.consumer.min.heartbeat.interval.ms": "500",
-    "group.consumer.heartbeat.interval.ms": "1000",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-}
+pytest_plugins = ["tests.support.fixtures"]
 _EMBEDDED = {"kafka", "kafka3", "kafka_with_a_door"}
 _ANYWHERE = {"cluster", "make_topic"}
 _ON_A_BROKER = _EMBEDDED | _ANYWHERE
@@ -69,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         metavar="embedded|docker|HOST:PORT",
         help="The Kafka to test on: the embedded one, apache/kafka in a container, or one that runs. "
-        "Give the latter the timings of tests/conftest.py. Topics of the tests' own are made and deleted there.",
+        "Give the latter the timings of tests/support/kafka.py. Topics of the tests' own are made and deleted there.",
     )
 
 
@@ -114,20 +99,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """One broker for the whole session; a test that stops it starts it again."""
-    yield from _running(tmp_path_factory.mktemp("kafka"), brokers=1)
+    yield from running_kafka(tmp_path_factory.mktemp("kafka"), brokers=1)
 
 
 @pytest.fixture(scope="session")
 def kafka3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """Three brokers, for what needs replicas and survivors."""
-    yield from _running(tmp_path_factory.mktemp("kafka3"), brokers=3)
+    yield from running_kafka(tmp_path_factory.mktemp("kafka3"), brokers=3)
 
 
 @pytest.fixture(scope="session")
 def kafka_with_a_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedKafka, Door]]:
     """One broker whose door tells its clients to stay with a proxy, which a test has to start."""
     door = Door(*(node.port for node in free_nodes(2)))
-    for kafka in _running(tmp_path_factory.mktemp("door"), brokers=1, doors={1: door}):
+    for kafka in running_kafka(tmp_path_factory.mktemp("door"), brokers=1, doors={1: door}):
         yield kafka, door
 
 
@@ -136,8 +121,8 @@ def elsewhere(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The Kafka that `--kafka` names, when it is not the embedded one."""
     named = request.config.getoption("--kafka")
     if named == "docker":
-        from tests.containers.engine import require_engine, startable_kafka
-        from tests.kafka_container import container
+        from tests.support.container_engine import require_engine, startable_kafka
+        from tests.support.kafka_container import container
 
         require_engine()
         with container(startable_kafka(), SHORT_TIMINGS) as bootstrap:
@@ -173,38 +158,3 @@ def make_topic(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Mak
 
     yield make
     delete_topics(cluster, made)
-
-
-def delete_topics(cluster: Cluster, names: list[str]) -> None:
-    """What no room of the project can do."""
-    client = AdminClient({"bootstrap.servers": cluster.bootstrap})  # must outlive its futures
-    for future in client.delete_topics(names).values() if names else ():
-        future.result(30)
-
-
-# Waits for the end of its input, which comes when the tests' process is gone however it went.
-_GUARD = """
-import sys
-from pathlib import Path
-from pipelines.broker import EmbeddedKafka
-sys.stdin.read()
-EmbeddedKafka(Path(sys.argv[1])).stop()
-"""
-
-
-@contextmanager
-def guarded(kafka: EmbeddedKafka) -> Iterator[None]:
-    """Stop the brokers in the end, also when this process is killed: they run in sessions of their own."""
-    guarding = [sys.executable, "-c", _GUARD, str(kafka.folder)]
-    with subprocess.Popen(guarding, stdin=subprocess.PIPE, start_new_session=True):
-        try:
-            yield
-        finally:
-            kafka.stop()
-
-
-def _running(folder: Path, *, brokers: int, doors: dict[int, Door] | None = None) -> Iterator[EmbeddedKafka]:
-    kafka = EmbeddedKafka(folder, brokers, SHORT_TIMINGS, doors=doors)
-    with guarded(kafka):
-        kafka.start()
-        yield kafka

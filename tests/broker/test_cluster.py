@@ -9,7 +9,7 @@ import pytest
 from pipelines.broker import Cluster, KafkaError, KafkaException, NewTopic, TopicPartition
 from pipelines.broker.log import QUIET_S, ClientLog
 from pipelines.trouble import Exit, Trouble
-from tests.conftest import delete_topics
+from tests.support.kafka import delete_topics
 
 MakeTopic = Callable[..., str]
 

@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.broker import Cluster, Producer, TopicPartition
 from pipelines.trouble import Exit, Trouble
-from tests.conftest import MakeTopic
-from tests.faults.flow import until
+from tests.support.kafka import MakeTopic
+from tests.support.waiting import until
 
 
 @contextmanager

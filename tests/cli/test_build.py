@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from pipelines.cli.build import command
 from pipelines.contract import derived_schemas, load, load_valid
 from pipelines.trouble import Exit, Trouble
-from tests.contract.folders import BASE, TODAY, edited, overlaid
-from tests.signing import sign
+from tests.support.contract_folders import BASE, TODAY, edited, overlaid
+from tests.support.signing import sign
 
 DERIVED = "schemas/minimized/network-metadata.support/vpn.session.v1.avsc"
 

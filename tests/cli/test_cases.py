@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from pipelines.cli.app import pipelines
 from pipelines.trouble import Exit, Trouble
-from tests.explain.case_files import CANARY, FILE, TOPIC, with_cases
+from tests.support.case_files import CANARY, FILE, TOPIC, with_cases
 
 ROOT = Path(__file__).parents[2]
 WRONG = [

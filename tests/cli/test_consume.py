@@ -7,13 +7,13 @@ from click.testing import CliRunner, Result
 from pipelines.broker import Cluster
 from pipelines.cli.app import pipelines
 from pipelines.trouble import Exit, Trouble
-from tests.relay.house import House, build, running
+from tests.support.relay_fixture import RelayFixture, build, running
 
 PINGS = 12
 
 
 @pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
+def house(tmp_path: Path, cluster: Cluster) -> RelayFixture:
     house = build(tmp_path, cluster)
     house.publish([*(house.ping(number) for number in range(PINGS)), b"\xc3\x01no event"])
     with running(house.worker()) as raised:
@@ -22,12 +22,12 @@ def house(tmp_path: Path, cluster: Cluster) -> House:
     return house
 
 
-def run(house: House, topic: str, *arguments: str) -> Result:
+def run(house: RelayFixture, topic: str, *arguments: str) -> Result:
     options = ["--contract", str(house.folder), "--bootstrap", house.cluster.bootstrap]
     return CliRunner().invoke(pipelines, ["consume", topic, *options, *arguments])
 
 
-def test_a_minimized_topic_is_read_to_its_end_and_decoded(house: House) -> None:
+def test_a_minimized_topic_is_read_to_its_end_and_decoded(house: RelayFixture) -> None:
     done = run(house, house.handled, "--from-beginning", "--json")
     assert done.exit_code == Exit.DONE, done.exception
     told = [json.loads(line) for line in done.output.splitlines()]
@@ -38,7 +38,7 @@ def test_a_minimized_topic_is_read_to_its_end_and_decoded(house: House) -> None:
         assert record["fields"]["occurred_at"].endswith(":00:00Z")
 
 
-def test_a_person_sees_the_fields_and_short_handles(house: House) -> None:
+def test_a_person_sees_the_fields_and_short_handles(house: RelayFixture) -> None:
     handles = {
         json.loads(line)["key"] for line in run(house, house.handled, "--from-beginning", "--json").output.split()
     }
@@ -50,14 +50,14 @@ def test_a_person_sees_the_fields_and_short_handles(house: House) -> None:
         assert f"key {handle[:8]}…" in text
 
 
-def test_it_ends_after_as_many_records_as_one_likes(house: House) -> None:
+def test_it_ends_after_as_many_records_as_one_likes(house: RelayFixture) -> None:
     done = run(house, house.loose, "--from-beginning", "--json", "--max", "3")
     told = [json.loads(line) for line in done.output.splitlines()]
     assert len(told) == 3
     assert {record["key"] for record in told} == {None}
 
 
-def test_the_notes_of_quarantine_are_shown(house: House) -> None:
+def test_the_notes_of_quarantine_are_shown(house: RelayFixture) -> None:
     done = run(house, house.contract.quarantine.name, "--from-beginning", "--json")
     (told,) = [json.loads(line) for line in done.output.splitlines()]
     assert told["note"]["topic"] == house.raw_topic
@@ -66,7 +66,7 @@ def test_the_notes_of_quarantine_are_shown(house: House) -> None:
     assert f"code={told['note']['code']}" in text
 
 
-def test_a_record_that_no_schema_of_the_topic_wrote_is_not_shown(house: House) -> None:
+def test_a_record_that_no_schema_of_the_topic_wrote_is_not_shown(house: RelayFixture) -> None:
     producer = house.cluster.producer()
     producer.produce(house.handled, house.ping(1))
     assert producer.flush(30) == 0
@@ -76,7 +76,7 @@ def test_a_record_that_no_schema_of_the_topic_wrote_is_not_shown(house: House) -
     assert "synthetic-device" not in done.output
 
 
-def test_a_raw_topic_is_refused(house: House) -> None:
+def test_a_raw_topic_is_refused(house: RelayFixture) -> None:
     done = run(house, house.raw_topic, "--from-beginning")
     assert isinstance(done.exception, Trouble)
     assert done.exception.exit_code == Exit.REFUSED
@@ -84,7 +84,7 @@ def test_a_raw_topic_is_refused(house: House) -> None:
 
 
 @pytest.mark.parametrize("topic", ["audit.unknown", "__consumer_offsets", "../raw/probe"])
-def test_a_topic_that_is_not_the_contracts_is_no_topic_to_read(house: House, topic: str) -> None:
+def test_a_topic_that_is_not_the_contracts_is_no_topic_to_read(house: RelayFixture, topic: str) -> None:
     done = run(house, topic, "--from-beginning")
     assert isinstance(done.exception, Trouble)
     assert done.exception.exit_code == Exit.USAGE

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from pipelines.cli.docs import command
 from pipelines.trouble import Exit, Trouble
-from tests.contract.overlays import lab
+from tests.support.overlays import lab
 
 TOPIC = "topics/network-metadata.support"
 

@@ -14,7 +14,7 @@ from pipelines.contract.model import HOUR_MS
 from pipelines.envelope import Note, quarantine_record
 from pipelines.replay.lives import left_ms
 from pipelines.trouble import Exit
-from tests.replay.scene import Scene, scene_on
+from tests.support.replay_scene import Scene, scene_on
 
 SECRET = "SYNTHETIC-SECRET"
 

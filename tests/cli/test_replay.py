@@ -1,21 +1,14 @@
 import json
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from pipelines.broker import Cluster
 from pipelines.cli.app import pipelines
 from pipelines.cli.times import spelled
 from pipelines.trouble import Exit
-from tests.replay.scene import Scene, scene_on
+from tests.support.replay_scene import Scene
 
 HOUR = ("--from", "2026-11-25T08:00:00Z", "--to", "2026-11-25T09:00:00Z")
-
-
-@pytest.fixture
-def scene(tmp_path: Path, cluster: Cluster) -> Scene:
-    return scene_on(tmp_path, cluster)
 
 
 def run(scene: Scene, *arguments: str) -> Result:

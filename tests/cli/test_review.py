@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from pipelines.cli import diff, review
 from pipelines.contract import load
 from pipelines.trouble import Exit, Trouble
-from tests.contract.folders import BASE, TODAY, edited, freshened, overlaid
-from tests.contract.repository import committed
+from tests.support.contract_folders import BASE, TODAY, edited, freshened, overlaid
+from tests.support.repository import committed
 
 POLICY = "policies/vpn/session.yaml"
 

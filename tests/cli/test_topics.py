@@ -4,22 +4,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pipelines.broker import Cluster
 from pipelines.cli.app import pipelines
 from pipelines.contract.model import Contract
 from pipelines.trouble import Exit, Trouble
-from tests.conftest import delete_topics
-from tests.relay.house import House, build
+from tests.support.kafka import delete_topics
+from tests.support.relay_fixture import RelayFixture
 
 HOURS = str(2 * 3_600_000)
 
 
-@pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
-    return build(tmp_path, cluster)
-
-
-def run(house: House, command: str, *arguments: str) -> Result:
+def run(house: RelayFixture, command: str, *arguments: str) -> Result:
     options = ["--contract", str(house.folder), "--bootstrap", house.cluster.bootstrap]
     return CliRunner().invoke(pipelines, ["topics", command, *options, *arguments])
 
@@ -28,14 +22,14 @@ def names(contract: Contract) -> set[str]:
     return {*contract.raw_topics, *contract.topics, contract.quarantine.name, contract.changes.name}
 
 
-def test_apply_over_what_is_as_promised_says_so_and_exits_0(house: House) -> None:
+def test_apply_over_what_is_as_promised_says_so_and_exits_0(house: RelayFixture) -> None:
     done = run(house, "apply", "--json")
     assert done.exit_code == Exit.DONE
     said = json.loads(done.output)
     assert (said["made"], said["left"]) == ([], [])
 
 
-def test_a_dry_run_and_an_apply_name_the_same_topics_with_their_settings(house: House) -> None:
+def test_a_dry_run_and_an_apply_name_the_same_topics_with_their_settings(house: RelayFixture) -> None:
     delete_topics(house.cluster, [house.raw_topic, house.handled])
     planned = run(house, "apply", "--dry-run")
     assert planned.exit_code == Exit.DONE
@@ -47,7 +41,7 @@ def test_a_dry_run_and_an_apply_name_the_same_topics_with_their_settings(house: 
     assert raw["settings"]["message.timestamp.type"] == "LogAppendTime"
 
 
-def test_a_topic_that_should_change_is_left_as_it_is_without_a_plan_and_exits_1(house: House) -> None:
+def test_a_topic_that_should_change_is_left_as_it_is_without_a_plan_and_exits_1(house: RelayFixture) -> None:
     # The same cluster under brokers that look after their files two hours later: the retention is too long for that.
     done = run(house, "apply", "--initial-delay", HOURS)
     assert done.exit_code == Exit.FINDINGS
@@ -57,7 +51,9 @@ def test_a_topic_that_should_change_is_left_as_it_is_without_a_plan_and_exits_1(
     assert run(house, "apply").exit_code == Exit.DONE
 
 
-def test_a_plan_is_saved_reviewed_and_applied_and_then_there_is_nothing_left(house: House, tmp_path: Path) -> None:
+def test_a_plan_is_saved_reviewed_and_applied_and_then_there_is_nothing_left(
+    house: RelayFixture, tmp_path: Path
+) -> None:
     saved = tmp_path / "plan.json"
     planned = run(house, "plan", "--initial-delay", HOURS, "--out", str(saved), "--exit-code")
     assert planned.exit_code == Exit.FINDINGS
@@ -70,13 +66,13 @@ def test_a_plan_is_saved_reviewed_and_applied_and_then_there_is_nothing_left(hou
     assert "Nothing to apply" in again.output
 
 
-def test_the_printed_json_is_what_a_saved_plan_holds(house: House, tmp_path: Path) -> None:
+def test_the_printed_json_is_what_a_saved_plan_holds(house: RelayFixture, tmp_path: Path) -> None:
     saved = tmp_path / "plan.json"
     printed = run(house, "plan", "--json", "--out", str(saved))
     assert json.loads(printed.output) == json.loads(saved.read_text())
 
 
-def test_offline_shows_the_desired_state_and_cannot_be_saved(house: House, tmp_path: Path) -> None:
+def test_offline_shows_the_desired_state_and_cannot_be_saved(house: RelayFixture, tmp_path: Path) -> None:
     arguments = ["topics", "plan", "--offline", "--contract", str(house.folder)]
     shown = CliRunner().invoke(pipelines, [*arguments, "--json", "--brokers", "3"])
     said = json.loads(shown.output)
@@ -86,7 +82,7 @@ def test_offline_shows_the_desired_state_and_cannot_be_saved(house: House, tmp_p
     assert refused.exit_code == Exit.USAGE
 
 
-def test_no_broker_is_trouble_with_the_way_out(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_broker_is_trouble_with_the_way_out(house: RelayFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(house.folder)
     done = CliRunner().invoke(pipelines, ["topics", "apply", "--contract", str(house.folder)])
     assert isinstance(done.exception, Trouble)
@@ -94,7 +90,7 @@ def test_no_broker_is_trouble_with_the_way_out(house: House, monkeypatch: pytest
     assert "pipelines broker start" in done.exception.hint
 
 
-def test_verify_exits_0_when_every_promise_holds_and_1_when_one_does_not(house: House) -> None:
+def test_verify_exits_0_when_every_promise_holds_and_1_when_one_does_not(house: RelayFixture) -> None:
     kept = run(house, "verify", "--json")
     assert (kept.exit_code, json.loads(kept.output)["breaches"]) == (Exit.DONE, [])
     broken = run(house, "verify", "--initial-delay", HOURS)
@@ -103,7 +99,7 @@ def test_verify_exits_0_when_every_promise_holds_and_1_when_one_does_not(house: 
     assert "pipelines topics plan --out plan.json" in broken.output
 
 
-def test_a_plan_file_that_is_not_there_or_no_plan_is_refused_in_words(house: House, tmp_path: Path) -> None:
+def test_a_plan_file_that_is_not_there_or_no_plan_is_refused_in_words(house: RelayFixture, tmp_path: Path) -> None:
     missing = run(house, "apply", str(tmp_path / "nowhere.json"))
     assert isinstance(missing.exception, Trouble)
     assert missing.exception.exit_code == Exit.USAGE

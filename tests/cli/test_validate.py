@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from pipelines.cli.validate import command
 from pipelines.contract import load
-from tests.contract.folders import BASE, TODAY, edited
-from tests.signing import sign
+from tests.support.contract_folders import BASE, TODAY, edited
+from tests.support.signing import sign
 
 DAY = ["--as-of", "2026-06-01"]
 

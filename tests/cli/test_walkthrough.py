@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli.app import pipelines
-from tests.contract.repository import committed
+from tests.support.repository import committed
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/privacy-reviewer.md").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """Builds the images that the container tests use, ahead of need: `python -m tests.containers`."""
 
-from tests.containers.engine import pipelines, prometheus, startable_kafka
+from tests.support.container_engine import pipelines, prometheus, startable_kafka
 
 pipelines()
 prometheus()

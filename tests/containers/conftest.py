@@ -1,6 +1,6 @@
 import pytest
 
-from tests.containers.engine import pipelines, prometheus, require_engine, startable_kafka
+from tests.support.container_engine import pipelines, prometheus, require_engine, startable_kafka
 
 
 @pytest.fixture(scope="session")

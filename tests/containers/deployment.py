@@ -23,8 +23,8 @@ from pipelines.keys import Keyring, open_keyring
 from pipelines.relay.audit import behind, read_books
 from pipelines.relay.books import Books
 from pipelines.simulate import Simulation
-from tests.containers.engine import ROOT, Compose, docker, health, inspected, logged, python
-from tests.end_to_end.commands import until
+from tests.support.container_engine import ROOT, Compose, docker, health, inspected, logged, python
+from tests.support.waiting import until
 
 DEVICES = 200
 FILES = (ROOT / "docker-compose.yml", ROOT / "tests/containers/compose.test.yml")
@@ -54,7 +54,7 @@ class Deployment:
 
     def wait_until_healthy(self) -> None:
         for container in self.minimizers():
-            until(lambda one=container: health(one) == "healthy", f"a healthy {container}", 180)
+            until(lambda one=container: health(one) == "healthy", f"a healthy {container}")
 
     def simulate(self, seed: int, count: int, rate: int, *only: str) -> str:
         """Start the simulator in a container of its own; the container."""
@@ -88,7 +88,7 @@ class Deployment:
 
     def wait_until_through(self) -> Books:
         """Wait until a commit covers every raw event; the books then."""
-        until(lambda: self.behind() == 0, "every raw event in a commit", 240)
+        until(lambda: self.behind() == 0, "every raw event in a commit")
         return self.books()
 
     def sent(self) -> Sent:

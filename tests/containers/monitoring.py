@@ -11,7 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.containers.engine import ROOT
+from tests.support.container_engine import ROOT
 
 RULES = ROOT / "containers/prometheus/alerts.yml"
 DASHBOARD = ROOT / "containers/grafana/dashboards/pipelines.json"

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from pipelines.broker import jars
 from pipelines.contract import load_valid
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
-from tests.containers.engine import KAFKA, PROMETHEUS, ROOT
+from tests.support.container_engine import KAFKA, PROMETHEUS, ROOT
 
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

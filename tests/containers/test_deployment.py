@@ -16,9 +16,10 @@ from pipelines.contract import load_valid
 from pipelines.demo.checks import CHECKS
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.containers.deployment import FILES, Deployment, deployed, said, slot_of
-from tests.containers.engine import ROOT, Compose, docker, health, inspected, python
 from tests.containers.monitoring import Server, alerts, expressions
-from tests.end_to_end.commands import free_port, until
+from tests.support.commands import free_port
+from tests.support.container_engine import ROOT, Compose, docker, health, inspected, python
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1500)]
 
@@ -72,7 +73,7 @@ def test_simulated_events_flow_and_every_check_of_the_demo_holds(deployment: Dep
 def test_containers_are_added_killed_and_replaced_and_the_accounts_stay_exact(deployment: Deployment) -> None:
     deployment.compose("up", "-d", "--no-recreate", "--scale", "minimizer-proxy=2", "minimizer-proxy")
     first, second = deployment.compose.containers("minimizer-proxy")
-    until(lambda: said(second, "partitions.assigned"), "partitions of the second container", 120)
+    until(lambda: said(second, "partitions.assigned"), "partitions of the second container")
     before = deployment.events_in("proxy")
     simulator = deployment.simulate(2, 10_000, 1_000)
     until(lambda: deployment.events_in("proxy") > before, "a flow")
@@ -80,7 +81,7 @@ def test_containers_are_added_killed_and_replaced_and_the_accounts_stay_exact(de
     at_death = deployment.events_in("proxy")
     docker("start", first)
     deployment.compose("up", "-d", "--no-deps", "--force-recreate", "minimizer-tor")  # as for an upgrade
-    until(lambda: len(said(first, "worker.ready")) == 2, "the killed container's worker, again", 120)
+    until(lambda: len(said(first, "worker.ready")) == 2, "the killed container's worker, again")
     deployment.simulated(simulator)
     deployment.wait_until_through()
     assert before < at_death < deployment.events_in("proxy")
@@ -96,7 +97,7 @@ def test_prometheus_finds_every_minimizer_and_every_panel_shows_something(deploy
     server = Server(f"http://{deployment.published('prometheus', 9090)}")
     minimizers = len(deployment.minimizers())
     assert minimizers == 1 + len(deployment.contract.sources)
-    until(lambda: server.query('sum(up{job="minimizers"})') == [float(minimizers)], "every minimizer", 90)
+    until(lambda: server.query('sum(up{job="minimizers"})') == [float(minimizers)], "every minimizer")
     # A rate needs two looks, 15 s apart, at what the last minutes counted.
     silent, deadline = set(expressions()) - MAY_BE_EMPTY, time.monotonic() + 90
     while silent and time.monotonic() < deadline:
@@ -123,10 +124,10 @@ def test_an_overloaded_worker_is_healthy_and_a_stopped_one_is_not(deployment: De
     assert deployment.simulated(simulator) == 60_000
     pid = said(container, "worker.started")[-1]["pid"]
     python(container, f"import os, signal; os.kill({pid}, signal.SIGSTOP)")
-    until(lambda: health(container) == "unhealthy", "a container that is told to be unhealthy", 60)
+    until(lambda: health(container) == "unhealthy", "a container that is told to be unhealthy")
     others = [health(one) for one in deployment.minimizers() if one != container]
     python(container, f"import os, signal; os.kill({pid}, signal.SIGCONT)")
-    until(lambda: health(container) == "healthy", "health after that", 60)
+    until(lambda: health(container) == "healthy", "health after that")
     assert set(others) == {"healthy"}
 
 

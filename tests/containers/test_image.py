@@ -7,8 +7,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.containers.engine import IMAGE, PYTHON, ROOT, build, docker, inspected
-from tests.end_to_end.commands import until
+from tests.support.container_engine import IMAGE, PYTHON, ROOT, build, docker, inspected
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1200), pytest.mark.usefixtures("image")]
 

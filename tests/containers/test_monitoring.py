@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 import pipelines.relay.metrics  # noqa: F401 - defines them
 from pipelines.topics.gauges import VerdictCollector
 from pipelines.topics.verifying import Verdict
-from tests.containers.engine import ROOT, why_no_engine
 from tests.containers.monitoring import alerts, named, panels, rules
+from tests.support.container_engine import ROOT, why_no_engine
 
 FOLDER = ROOT / "containers/prometheus"
 TESTS = FOLDER / "alerts.test.yml"

@@ -17,8 +17,9 @@ from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.relay.audit import read_books
 from tests.containers import certificates
-from tests.containers.engine import ROOT, CommandFailedError, Compose, docker, logged
-from tests.end_to_end.commands import free_port, until
+from tests.support.commands import free_port
+from tests.support.container_engine import ROOT, CommandFailedError, Compose, docker, logged
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.container,
@@ -151,7 +152,7 @@ def test_a_minimizer_works_on_a_secured_kafka_with_the_rights_that_the_page_list
 
     [container] = minimizer.containers("minimizer-tor")
     try:
-        until(lambda: relayed() == EVENTS, "every event in a commit", 180)
+        until(lambda: relayed() == EVENTS, "every event in a commit")
     except AssertionError:
         raise AssertionError(logged(container).decode()) from None
     assert b"SYNTHETIC" not in logged(container)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.containers.engine import ROOT
+from tests.support.container_engine import ROOT
 
 
 @pytest.mark.parametrize(("wish", "exit_code"), [("required", 1), ("", 0)])

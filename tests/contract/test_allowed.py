@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.contract import load
-from tests.contract.folders import FIXTURES, TODAY, freshened, overlaid
+from tests.support.contract_folders import FIXTURES, TODAY, freshened, overlaid
 
 POLICY, SCHEMA, TOPICS = "policies/vpn/session.yaml", "schemas/raw/vpn/session.v1.avsc", "topics.yaml"
 METADATA, REVIEWED = '"class": "metadata"', '"class": "metadata", "class_review": "PR-9"'

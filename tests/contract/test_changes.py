@@ -17,8 +17,8 @@ from pipelines.contract.linkage.accepting import read_linkage
 from pipelines.contract.model import Contract, Linkage
 from pipelines.contract.reading import read
 from pipelines.contract.report import Report
-from tests.contract.folders import BASE, TODAY, edited, freshened
 from tests.contract.loosening import Loosening, loosenings
+from tests.support.contract_folders import BASE, TODAY, edited, freshened
 
 ROOT = Path(__file__).parents[2]
 POLICY, PURPOSES, TOPICS = "policies/vpn/session.yaml", "policies/purposes.yaml", "topics.yaml"

@@ -9,7 +9,7 @@ import pytest
 from pipelines.contract import CHECKS, load, load_valid
 from pipelines.contract.findings import Severity
 from pipelines.trouble import Exit, Trouble
-from tests.contract.folders import BASE, FIXTURES, TODAY, edited, found_in, freshened, overlaid
+from tests.support.contract_folders import BASE, FIXTURES, TODAY, edited, found_in, freshened, overlaid
 
 INVALID = sorted((FIXTURES / "invalid").iterdir())
 KNOWN = {check.id: check for check in CHECKS}

@@ -15,8 +15,8 @@ from pipelines.contract.bits import view_bits
 from pipelines.contract.changes import Direction, since
 from pipelines.contract.model import Contract
 from pipelines.minimize import Fault, Minimized, compile_event
-from tests.contract.folders import TODAY, edited
-from tests.minimize.data import Speller, random_datum
+from tests.support.contract_folders import TODAY, edited
+from tests.support.random_data import Speller, random_datum
 
 POLICY, SCHEMA = "policies/vpn/session.yaml", "schemas/raw/vpn/session.v1.avsc"
 FILES = (POLICY, SCHEMA, "policies/purposes.yaml", "policies/lists.yaml", "topics.yaml")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.contract import load, load_valid
-from tests.contract.folders import BASE, TODAY, edited, freshened
+from tests.support.contract_folders import BASE, TODAY, edited, freshened
 
 POLICY, PURPOSES, TOPICS = "policies/vpn/session.yaml", "policies/purposes.yaml", "topics.yaml"
 SCHEMA, LISTS = "schemas/raw/vpn/session.v1.avsc", "policies/lists.yaml"

@@ -11,43 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.contract import load
-from pipelines.contract.reading import MAX_BYTES, read
+from pipelines.contract.reading import read
 from pipelines.contract.report import Report
-from tests.contract.folders import TODAY, edited, overlaid
-
-FULL = MAX_BYTES
-HOSTILE = {
-    "nested lists": "[" * 100_000,
-    "nested mappings": "{a: " * 100_000,
-    "nested keys": "? " * 100_000,
-    "nested dashes": "- " * 100_000,
-    "a laugh": "a: &a [x]\n" + "\n".join(f"b{i}: [*a, *a]" for i in range(2_000)),
-    "comments": "#\n" * (FULL // 2),
-    "blank lines": "a: b" + "\n" * (FULL - 4),
-    "one word": "a: " + "x" * (FULL - 3),
-    "words": "a: " + "x " * (FULL // 2 - 2),
-    "quotes": "a: " + "'" * (FULL - 3),
-    "escapes": 'a: "' + "\\x41" * (FULL // 4 - 2) + '"',
-    "a bad escape": 'a: "\\UFFFFFFFF"',
-    "half a pair": 'a: "\\ud83d"',
-    "documents": "---\n" * (FULL // 4),
-    "question marks": "?\n" * (FULL // 2),
-    "colons": ":" * FULL,
-    "values": "[" + "a," * (FULL // 2 - 2) + "]",
-    "keys": "".join(f"k{i}: v\n" for i in range(40_000)),
-    "directives": "%TAG !e! tag:x\n" * 60_000 + "---\na: b",
-    "tags": "a: " + "!<" * (FULL // 2 - 2),
-    "nul": "a: \x00",
-    "line separators": "a: b\u2028c: d",
-    "a byte order mark": "\ufeffa: b",
-    "a zero-width space": "a: b\u200b",
-    "a no-break space": "a: b\u00a0c",
-    "an override": "a: \u202eb",
-    "a carriage return": "a: b\rc: d",
-    "brackets that never open": "]" * FULL,
-    "a block scalar": "a: |\n" + "  x\n" * (FULL // 4 - 2),
-    "one long key": "x" * (FULL - 2) + ": b",
-}
+from tests.support.contract_folders import TODAY, edited, overlaid
+from tests.support.hostile_text import HOSTILE, YAMLISH
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
@@ -116,7 +83,6 @@ def test_a_file_name_that_cannot_be_printed_is_shown_escaped(tmp_path: Path) -> 
 
 NAMES = ["topics.yaml", "policies/purposes.yaml", "policies/lists.yaml", "policies/vpn/session.yaml"]
 SCHEMA = "schemas/raw/vpn/session.v1.avsc"
-YAMLISH = st.text(alphabet=st.sampled_from("ab:-? \n[]{},'\"#&*!|>%@\\0.\tx\r\u2028é"), max_size=80)
 
 
 @given(

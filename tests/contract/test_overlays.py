@@ -18,9 +18,9 @@ from pipelines.contract.changes import compare
 from pipelines.contract.changes.change import Direction
 from pipelines.contract.model import DAY_MS, HOUR_MS, OutputArray
 from pipelines.contract.overlay.tightening import KINDS
-from tests.contract.folders import FIXTURES, TODAY, found_in, overlaid
-from tests.contract.overlays import lab, laid
-from tests.contract.test_hostile import YAMLISH
+from tests.support.contract_folders import FIXTURES, TODAY, found_in, overlaid
+from tests.support.hostile_text import YAMLISH
+from tests.support.overlays import lab, laid
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 25)

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.contract import digest_of, load
 from pipelines.contract.received import received
-from tests.contract.folders import BASE, TODAY, edited
+from tests.support.contract_folders import BASE, TODAY, edited
 
 POLICY, PURPOSES, TOPICS = "policies/vpn/session.yaml", "policies/purposes.yaml", "topics.yaml"
 SCHEMA, LISTS = "schemas/raw/vpn/session.v1.avsc", "policies/lists.yaml"

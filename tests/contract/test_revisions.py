@@ -10,8 +10,8 @@ from pipelines.contract import digest_of, load
 from pipelines.contract.changes.naming import with_changes
 from pipelines.contract.changes.revisions import checked_out, signed_states
 from pipelines.trouble import Exit, Trouble
-from tests.contract.folders import BASE, TODAY, edited, overlaid
-from tests.contract.repository import committed, git
+from tests.support.contract_folders import BASE, TODAY, edited, overlaid
+from tests.support.repository import committed, git
 
 POLICY = "policies/vpn/session.yaml"
 

@@ -18,8 +18,8 @@ from pipelines.broker import AdminClient, Cluster, EmbeddedKafka
 from pipelines.doctor import Observation, State
 from pipelines.doctor.durability import look_at_durability
 from pipelines.trouble import Trouble
-from tests.conftest import guarded
-from tests.faults.flow import until
+from tests.support.kafka import guarded
+from tests.support.waiting import until
 
 _Told = TypeVar("_Told")
 

@@ -17,7 +17,7 @@ from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, open_keyring
 from pipelines.simulate import Tally
-from tests.oracle import Expectation, expect
+from tests.support.oracle import Expectation, expect
 
 _PROCESSES = 2
 

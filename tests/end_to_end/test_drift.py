@@ -5,23 +5,17 @@ from __future__ import annotations
 import signal
 import subprocess
 import urllib.request
-from pathlib import Path
 
 import orjson
 import pytest
 
-from pipelines.broker import Cluster
 from pipelines.trouble import Exit
-from tests.end_to_end.commands import COMMAND, PATIENCE_S, free_port, running, surroundings, until
-from tests.end_to_end.test_run_command import alter, arguments
-from tests.relay.house import House, build
+from tests.support.commands import COMMAND, PATIENCE_S, arguments, free_port, running, surroundings
+from tests.support.kafka import alter
+from tests.support.relay_fixture import RelayFixture
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
-
-
-@pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
-    return build(tmp_path, cluster)
 
 
 def scraped(port: int, name: str, topic: str) -> float | None:
@@ -35,7 +29,7 @@ def scraped(port: int, name: str, topic: str) -> float | None:
     return float(found[0]) if found else None
 
 
-def test_a_run_goes_on_and_sounds_the_alarm_when_somebody_switches_compaction_on(house: House) -> None:
+def test_a_run_goes_on_and_sounds_the_alarm_when_somebody_switches_compaction_on(house: RelayFixture) -> None:
     port = free_port()
     with running(*arguments(house, "--metrics-port", str(port), "--verify-every", "0.3"), cwd=house.folder) as crew:
         crew.wait_until_said("worker.ready")
@@ -51,7 +45,7 @@ def test_a_run_goes_on_and_sounds_the_alarm_when_somebody_switches_compaction_on
     assert "cleanup.policy is compact" in refused.log.read_text()
 
 
-def test_verify_watches_until_it_is_asked_to_end_and_exits_with_what_it_saw_last(house: House) -> None:
+def test_verify_watches_until_it_is_asked_to_end_and_exits_with_what_it_saw_last(house: RelayFixture) -> None:
     alter(house.cluster, house.handled, "retention.ms", "-1")
     port = free_port()
     options = ["--contract", str(house.folder), "--bootstrap", house.cluster.bootstrap]

@@ -11,9 +11,9 @@ import pytest
 
 from pipelines.broker import Cluster
 from pipelines.trouble import Exit
-from tests.end_to_end.commands import free_port, run, running, until
-from tests.end_to_end.test_run_command import arguments
-from tests.relay.house import build
+from tests.support.commands import arguments, free_port, run, running
+from tests.support.relay_fixture import build
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
@@ -33,10 +33,10 @@ def test_a_stopped_worker_is_stuck_and_a_busy_one_is_not(tmp_path: Path, cluster
         assert answers == [Exit.DONE] * 3
         [worker] = crew.workers()
         os.kill(worker.pid, signal.SIGSTOP)
-        until(lambda: health("--within", "2") == Exit.FINDINGS, "a stuck worker that is told", 30)
+        until(lambda: health("--within", "2") == Exit.FINDINGS, "a stuck worker that is told")
         told = orjson.loads(run("health", "--metrics-port", port, "--within", "2", "--json", cwd=house.folder).stdout)
         assert [(one["source"], one["state"]) for one in told["workers"]] == [(house.source, "stuck")]
         os.kill(worker.pid, signal.SIGCONT)
-        until(lambda: health("--within", "2") == Exit.DONE, "health after that", 30)
+        until(lambda: health("--within", "2") == Exit.DONE, "health after that")
         assert started["worker"] == f"minimizer.{house.source}.test.0"
         assert crew.end() == Exit.DONE

@@ -25,11 +25,12 @@ from pipelines.contract.model import Contract
 from pipelines.relay.audit import behind, read_books
 from pipelines.relay.books import Books
 from pipelines.simulate import Tally, find
-from tests.conftest import SHORT_TIMINGS
-from tests.end_to_end.commands import COMMAND, Running, done, free_port, running, surroundings, until
 from tests.end_to_end.computing import Place, computing, joined
 from tests.end_to_end.searching import Search
-from tests.oracle import Expectation, Record, committed, differences, reordered
+from tests.support.commands import COMMAND, Running, done, free_port, running, surroundings
+from tests.support.kafka import SHORT_TIMINGS
+from tests.support.oracle import Expectation, Record, committed, differences, reordered
+from tests.support.waiting import until
 
 # `.ci/run` asks for 200,000.
 EVENTS = int(os.environ.get("PIPELINES_JOB_EVENTS", "50000"))
@@ -138,7 +139,7 @@ def work(place: Place) -> Job:
 def wait_until_through(contract: Contract, admin: Admin, crew: Running) -> None:
     """Wait until a commit covers every raw event; on failure say which partitions stand, and what was last logged."""
     try:
-        until(lambda: behind(contract, admin, read_books(contract, admin)) == 0, "every raw event in a commit", 400)
+        until(lambda: behind(contract, admin, read_books(contract, admin)) == 0, "every raw event in a commit")
     except AssertionError as in_vain:
         books = read_books(contract, admin)
         raw = [(topic.name, number) for topic in contract.raw_topics.values() for number in range(topic.partitions)]

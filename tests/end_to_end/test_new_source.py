@@ -19,10 +19,11 @@ from pipelines.contract.model import Contract
 from pipelines.relay.audit import behind, read_books
 from pipelines.relay.books import Books
 from pipelines.simulate import Tally, find
-from tests.end_to_end.commands import done, run, running, until
 from tests.end_to_end.computing import Place
 from tests.end_to_end.searching import Search, value_of
-from tests.oracle import Expectation, Record, committed, differences, expect, reordered
+from tests.support.commands import done, run, running
+from tests.support.oracle import Expectation, Record, committed, differences, expect, reordered
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 

@@ -21,27 +21,17 @@ from pipelines.minimize import compiled
 from pipelines.relay.audit import behind, read_books
 from pipelines.relay.books import Books, PartitionBook
 from pipelines.trouble import Exit
-from tests.conftest import delete_topics
-from tests.end_to_end.commands import PATIENCE_S, free_port, has_ended, run, running, until
-from tests.oracle import committed, differences, expect, reordered
-from tests.relay.house import House, build
-from tests.relay.house import running as working
+from tests.support.commands import PATIENCE_S, arguments, free_port, has_ended, run, running
+from tests.support.kafka import alter, delete_topics
+from tests.support.oracle import committed, differences, expect, reordered
+from tests.support.relay_fixture import RelayFixture, build
+from tests.support.relay_fixture import running as working
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
-    return build(tmp_path, cluster)
-
-
-def arguments(house: House, *more: str) -> list[str]:
-    """The command's arguments for a house, `run` not among them."""
-    keys = ["--keyring", str(house.folder / "keyring.json"), "--kek-file", str(house.folder / "kek")]
-    return ["--contract", str(house.folder), "--bootstrap", house.cluster.bootstrap, "--instance", "test", *keys, *more]
-
-
-def refusal(house: House, *more: str) -> tuple[int, str]:
+def refusal(house: RelayFixture, *more: str) -> tuple[int, str]:
     """How a `pipelines run` ends that does not start: its exit code, and what it says."""
     ended = run("run", *arguments(house, *more), cwd=house.folder)
     assert "supervisor.started" not in ended.stderr
@@ -50,18 +40,7 @@ def refusal(house: House, *more: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
-def alter(cluster: Cluster, topic: str, name: str, value: str) -> None:
-    """Change a topic's setting behind the project's back."""
-    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-
-    client = AdminClient({"bootstrap.servers": cluster.bootstrap})
-    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    for future in client.incremental_alter_configs([resource]).values():
-        future.result(30)
-
-
-def test_an_invalid_contract_is_refused_with_its_findings(house: House) -> None:
+def test_an_invalid_contract_is_refused_with_its_findings(house: RelayFixture) -> None:
     topics = house.folder / "topics.yaml"
     topics.write_text(topics.read_text().replace("producers: [probes]", "producers: [probes], consumers: [curious]"))
     exit_code, said = refusal(house)
@@ -70,20 +49,20 @@ def test_an_invalid_contract_is_refused_with_its_findings(house: House) -> None:
     assert "pipelines validate" in said
 
 
-def test_an_unknown_source_is_refused_with_the_sources_that_there_are(house: House) -> None:
+def test_an_unknown_source_is_refused_with_the_sources_that_there_are(house: RelayFixture) -> None:
     exit_code, said = refusal(house, "nosuch")
     assert exit_code == Exit.USAGE
     assert "'nosuch'" in said
     assert house.source in said
 
 
-def test_without_a_broker_it_is_refused_with_the_way_to_one(house: House) -> None:
+def test_without_a_broker_it_is_refused_with_the_way_to_one(house: RelayFixture) -> None:
     ended = run("run", "--contract", str(house.folder), cwd=house.folder)
     assert ended.returncode == Exit.UNAVAILABLE
     assert "pipelines broker start" in ended.stderr
 
 
-def test_a_broker_that_does_not_answer_is_named(house: House) -> None:
+def test_a_broker_that_does_not_answer_is_named(house: RelayFixture) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     exit_code, said = refusal(house, "--bootstrap", nowhere)
     assert exit_code == Exit.UNAVAILABLE
@@ -91,14 +70,14 @@ def test_a_broker_that_does_not_answer_is_named(house: House) -> None:
     assert len(said.splitlines()) < 10
 
 
-def test_without_a_keyring_it_is_refused_with_the_command_that_makes_one(house: House) -> None:
+def test_without_a_keyring_it_is_refused_with_the_command_that_makes_one(house: RelayFixture) -> None:
     (house.folder / "keyring.json").unlink()
     exit_code, said = refusal(house)
     assert exit_code == Exit.UNAVAILABLE
     assert "pipelines keys init" in said
 
 
-def test_without_a_key_for_now_it_is_refused_and_names_purpose_and_epoch(house: House) -> None:
+def test_without_a_key_for_now_it_is_refused_and_names_purpose_and_epoch(house: RelayFixture) -> None:
     (house.folder / "keyring.json").unlink()
     kek, now_ms = LocalKeyEncryption.open(house.folder / "kek"), int(time.time() * 1000)
     spent = {"first_ms": now_ms - 9 * DAY_MS, "last_ms": now_ms - 5 * DAY_MS}
@@ -120,7 +99,7 @@ def test_without_a_key_for_now_it_is_refused_and_names_purpose_and_epoch(house: 
     ],
 )  # fmt: skip
 def test_a_topic_that_breaks_its_promise_is_refused(
-    house: House, kind: str, name: str, value: str, reason: str
+    house: RelayFixture, kind: str, name: str, value: str, reason: str
 ) -> None:
     topic = house.raw_topic if kind == "raw" else house.handled
     alter(house.cluster, topic, name, value)
@@ -131,7 +110,7 @@ def test_a_topic_that_breaks_its_promise_is_refused(
     assert "pipelines topics apply" in said
 
 
-def test_a_missing_topic_is_refused(house: House) -> None:
+def test_a_missing_topic_is_refused(house: RelayFixture) -> None:
     delete_topics(house.cluster, [house.loose])
     exit_code, said = refusal(house)
     assert exit_code == Exit.REFUSED
@@ -139,7 +118,7 @@ def test_a_missing_topic_is_refused(house: House) -> None:
     assert "pipelines topics apply" in said
 
 
-def test_a_port_for_metrics_that_is_taken_is_named(house: House) -> None:
+def test_a_port_for_metrics_that_is_taken_is_named(house: RelayFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         exit_code, said = refusal(house, "--metrics-port", str(port))
@@ -147,7 +126,7 @@ def test_a_port_for_metrics_that_is_taken_is_named(house: House) -> None:
     assert f"127.0.0.1:{port}" in said
 
 
-def test_sigterm_lets_it_finish_its_batches_and_leave(house: House) -> None:
+def test_sigterm_lets_it_finish_its_batches_and_leave(house: RelayFixture) -> None:
     house.publish([house.ping(number) for number in range(8_000)])
     with running(*arguments(house, "--workers", "2", "--batch-events", "10"), cwd=house.folder) as crew:
         crew.wait_until_said("worker.ready", times=2)
@@ -163,7 +142,7 @@ def test_sigterm_lets_it_finish_its_batches_and_leave(house: House) -> None:
     the_rest_is_relayed(house)
 
 
-def test_workers_end_by_themselves_when_their_supervisor_is_killed(house: House) -> None:
+def test_workers_end_by_themselves_when_their_supervisor_is_killed(house: RelayFixture) -> None:
     house.publish([house.ping(number) for number in range(8_000)])
     with running(*arguments(house, "--workers", "2", "--batch-events", "10"), cwd=house.folder) as crew:
         crew.wait_until_said("worker.ready", times=2)
@@ -171,19 +150,19 @@ def test_workers_end_by_themselves_when_their_supervisor_is_killed(house: House)
         workers = crew.workers()
         assert len(workers) == 2
         crew.end(signal.SIGKILL)
-        until(lambda: all(has_ended(worker) for worker in workers), "the workers' end", 30)
+        until(lambda: all(has_ended(worker) for worker in workers), "the workers' end")
         assert len(crew.said("worker.stopping", cause="supervisor_gone")) == 2
         assert len(crew.said("worker.stopped")) == 2
     nothing_is_half_done(house)
     the_rest_is_relayed(house)
 
 
-def events_in(house: House) -> int:
+def events_in(house: RelayFixture) -> int:
     """How many events the commits cover."""
     return sum(book.events_in for book in read_books(house.contract, house.cluster.admin()).values())
 
 
-def nothing_is_half_done(house: House) -> None:
+def nothing_is_half_done(house: RelayFixture) -> None:
     """Some events are done and some are not, and what came out is what came of those that are, and of no other."""
     books = read_books(house.contract, house.cluster.admin())
     assert {partition: book.imbalances() for partition, book in books.items() if book.imbalances()} == {}
@@ -200,7 +179,7 @@ def nothing_is_half_done(house: House) -> None:
     assert reordered(expectation, minimized) == 0
 
 
-def the_rest_is_relayed(house: House) -> None:
+def the_rest_is_relayed(house: RelayFixture) -> None:
     """A new `pipelines run` goes on exactly where the last commit left off."""
     with running(*arguments(house, "--workers", "2"), cwd=house.folder, name="again") as crew:
         house.wait_until_through(120)
@@ -250,7 +229,7 @@ def increases(before: Books, after: Books) -> Scrape:
     return dict(grown)
 
 
-def agreed(house: House, port: int, before: Books) -> Scrape:
+def agreed(house: RelayFixture, port: int, before: Books) -> Scrape:
     """The metrics, once they say what the books say; a worker counts just after it has committed."""
     admin = house.cluster.admin()
 
@@ -262,7 +241,7 @@ def agreed(house: House, port: int, before: Books) -> Scrape:
         return said if expected.items() <= said.items() else {}
 
     try:
-        return until(look, "metrics that agree with the books", 30)
+        return until(look, "metrics that agree with the books")
     except AssertionError:
         expected, said = both()
         assert {sample: said.get(sample) for sample in expected} == expected
@@ -320,7 +299,7 @@ def test_metrics_agree_with_the_books(tmp_path: Path, cluster: Cluster) -> None:
     assert metrics["pipelines_batch_seconds_sum", source] > metrics["pipelines_commit_seconds_sum", source] > 0
 
 
-def raw(house: House, topic: str = "", **more: str) -> Labels:
+def raw(house: RelayFixture, topic: str = "", **more: str) -> Labels:
     return labelled(raw_topic=house.raw_topic, **({"topic": topic} if topic else {}), **more)
 
 

@@ -15,9 +15,10 @@ from pipelines.contract import load_valid
 from pipelines.keys import Keyring, LocalKeyEncryption
 from pipelines.relay.audit import read_books
 from pipelines.trouble import Exit
-from tests.end_to_end.commands import done, run, running, until
-from tests.oracle import committed, differences, expect
-from tests.relay.house import TODAY, House, build
+from tests.support.commands import done, run, running
+from tests.support.oracle import committed, differences, expect
+from tests.support.relay_fixture import TODAY, RelayFixture, build
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
@@ -34,14 +35,14 @@ views:
 """
 
 
-def arguments(house: House, *more: str, keys: bool = False, broker: bool = True) -> list[str]:
+def arguments(house: RelayFixture, *more: str, keys: bool = False, broker: bool = True) -> list[str]:
     said = ["--contract", str(house.folder), "--overlay", "strict", *more]
     said += ["--bootstrap", house.cluster.bootstrap] if broker else []
     where = ["--keyring", str(house.folder / "keyring.json"), "--kek-file", str(house.folder / "kek")]
     return said + (where if keys else [])
 
 
-def consumed(house: House, topic: str, *more: str) -> list[dict[str, Any]]:
+def consumed(house: RelayFixture, topic: str, *more: str) -> list[dict[str, Any]]:
     read = ["--bootstrap", house.cluster.bootstrap, "--from-beginning", "--json", "--contract", str(house.folder)]
     return [orjson.loads(line) for line in done("consume", topic, *read, *more, cwd=house.folder).splitlines()]
 

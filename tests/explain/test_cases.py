@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pipelines.contract.model import Contract
 from pipelines.contract.reading import MAX_BYTES
 from pipelines.explain.cases import Run, cover, read_cases, run_cases
-from tests.contract.test_hostile import HOSTILE
-from tests.explain.case_files import CANARY, FILE, GOOD, TOPIC, contract_of, reading, running, with_cases
+from tests.support.case_files import CANARY, FILE, GOOD, TOPIC, contract_of, reading, running, with_cases
+from tests.support.hostile_text import HOSTILE
 
 
 def differences(runs: list[Run]) -> list[tuple[str, str, object, object]]:

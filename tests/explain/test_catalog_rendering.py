@@ -19,7 +19,7 @@ from pipelines.explain.catalog.page import (
     Strong,
     Table,
 )
-from tests.explain.pages import Seen, of_markdown
+from tests.support.pages import Seen, of_markdown
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -19,7 +19,7 @@ from pipelines.explain.lint.formats import FORMATS, LONGEST, looks_like
 from pipelines.sdk.encoding import encoders
 from pipelines.simulate import Simulation
 from pipelines.simulate.simulation import SimulatedEvent
-from tests.explain.case_files import contract_of
+from tests.support.case_files import contract_of
 
 RNG = Random(4)
 UUID = "00000000-0000-4000-8000-0000000000d1"

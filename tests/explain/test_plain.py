@@ -13,6 +13,7 @@ from pipelines.contract.findings import Position
 from pipelines.contract.model import Contract, RawSchema
 from pipelines.explain import UNFIT_CODES, Unfit, encode, parse
 from pipelines.simulate import Simulation
+from tests.explain.wire_values import written_plainly
 
 CANARY = "canary-7f3a"
 
@@ -25,18 +26,6 @@ def schema(*fields: tuple[str, AvroType]) -> RawSchema:
 def body(type_: AvroType, value: Any) -> bytes | Unfit:
     made = encode(schema(("f", type_)), {"f": value})
     return made[10:] if isinstance(made, bytes) else made
-
-
-def written_plainly(value: Any) -> Any:
-    """Wire values as a person would write them: bytes as text of that many characters."""
-    match value:
-        case bytes():
-            return value.decode("latin-1")
-        case dict():
-            return {key: written_plainly(entry) for key, entry in value.items()}
-        case list():
-            return [written_plainly(item) for item in value]
-    return value
 
 
 def test_simulated_events_of_all_types_written_as_json_give_what_a_producer_sends(shipped: Contract) -> None:

@@ -22,8 +22,7 @@ from pipelines.contract.model import DAY_MS, HOUR_MS, MINUTE_MS, Contract
 from pipelines.explain import duration, tell
 from pipelines.explain.wording import action_words
 from pipelines.trouble import Exit, Trouble
-
-from .conftest import AS_OF
+from tests.support.shipped import AS_OF
 
 
 def test_every_field_of_every_event_type_is_used_or_has_a_reason_not_to_be(shipped: Contract) -> None:

@@ -13,9 +13,8 @@ from pipelines.keys import throwaway_keyring
 from pipelines.minimize import FAULT_CODES, Minimized, compile_event
 from pipelines.simulate import Simulation, find
 from pipelines.trouble import Exit, Trouble
-
-from .conftest import ROOT
-from .test_plain import written_plainly
+from tests.explain.wire_values import written_plainly
+from tests.support.shipped import ROOT
 
 AT_MS = int(datetime(2026, 11, 23, 10, 42, tzinfo=UTC).timestamp() * 1000)
 EXAMPLE = (ROOT / "docs/examples/vpn.session.json").read_bytes()

@@ -22,7 +22,7 @@ import orjson
 
 from pipelines.broker import Message, records
 from tests.faults.reader import Sequences, Site, digest_of, output_of, topics_out
-from tests.oracle import Record, obligations
+from tests.support.oracle import Record, obligations
 
 BUCKETS: Final = 16
 _PROCESSES: Final = 2

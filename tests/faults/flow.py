@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from pathlib import Path
@@ -19,12 +19,11 @@ from typing import Any
 import orjson
 import structlog
 
-from pipelines.relay.audit import behind, read_books
 from pipelines.relay.supervisor import Launch, Supervisor
 from pipelines.sdk import RawProducer
-from pipelines.trouble import Exit, Trouble
-from tests.oracle import committed, differences, expect, reordered
-from tests.relay.house import House
+from tests.support.exactness import everything_came_out_once
+from tests.support.relay_fixture import RelayFixture
+from tests.support.waiting import until
 
 PATIENCE_S = 240.0
 _LOOK_S = 0.05
@@ -49,7 +48,7 @@ sys.exit(main(sys.stdin.buffer, watch=watch))
 class Flow:
     """A source's events on their way. `sent` is how many the producer was given so far."""
 
-    house: House
+    house: RelayFixture
     supervisor: Supervisor
     log: Path
     sent: int = 0
@@ -84,7 +83,7 @@ class Flow:
 
 
 @contextmanager
-def flowing(house: House, *, workers: int = 2, **settings: Any) -> Iterator[Flow]:
+def flowing(house: RelayFixture, *, workers: int = 2, **settings: Any) -> Iterator[Flow]:
     """Publish and relay while the block runs; then let everything through and compare it with the oracle."""
     log = house.folder / "workers.log"
     with log.open("wb") as output:
@@ -113,46 +112,6 @@ def flowing(house: House, *, workers: int = 2, **settings: Any) -> Iterator[Flow
     assert [slot.restarts for slot in supervisor.slots] == [0] * workers
     assert (flow.acknowledged, flow.unacknowledged) == (flow.sent, [])
     everything_came_out_once(house, flow.sent)
-
-
-def everything_came_out_once(house: House, sent: int) -> None:
-    """Compare the raw topic with what was sent, and the output with what the raw topic obliges to."""
-    expectation = expect(house.contract, house.cluster, house.keyring)
-    records, notes = committed(house.contract, house.cluster)
-    assert expectation.events.total() == sent > 0
-    found = differences(expectation, records, notes)
-    assert not found, found
-    assert reordered(expectation, records) == 0
-
-
-def get_through(house: House, raised: list[BaseException], seconds: float) -> None:
-    """Wait until a commit covers every raw record, or the worker has raised something."""
-    admin = house.cluster.admin(timeout_s=2, open_s=0)
-
-    def over() -> bool:
-        with suppress(Trouble):  # offsets whose marker is missing are not told
-            return bool(raised) or behind(house.contract, admin, read_books(house.contract, admin)) == 0
-        return bool(raised)
-
-    until(over, "the worker gets through, or refuses", seconds)
-
-
-def kept_or_missed_aloud(house: House, raised: list[BaseException], sent: int) -> None:
-    """What brokers acknowledged and then lost the end of (KAFKA-20734) is there, or the worker says that it is not."""
-    if raised:
-        [trouble] = raised
-        assert isinstance(trouble, Trouble)
-        assert trouble.exit_code is Exit.REFUSED
-    else:
-        everything_came_out_once(house, sent)
-
-
-def until(look: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, f"in vain for {seconds:.0f} s: {what}"
-        time.sleep(_LOOK_S)
 
 
 def _publish(flow: Flow, stopping: threading.Event) -> None:

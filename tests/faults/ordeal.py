@@ -19,7 +19,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.publishing import Publisher
 from tests.faults.report import Done, Outage, recoveries
 from tests.faults.scaling import Scaler
-from tests.relay.house import House
+from tests.support.relay_fixture import RelayFixture
 
 _TRIES: Final = 3
 _LONGEST_OUTAGE_PAUSE_S: Final = 1.0
@@ -75,7 +75,7 @@ class Ordeal:
 
     plan: Plan
     kafka: EmbeddedKafka
-    house: House
+    house: RelayFixture
     crew: Crew
     publisher: Publisher
     progress: Progress
@@ -130,7 +130,7 @@ def suffer(ordeal: Ordeal, tell: Tell) -> Done:
     return done
 
 
-def _wait_until_through(house: House, seconds: float) -> int:
+def _wait_until_through(house: RelayFixture, seconds: float) -> int:
     """Wait until a commit covers every raw event; how many are left when the time is over."""
     admin, deadline = house.cluster.admin(timeout_s=60), time.monotonic() + seconds
     while (left := behind(house.contract, admin, read_books(house.contract, admin))) and time.monotonic() < deadline:

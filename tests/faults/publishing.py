@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pipelines.broker import KafkaError, Message, Producer
-from tests.relay.house import House
+from tests.support.relay_fixture import RelayFixture
 
 PARTITIONS: Final = 6
 _POOL: Final = 4_000
@@ -25,7 +25,7 @@ _MOST_PER_S: Final = 20_000.0
 _FIRST_GUESS_S: Final = 2.0  # a fault
 
 
-def pool(house: House, seed: int) -> list[tuple[int, bytes]]:
+def pool(house: RelayFixture, seed: int) -> list[tuple[int, bytes]]:
     """Raw partitions and values: a device's events are all in one partition."""
     chance, values = random.Random(seed), []
     for _ in range(_POOL):
@@ -46,7 +46,7 @@ class Publisher:
         remaining_s: how long the faults will go on, as far as anybody can tell; 0 when they are done.
     """
 
-    def __init__(self, house: House, events: int, remaining_s: Callable[[], float], seed: int) -> None:
+    def __init__(self, house: RelayFixture, events: int, remaining_s: Callable[[], float], seed: int) -> None:
         self._values = pool(house, seed)
         self._chance = random.Random(seed + 1)
         self._topic = house.raw_topic

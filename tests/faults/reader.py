@@ -20,7 +20,7 @@ from pipelines.broker import Cluster, KafkaError, Message, TopicPartition
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, open_keyring
-from tests.oracle import Record, seen
+from tests.support.oracle import Record, seen
 
 ENTRY: Final = struct.Struct(">q16s")
 _WAIT_S: Final = 0.1

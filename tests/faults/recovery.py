@@ -21,11 +21,11 @@ import orjson
 from pipelines.broker import EmbeddedKafka
 from pipelines.relay.logs import configure
 from pipelines.relay.settings import WorkerSettings
-from tests.conftest import SHORT_TIMINGS
 from tests.faults.recovery_scene import Scene, shipped, trickling
 from tests.faults.recovery_times import STAGES, Recovery, finish, restarts, takeovers
-from tests.oracle import committed, differences, expect, reordered
-from tests.relay.house import build
+from tests.support.kafka import SHORT_TIMINGS
+from tests.support.oracle import committed, differences, expect, reordered
+from tests.support.relay_fixture import build
 
 
 def main(arguments: list[str]) -> int:

@@ -13,8 +13,6 @@ from typing import Final, Literal
 
 from pipelines.broker import Door, EmbeddedKafka
 from pipelines.relay.settings import WorkerSettings
-from tests.conftest import SHORT_TIMINGS, guarded
-from tests.end_to_end.commands import free_port
 from tests.faults.computing import compute
 from tests.faults.controls import CONTROL, GUARD_OFF, GUARD_OFF_MS, READ_UNCOMMITTED
 from tests.faults.crew import Crew
@@ -26,7 +24,9 @@ from tests.faults.publishing import PARTITIONS, Publisher
 from tests.faults.reader import Site, read_all_along
 from tests.faults.report import Report, said
 from tests.faults.verdict import judge
-from tests.relay.house import House, build
+from tests.support.commands import free_port
+from tests.support.kafka import SHORT_TIMINGS, guarded
+from tests.support.relay_fixture import RelayFixture, build
 
 SESSION_MS: Final = 2_000
 CONSUMER_SESSION_MS: Final = 3_000
@@ -120,7 +120,7 @@ def _proxy(options: Options) -> tuple[Proxy | None, dict[int, Door]]:
     return Proxy({door.advertised_port: door.port for door in doors.values()}), doors
 
 
-def _settings(options: Options, house: House, doors: dict[int, Door]) -> Callable[[int], WorkerSettings]:
+def _settings(options: Options, house: RelayFixture, doors: dict[int, Door]) -> Callable[[int], WorkerSettings]:
     bootstrap = ",".join(f"127.0.0.1:{door.advertised_port}" for door in doors.values()) or house.cluster.bootstrap
     slow = {"slow_commit_ms": GUARD_OFF_MS} if options.control == GUARD_OFF else {}
 

@@ -14,8 +14,9 @@ from pipelines.relay import hanging
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step, Watch
-from tests.faults.flow import everything_came_out_once, get_through, kept_or_missed_aloud
-from tests.relay.house import House, build, running
+from tests.support.exactness import everything_came_out_once, kept_or_missed_aloud
+from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.relaying import get_through
 
 # Where the broker knows something else each time: some of the records; all of them; the offsets, too; the commit. (The
 # other steps are as exact. Each costs the wait for the broker.)
@@ -30,7 +31,7 @@ def broker(kafka: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, broker: EmbeddedKafka) -> House:
+def house(tmp_path: Path, broker: EmbeddedKafka) -> RelayFixture:
     return build(tmp_path, broker.cluster)
 
 
@@ -50,7 +51,7 @@ def killing_at(step: Step, broker: EmbeddedKafka, killed: threading.Event, settl
     return watch
 
 
-def markers(house: House) -> None:
+def markers(house: RelayFixture) -> None:
     """Wait until the markers of every commit that was acknowledged are written.
 
     A broker that dies in the milliseconds in which they are not may call the transaction complete without them
@@ -64,7 +65,7 @@ def markers(house: House) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_broker_that_is_killed_at_any_step_and_comes_back_loses_and_doubles_nothing(
-    house: House, broker: EmbeddedKafka, step: Step
+    house: RelayFixture, broker: EmbeddedKafka, step: Step
 ) -> None:
     raised = killed_at(step, house, broker, lambda: markers(house))
     assert raised == []
@@ -72,14 +73,16 @@ def test_a_broker_that_is_killed_at_any_step_and_comes_back_loses_and_doubles_no
 
 
 def test_a_commit_that_a_dying_broker_acknowledged_is_kept_or_missed_aloud(
-    house: House, broker: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture, broker: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 10.0)
     raised = killed_at(Step.COMMITTED, house, broker, lambda: None)
     kept_or_missed_aloud(house, raised, 661)
 
 
-def killed_at(step: Step, house: House, broker: EmbeddedKafka, settle: Callable[[], object]) -> list[BaseException]:
+def killed_at(
+    step: Step, house: RelayFixture, broker: EmbeddedKafka, settle: Callable[[], object]
+) -> list[BaseException]:
     """Relay 661 events over a broker that is killed and comes back; what the worker raised."""
     house.publish([house.ping(n) for n in range(600)] + [house.ping(4_001)])
     killed = threading.Event()
@@ -87,5 +90,5 @@ def killed_at(step: Step, house: House, broker: EmbeddedKafka, settle: Callable[
         assert killed.wait(60)
         broker.restart(1)
         house.publish([house.ping(n) for n in range(60)])
-        get_through(house, raised, 120)
+        get_through(house, raised)
     return raised

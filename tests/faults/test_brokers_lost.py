@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,20 +10,15 @@ from structlog.testing import capture_logs
 from pipelines.broker import Cluster, KafkaError, KafkaException
 from pipelines.relay.steps import Step
 from tests.faults.proxy import Proxy
-from tests.relay.house import House, build, running
-from tests.relay.test_worker import outputs_are_exact
+from tests.support.exactness import outputs_are_exact
+from tests.support.relay_fixture import RelayFixture, running
 
 _TOLD_S = 1.0  # the client tells of a connection that broke within milliseconds
 
 
-@pytest.fixture
-def house(tmp_path: Path, direct: Cluster) -> House:
-    return build(tmp_path, direct)
-
-
 @pytest.mark.parametrize("ended", ["committed", "aborted"])
 def test_after_a_transaction_has_ended_a_broken_connection_costs_the_producer_its_place(
-    house: House, through: Cluster, proxy: Proxy, ended: str
+    house: RelayFixture, through: Cluster, proxy: Proxy, ended: str
 ) -> None:
     """What is aborted is the first transaction of all: nothing was committed before it."""
     cut = False

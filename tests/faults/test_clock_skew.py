@@ -15,10 +15,11 @@ from structlog.testing import capture_logs
 
 from pipelines.broker import Cluster, EmbeddedKafka, headers_of, records
 from pipelines.relay.audit import read_books
-from tests.conftest import SHORT_TIMINGS
-from tests.faults.flow import everything_came_out_once, until
 from tests.faults.quorum import leaders
-from tests.relay.house import House, build, running
+from tests.support.exactness import everything_came_out_once
+from tests.support.kafka import SHORT_TIMINGS
+from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.waiting import until
 
 HOUR_S = 3600
 # Moves CLOCK_REALTIME and gettimeofday, which is where a JVM's currentTimeMillis comes from; not CLOCK_MONOTONIC.
@@ -46,13 +47,13 @@ int gettimeofday(struct timeval *restrict now, void *restrict zone) {
 """
 
 
-def relay(house: House, now_is: float = 0.0) -> None:
+def relay(house: RelayFixture, now_is: float = 0.0) -> None:
     with running(house.worker(clock=lambda: time.time() + now_is)) as raised:
         house.wait_until_through()
     assert raised == []
 
 
-def expired(house: House) -> int:
+def expired(house: RelayFixture) -> int:
     books = read_books(house.contract, house.cluster.admin()).values()
     return sum(book.views[house.handled].expired for book in books)
 
@@ -115,7 +116,7 @@ def skewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
         kafka.stop()
 
 
-def wait_until_led_without(brokers: EmbeddedKafka, house: House, node_id: int) -> None:
+def wait_until_led_without(brokers: EmbeddedKafka, house: RelayFixture, node_id: int) -> None:
     until(lambda: node_id not in leaders(brokers, house.raw_topic).values(), "the leaders move")
 
 

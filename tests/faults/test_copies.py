@@ -17,11 +17,13 @@ from pipelines.broker import AdminClient, EmbeddedKafka
 from pipelines.relay import hanging, positions
 from pipelines.relay.steps import Step
 from pipelines.trouble import Exit, Trouble
-from tests.conftest import SHORT_TIMINGS, guarded
-from tests.faults.flow import get_through, kept_or_missed_aloud, until
 from tests.faults.quorum import group_coordinator, leaders, transaction_coordinator
-from tests.oracle import committed, differences, expect
-from tests.relay.house import House, build, running
+from tests.support.exactness import kept_or_missed_aloud
+from tests.support.kafka import SHORT_TIMINGS, guarded
+from tests.support.oracle import committed, differences, expect
+from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.relaying import get_through
+from tests.support.waiting import until
 
 
 class FatalError(Exception):
@@ -52,7 +54,7 @@ def brokers(kafka3: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, brokers: EmbeddedKafka) -> House:
+def house(tmp_path: Path, brokers: EmbeddedKafka) -> RelayFixture:
     """A house whose group and transactional id the cluster has met."""
     house = build(tmp_path, brokers.cluster)
     house.publish([house.ping(n) for n in range(3)])
@@ -61,7 +63,7 @@ def house(tmp_path: Path, brokers: EmbeddedKafka) -> House:
     return house
 
 
-def made_anew(house: House, topic: str, replicas: list[list[int]], changes: Mapping[str, str]) -> None:
+def made_anew(house: RelayFixture, topic: str, replicas: list[list[int]], changes: Mapping[str, str]) -> None:
     """Make a topic again, with copies of each partition on these brokers."""
     live = house.cluster.admin().topic_configs([topic])[topic]
     configs = {**{name: live[name] for name in SETTINGS}, **changes}
@@ -73,14 +75,14 @@ def made_anew(house: House, topic: str, replicas: list[list[int]], changes: Mapp
     until(lambda: -1 not in leaders_or_none(house, topic).values(), "the topic is known")
 
 
-def leaders_or_none(house: House, topic: str) -> Mapping[int, int]:
+def leaders_or_none(house: RelayFixture, topic: str) -> Mapping[int, int]:
     """As the cluster says now; without a leader, -1."""
     metadata = AdminClient({"bootstrap.servers": house.cluster.bootstrap}).list_topics(topic, timeout=60)
     return {number: each.leader for number, each in metadata.topics[topic].partitions.items()} or {0: -1}
 
 
 def test_a_commit_whose_markers_reached_some_partitions_only_is_finished_or_missed_aloud(
-    tmp_path: Path, brokers: EmbeddedKafka, house: House, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, brokers: EmbeddedKafka, house: RelayFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 20.0)
     house = build(tmp_path / "second", brokers.cluster)
@@ -111,11 +113,11 @@ def test_a_commit_whose_markers_reached_some_partitions_only_is_finished_or_miss
         until(half_done.is_set, "a commit is cut in half")
         brokers.start()
         house.publish([house.ping(n) for n in range(100)])
-        get_through(house, raised, 240)
+        get_through(house, raised)
     kept_or_missed_aloud(house, raised, 200)
 
 
-def one_copy_each(house: House, brokers: EmbeddedKafka) -> int:
+def one_copy_each(house: RelayFixture, brokers: EmbeddedKafka) -> int:
     """Give a topic one copy of each partition; the broker of its first one, where no coordinator is."""
     coordinators = {
         transaction_coordinator(brokers, house.settings().slot_id),
@@ -128,7 +130,7 @@ def one_copy_each(house: House, brokers: EmbeddedKafka) -> int:
 
 @pytest.mark.parametrize("often", [True, False], ids=["looked for before every batch", "not looked for"])
 def test_a_marker_that_went_with_the_only_copy_while_the_coordinator_lived_is_missed_aloud(
-    tmp_path: Path, brokers: EmbeddedKafka, house: House, monkeypatch: pytest.MonkeyPatch, *, often: bool
+    tmp_path: Path, brokers: EmbeddedKafka, house: RelayFixture, monkeypatch: pytest.MonkeyPatch, *, often: bool
 ) -> None:
     monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 5.0)
     monkeypatch.setattr(hanging, "_ENOUGH_REPLICAS", 3 if often else 0)
@@ -172,7 +174,7 @@ def one_copy_of_offsets(tmp_path: Path) -> Iterator[EmbeddedKafka]:
         yield kafka
 
 
-def kept_apart(kafka: EmbeddedKafka, folder: Path) -> House:
+def kept_apart(kafka: EmbeddedKafka, folder: Path) -> RelayFixture:
     """A house whose group and transactions are kept by two brokers, which have met them."""
     while True:
         house = build(folder / f"house{time.monotonic_ns()}", kafka.cluster)
@@ -205,13 +207,13 @@ def test_offsets_whose_marker_may_go_with_their_only_copy_are_kept_or_missed_alo
         until(lambda: Step.COMMITTED in steps, "a commit whose offsets have no leader")
         brokers.start()
         house.publish([house.ping(n) for n in range(100)])
-        get_through(house, raised, 240)
+        get_through(house, raised)
     assert [line["topics"] for line in lines if line["event"] == "replicas.few"] == [["__consumer_offsets"]]
     kept_or_missed_aloud(house, raised, 203)
 
 
 def test_the_oracle_sees_what_one_copy_and_an_unclean_leader_lose(
-    tmp_path: Path, brokers: EmbeddedKafka, house: House
+    tmp_path: Path, brokers: EmbeddedKafka, house: RelayFixture
 ) -> None:
     house = build(tmp_path / "second", brokers.cluster)
     coordinator = group_coordinator(brokers, house.settings().group)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.broker import EmbeddedKafka
-from tests.faults.flow import flowing, until
-from tests.relay.house import House, build
+from tests.faults.flow import flowing
+from tests.support.relay_fixture import RelayFixture, build
+from tests.support.waiting import until
 
 OUTAGE_S = 8.0
 
@@ -24,7 +25,7 @@ def broker(kafka: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, broker: EmbeddedKafka) -> House:
+def house(tmp_path: Path, broker: EmbeddedKafka) -> RelayFixture:
     return build(tmp_path, broker.cluster)
 
 
@@ -40,7 +41,7 @@ def fill_the_disk(broker: EmbeddedKafka) -> None:
 
 
 def test_a_full_disk_stops_the_broker_and_the_relay_goes_on_exactly_when_there_is_space(
-    house: House, broker: EmbeddedKafka, record_property: Callable[[str, object], None]
+    house: RelayFixture, broker: EmbeddedKafka, record_property: Callable[[str, object], None]
 ) -> None:
     with flowing(house, workers=1) as flow:
         full_at = time.monotonic()

@@ -5,79 +5,29 @@ Each case has a control, the same with the guard off, which must show the fault:
 
 import os
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from pipelines.broker import Cluster
-from pipelines.relay.steps import Step, Watch
+from pipelines.relay.steps import Step
+from tests.faults.late_requests import a_commit_comes_late, differ, late, offsets_come_late
 from tests.faults.link import Held
 from tests.faults.proxy import Proxy
-from tests.faults.wire import ADD_OFFSETS, ADD_PARTITIONS, PRODUCE, TXN_OFFSET_COMMIT
-from tests.oracle import committed, differences, expect
-from tests.relay.house import House, build, running
-from tests.relay.test_worker import CrashError, outputs_are_exact, relay
+from tests.faults.wire import ADD_OFFSETS, ADD_PARTITIONS, PRODUCE
+from tests.support.exactness import outputs_are_exact
+from tests.support.relay_fixture import RelayFixture, running
+from tests.support.waiting import until
 
 INVALID_PRODUCER_EPOCH, PRODUCER_FENCED = 47, 90
 GUARD_OFF_MS = 1_000_000
-SESSION_MS = 2_000
 # One run shows it; more of them, that it is always so.
 TIMES = int(os.environ.get("PIPELINES_FAULT_TIMES", "1"))
-
-
-@pytest.fixture
-def house(tmp_path: Path, direct: Cluster) -> House:
-    return build(tmp_path, direct)
-
-
-def differ(house: House) -> dict[str, int]:
-    return differences(expect(house.contract, house.cluster, house.keyring), *committed(house.contract, house.cluster))
-
-
-def late(held: Held, step: Step, then: Callable[[], None]) -> Watch:
-    """Deliver what is held at a step of the transaction after the one it belongs to; once it is answered, do `then`."""
-    begun_since: list[Step] = []
-
-    def watch(now: Step) -> None:
-        if now is Step.BEGUN and held.taken.is_set():
-            begun_since.append(now)
-        if now is step and begun_since and not held.answered.is_set():
-            held.deliver()
-            assert held.answered.wait(30)
-            then()
-
-    return watch
-
-
-def crash() -> None:
-    raise CrashError
-
-
-def a_commit_comes_late(house: House, proxy: Proxy, through: Cluster, slow_commit_ms: int) -> Held:
-    """The commit of a batch is held and sent anew; the first one arrives in the next batch, which then breaks off."""
-    house.publish([house.ping(n) for n in range(600)])
-    held = proxy.hold_end_txn(transactional_id=house.settings().slot_id)
-    worker = house.worker(
-        cluster=through, watch=late(held, Step.PRODUCED, crash), batch_events=200, slow_commit_ms=slow_commit_ms
-    )
-    with running(worker) as raised:
-        until(lambda: bool(raised))
-    assert [type(error) for error in raised] == [CrashError]
-    relay(house)
-    return held
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+SESSION_MS = 2_000
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
 def test_a_commit_that_arrives_during_the_next_batch_ends_nothing(
-    house: House, proxy: Proxy, through: Cluster, _time: int
+    house: RelayFixture, proxy: Proxy, through: Cluster, _time: int
 ) -> None:
     held = a_commit_comes_late(house, proxy, through, house.settings().slow_commit_ms)
     assert held.error in {INVALID_PRODUCER_EPOCH, PRODUCER_FENCED}
@@ -86,14 +36,14 @@ def test_a_commit_that_arrives_during_the_next_batch_ends_nothing(
 
 @pytest.mark.parametrize("_time", range(TIMES))
 def test_without_the_guard_it_commits_a_batch_that_is_then_read_again(
-    house: House, proxy: Proxy, through: Cluster, _time: int
+    house: RelayFixture, proxy: Proxy, through: Cluster, _time: int
 ) -> None:
     held = a_commit_comes_late(house, proxy, through, GUARD_OFF_MS)
     assert held.error == 0
     assert differ(house).keys() == {"duplicated"}
 
 
-def an_abort_comes_late(house: House, proxy: Proxy, through: Cluster, slow_commit_ms: int) -> Held:
+def an_abort_comes_late(house: RelayFixture, proxy: Proxy, through: Cluster, slow_commit_ms: int) -> Held:
     """A worker stalls until its group puts it out, and so aborts a batch; that abort arrives in the next batch."""
     house.publish([house.ping(n) for n in range(600)])
     held = proxy.hold_end_txn(transactional_id=house.settings().slot_id, commit=False)
@@ -114,7 +64,7 @@ def an_abort_comes_late(house: House, proxy: Proxy, through: Cluster, slow_commi
         slow_commit_ms=slow_commit_ms,
     )
     with running(worker) as raised:
-        until(held.answered.is_set)
+        until(held.answered.is_set, "the broker answers the late request")
         house.wait_until_through()
     assert raised == []
     return held
@@ -122,7 +72,7 @@ def an_abort_comes_late(house: House, proxy: Proxy, through: Cluster, slow_commi
 
 @pytest.mark.parametrize("_time", range(TIMES))
 def test_an_abort_that_arrives_during_the_next_batch_loses_nothing(
-    house: House, proxy: Proxy, through: Cluster, _time: int
+    house: RelayFixture, proxy: Proxy, through: Cluster, _time: int
 ) -> None:
     held = an_abort_comes_late(house, proxy, through, house.settings().slow_commit_ms)
     assert held.error in {INVALID_PRODUCER_EPOCH, PRODUCER_FENCED}
@@ -131,7 +81,7 @@ def test_an_abort_that_arrives_during_the_next_batch_loses_nothing(
 
 @pytest.mark.parametrize("_time", range(TIMES))
 def test_without_the_guard_it_loses_what_the_next_batch_had_produced(
-    house: House, proxy: Proxy, through: Cluster, _time: int
+    house: RelayFixture, proxy: Proxy, through: Cluster, _time: int
 ) -> None:
     held = an_abort_comes_late(house, proxy, through, GUARD_OFF_MS)
     assert held.error == 0
@@ -139,7 +89,7 @@ def test_without_the_guard_it_loses_what_the_next_batch_had_produced(
 
 
 def test_a_commit_whose_answer_is_lost_is_asked_for_again_and_counts_once(
-    house: House, proxy: Proxy, through: Cluster
+    house: RelayFixture, proxy: Proxy, through: Cluster
 ) -> None:
     house.publish([house.ping(n) for n in range(600)])
     held = proxy.hold_end_txn(transactional_id=house.settings().slot_id)
@@ -152,28 +102,9 @@ def test_a_commit_whose_answer_is_lost_is_asked_for_again_and_counts_once(
     outputs_are_exact(house)
 
 
-def offsets_come_late(house: House, proxy: Proxy, through: Cluster, slow_commit_ms: int) -> None:
-    """The offsets of a batch are held and sent anew; the first ones arrive after those of the next batch."""
-    house.publish([house.ping(n) for n in range(600)], partition=0)
-    slot_id = house.settings().slot_id
-    held = proxy.hold(lambda request: request.api_key == TXN_OFFSET_COMMIT and request.transactional_id == slot_id)
-    deliver = late(held, Step.COMMITTING, lambda: None)
-
-    def watch(now: Step) -> None:
-        deliver(now)
-        if now is Step.COMMITTED and held.answered.is_set():
-            raise CrashError
-
-    worker = house.worker(cluster=through, watch=watch, batch_events=200, slow_commit_ms=slow_commit_ms)
-    with running(worker) as raised:
-        until(lambda: bool(raised))
-    assert [type(error) for error in raised] == [CrashError]
-    relay(house)
-
-
 @pytest.mark.parametrize("_time", range(TIMES))
 def test_offsets_that_arrive_after_the_next_ones_change_nothing(
-    house: House, proxy: Proxy, through: Cluster, _time: int
+    house: RelayFixture, proxy: Proxy, through: Cluster, _time: int
 ) -> None:
     offsets_come_late(house, proxy, through, house.settings().slow_commit_ms)
     outputs_are_exact(house)
@@ -181,7 +112,7 @@ def test_offsets_that_arrive_after_the_next_ones_change_nothing(
 
 @pytest.mark.parametrize("_time", range(TIMES))
 def test_without_the_guard_they_take_the_place_of_the_next_ones(
-    house: House, proxy: Proxy, through: Cluster, _time: int
+    house: RelayFixture, proxy: Proxy, through: Cluster, _time: int
 ) -> None:
     offsets_come_late(house, proxy, through, GUARD_OFF_MS)
     assert differ(house).keys() == {"duplicated"}
@@ -190,7 +121,7 @@ def test_without_the_guard_they_take_the_place_of_the_next_ones(
 @pytest.mark.parametrize("api_key", [PRODUCE, ADD_PARTITIONS, ADD_OFFSETS])
 @pytest.mark.parametrize("step", [Step.BEGUN, Step.PRODUCED, Step.COMMITTING])
 def test_any_other_request_that_comes_late_is_harmless_even_without_the_guard(
-    house: House, proxy: Proxy, through: Cluster, api_key: int, step: Step
+    house: RelayFixture, proxy: Proxy, through: Cluster, api_key: int, step: Step
 ) -> None:
     """Records have sequence numbers (KIP-98), and a partition that is added to a transaction in vain gets a marker."""
     house.publish([house.ping(n) for n in range(600)], partition=0)
@@ -207,7 +138,7 @@ def test_any_other_request_that_comes_late_is_harmless_even_without_the_guard(
 
     worker = house.worker(cluster=through, watch=watch, batch_events=100, slow_commit_ms=GUARD_OFF_MS)
     with running(worker) as raised:
-        until(held.answered.is_set)
+        until(held.answered.is_set, "the broker answers the late request")
         house.wait_until_through()
     assert raised == []
     outputs_are_exact(house)

@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,17 +14,12 @@ from pipelines.relay.hanging import Hanging
 from pipelines.relay.steps import Step
 from pipelines.relay.succession import Succession
 from pipelines.relay.supervisor import Launch
+from tests.faults.late_requests import a_commit_comes_late, differ, offsets_come_late
 from tests.faults.proxy import Proxy
-from tests.faults.test_end_txn import a_commit_comes_late, differ, offsets_come_late
-from tests.relay.house import House, build, running
-from tests.relay.test_worker import outputs_are_exact
+from tests.support.exactness import outputs_are_exact
+from tests.support.relay_fixture import RelayFixture, running
 
 _TAKEN_OVER_S = 12.0  # session timeout, rebalance and first batch, with time to spare; transactions last 30 s
-
-
-@pytest.fixture
-def house(tmp_path: Path, direct: Cluster) -> House:
-    return build(tmp_path, direct)
 
 
 @dataclass
@@ -41,7 +35,7 @@ class Uncommitted:
         return getattr(self.real, name)
 
 
-def dies_committing_and_is_taken_over(house: House, proxy: Proxy, through: Cluster, successors: Any) -> bool:
+def dies_committing_and_is_taken_over(house: RelayFixture, proxy: Proxy, through: Cluster, successors: Any) -> bool:
     """A process is killed while its commit is on the way; that arrives when another slot has the partitions.
 
     Returns whether the other slot had committed by then.
@@ -74,13 +68,15 @@ def dies_committing_and_is_taken_over(house: House, proxy: Proxy, through: Clust
     return had_committed
 
 
-def test_who_takes_over_waits_for_the_commit_of_a_killed_worker(house: House, proxy: Proxy, through: Cluster) -> None:
+def test_who_takes_over_waits_for_the_commit_of_a_killed_worker(
+    house: RelayFixture, proxy: Proxy, through: Cluster
+) -> None:
     assert not dies_committing_and_is_taken_over(house, proxy, through, house.cluster)
     outputs_are_exact(house)
 
 
 def test_a_raw_consumer_that_reads_uncommitted_is_caught(
-    house: House, proxy: Proxy, through: Cluster, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture, proxy: Proxy, through: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Caught by test_who_takes_over_waits_for_the_commit_of_a_killed_worker."""
     # Who starts would see that transaction by another way, too; who has long run would not.
@@ -99,14 +95,18 @@ def _no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_doubt")
-def test_a_producer_that_is_reused_after_a_slow_commit_is_caught(house: House, proxy: Proxy, through: Cluster) -> None:
+def test_a_producer_that_is_reused_after_a_slow_commit_is_caught(
+    house: RelayFixture, proxy: Proxy, through: Cluster
+) -> None:
     """Caught by test_a_commit_that_arrives_during_the_next_batch_ends_nothing."""
     a_commit_comes_late(house, proxy, through, house.settings().slow_commit_ms)
     assert differ(house).keys() == {"duplicated"}
 
 
 @pytest.mark.usefixtures("_no_doubt")
-def test_a_producer_that_is_reused_after_slow_offsets_is_caught(house: House, proxy: Proxy, through: Cluster) -> None:
+def test_a_producer_that_is_reused_after_slow_offsets_is_caught(
+    house: RelayFixture, proxy: Proxy, through: Cluster
+) -> None:
     """Caught by test_offsets_that_arrive_after_the_next_ones_change_nothing."""
     offsets_come_late(house, proxy, through, house.settings().slow_commit_ms)
     assert differ(house).keys() == {"duplicated"}

@@ -20,17 +20,17 @@ from pipelines.broker import Cluster
 from pipelines.relay.audit import read_books
 from pipelines.relay.books import Books
 from pipelines.relay.supervisor import Launch
-from tests.faults.flow import until
 from tests.faults.ledger import Commit, decode, log_of
-from tests.oracle import Coordinates, Expectation, committed, differences, expect, reordered
-from tests.relay.house import House, build, running
+from tests.support.oracle import Coordinates, Expectation, committed, differences, expect, reordered
+from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.waiting import until
 
 LATE_S = 5
 EVENTS = 600
 
 
 @pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
+def house(tmp_path: Path, cluster: Cluster) -> RelayFixture:
     return build(tmp_path, cluster, late=f"{LATE_S}s")
 
 
@@ -43,7 +43,7 @@ class Commits:
     times_ms: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def of(cls, house: House, began_ms: int) -> Commits:
+    def of(cls, house: RelayFixture, began_ms: int) -> Commits:
         commits, group = cls(began_ms), house.settings().group
         for key, value in log_of(house.cluster):
             entry = decode(key, value)
@@ -71,7 +71,7 @@ class Commits:
         return bisect_right(self.ends[topic, partition], offset)
 
 
-def judged(house: House, began_ms: int) -> tuple[dict[str, int], Expectation, Expectation]:
+def judged(house: RelayFixture, began_ms: int) -> tuple[dict[str, int], Expectation, Expectation]:
     """Violations; what must be out at least; what may be out at most."""
     books = read_books(house.contract, house.cluster.admin())
     # Others' open transactions hold the log's stable end back, until they time out.
@@ -95,11 +95,11 @@ def records_of(expectation: Expectation, topic: str) -> int:
     return sum(where == topic for where, _ in expectation.origin)
 
 
-def publish(house: House) -> None:
+def publish(house: RelayFixture) -> None:
     house.publish([*(house.ping(n) for n in range(EVENTS - 2)), b"not avro", house.ping(4001)])
 
 
-def killed_at_work(house: House) -> None:
+def killed_at_work(house: RelayFixture) -> None:
     """A worker's process that is killed as soon as anything is committed."""
     before = {place: book.next_offset for place, book in read_books(house.contract, house.cluster.admin()).items()}
     with Launch().process() as process:
@@ -116,7 +116,7 @@ def killed_at_work(house: House) -> None:
         assert process.wait(30) == -signal.SIGKILL
 
 
-def test_what_is_too_late_when_it_is_judged_is_left_out_and_counted_over_kills(house: House) -> None:
+def test_what_is_too_late_when_it_is_judged_is_left_out_and_counted_over_kills(house: RelayFixture) -> None:
     publish(house)
     time.sleep(LATE_S + 0.5)
     began_ms = int(time.time() * 1000)
@@ -144,7 +144,7 @@ def test_what_is_too_late_when_it_is_judged_is_left_out_and_counted_over_kills(h
 
 
 @pytest.mark.parametrize(("ahead_s", "found"), [(-3600, "unexplained"), (3600, "lost")])
-def test_a_worker_that_judges_by_another_time_is_found_out(house: House, ahead_s: int, found: str) -> None:
+def test_a_worker_that_judges_by_another_time_is_found_out(house: RelayFixture, ahead_s: int, found: str) -> None:
     publish(house)
     time.sleep(LATE_S + 0.5)
     began_ms = int(time.time() * 1000)

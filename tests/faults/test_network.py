@@ -16,17 +16,17 @@ from pipelines.broker import Cluster
 from pipelines.relay.settings import WorkerSettings
 from tests.faults.flow import Flow, flowing
 from tests.faults.proxy import Proxy
-from tests.relay.house import House, build
+from tests.support.relay_fixture import RelayFixture, build
 
 
 @dataclass(frozen=True, slots=True)
-class Behind(House):
+class Behind(RelayFixture):
     """A house whose workers go through the proxy, while its producers and readers do not."""
 
     front: str
 
     def settings(self, slot: int = 0, **changes: Any) -> WorkerSettings:
-        return replace(House.settings(self, slot, **changes), bootstrap=self.front)
+        return replace(RelayFixture.settings(self, slot, **changes), bootstrap=self.front)
 
 
 @pytest.fixture

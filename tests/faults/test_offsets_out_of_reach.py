@@ -7,8 +7,8 @@ import pytest
 from pipelines.broker import Cluster
 from pipelines.relay import positions
 from pipelines.relay.steps import Step
-from tests.faults.flow import everything_came_out_once
-from tests.relay.house import build, running
+from tests.support.exactness import everything_came_out_once
+from tests.support.relay_fixture import build, running
 
 
 def test_offsets_that_cannot_be_had_at_an_assignment_cost_the_consumer_and_not_the_process(

@@ -17,8 +17,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from pipelines.broker import Cluster
 from pipelines.relay.supervisor import Launch
-from tests.oracle import committed, differences, expect, reordered
-from tests.relay.house import House, build
+from tests.support.oracle import committed, differences, expect, reordered
+from tests.support.relay_fixture import RelayFixture, build
 
 PRESS_S = float(os.environ.get("PIPELINES_OVERLOAD_S", "8"))
 # Pressing, letting all of it through, and the oracle's own time.
@@ -29,7 +29,7 @@ MOST_A_SECOND = 15_000  # of PRESS_S, in all: the oracle computes some 10,000 ev
 
 
 @contextmanager
-def watched(house: House, metrics_dir: Path) -> Iterator[list[int]]:
+def watched(house: RelayFixture, metrics_dir: Path) -> Iterator[list[int]]:
     """A worker in a process of its own; the list holds its resident memory (MB) as it went."""
     metrics_dir.mkdir(exist_ok=True)
     launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)})
@@ -65,7 +65,7 @@ def gauge(metrics_dir: Path, name: str) -> float:
     )
 
 
-def press(house: House, seconds: float, value: Callable[[int], bytes]) -> int:
+def press(house: RelayFixture, seconds: float, value: Callable[[int], bytes]) -> int:
     """Publish as fast as the broker takes it, in bursts when that is more than the oracle can follow."""
     producer, sent, until = house.cluster.producer(), 0, time.monotonic() + seconds
     while time.monotonic() < until and sent < seconds * MOST_A_SECOND:
@@ -78,7 +78,7 @@ def press(house: House, seconds: float, value: Callable[[int], bytes]) -> int:
     return sent
 
 
-def everything_came_out_once(house: House, sent: int) -> None:
+def everything_came_out_once(house: RelayFixture, sent: int) -> None:
     expectation = expect(house.contract, house.cluster, house.keyring)
     records, notes = committed(house.contract, house.cluster)
     assert expectation.events.total() == sent > 0

@@ -10,9 +10,10 @@ import pytest
 
 from pipelines.broker import AdminClient, Cluster, NewTopic, Producer, records
 from pipelines.broker.node import free_nodes
-from tests.conftest import delete_topics
 from tests.faults.proxy import Proxy
 from tests.faults.wire import END_TXN, INIT_PRODUCER_ID, PRODUCE
+from tests.support.kafka import delete_topics
+from tests.support.waiting import until
 
 CONCURRENT_TRANSACTIONS = 51
 # Version 0, without a client's name.
@@ -24,13 +25,6 @@ def topic(direct: Cluster) -> Iterator[str]:
     assert direct.admin().create([NewTopic("passed-on", 1, 1)]) == ("passed-on",)
     yield "passed-on"
     delete_topics(direct, ["passed-on"])
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def values(cluster: Cluster, topic: str) -> list[bytes]:
@@ -143,7 +137,7 @@ def test_a_delay_is_there_in_both_directions_and_ends(proxy: Proxy, through: Clu
     admin.list_topics(timeout=30)
     assert time.monotonic() - started >= 1.0
     proxy.delay(0)
-    until(lambda: _seconds(lambda: admin.list_topics(timeout=30)) < 0.5)
+    until(lambda: _seconds(lambda: admin.list_topics(timeout=30)) < 0.5, "an answer without the delay")
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -207,7 +201,7 @@ def test_nothing_is_left_open_after_the_stop(proxy: Proxy, through: Cluster, top
         producer = transactional(Cluster(through.bootstrap), "left-open")
         held = second.hold_end_txn()
         client = socket.create_connection(("127.0.0.1", port.port))
-        until(lambda: second.connections == 1)
+        until(lambda: second.connections == 1, "the client's connection")
         begin(producer, topic, b"value")
         second.stall(True)
         second.delay(60)

@@ -16,12 +16,13 @@ from pipelines.broker import Cluster
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.steps import Step
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
-from tests.conftest import MakeTopic
-from tests.faults.flow import everything_came_out_once, until
 from tests.faults.recovery import violations
 from tests.faults.recovery_scene import Scene, trickling
 from tests.faults.recovery_times import PLACES, restarts, takeovers
-from tests.relay.house import House, build, running
+from tests.support.exactness import everything_came_out_once
+from tests.support.kafka import MakeTopic
+from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
@@ -33,16 +34,16 @@ SWEEP_S = 10.0
 
 
 @pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
+def house(tmp_path: Path, cluster: Cluster) -> RelayFixture:
     return build(tmp_path / "house", cluster)
 
 
-def scene_of(house: House, folder: Path, log: int) -> Scene:
+def scene_of(house: RelayFixture, folder: Path, log: int) -> Scene:
     settings = house.settings(session_timeout_ms=int(SESSION_S * 1000))
     return Scene(folder, house.contract, house.cluster, house.keyring, settings, log)
 
 
-def test_a_killed_worker_is_back_soon_wherever_it_died(house: House, tmp_path: Path) -> None:
+def test_a_killed_worker_is_back_soon_wherever_it_died(house: RelayFixture, tmp_path: Path) -> None:
     with (tmp_path / "workers.log").open("wb") as log:
         scene = scene_of(house, tmp_path, log.fileno())
         with trickling(scene):
@@ -55,7 +56,7 @@ def test_a_killed_worker_is_back_soon_wherever_it_died(house: House, tmp_path: P
 
 
 @pytest.mark.parametrize("stop", [False, True], ids=["killed", "stopped"])
-def test_another_worker_takes_over_when_the_session_ends(house: House, tmp_path: Path, *, stop: bool) -> None:
+def test_another_worker_takes_over_when_the_session_ends(house: RelayFixture, tmp_path: Path, *, stop: bool) -> None:
     with (tmp_path / "workers.log").open("wb") as log:
         scene = scene_of(house, tmp_path, log.fileno())
         with trickling(scene):
@@ -64,7 +65,7 @@ def test_another_worker_takes_over_when_the_session_ends(house: House, tmp_path:
         assert violations(scene) == {"reordered": 0}
 
 
-def goes_on(house: House, upset: Callable[[], None], cluster: Cluster | None = None) -> None:
+def goes_on(house: RelayFixture, upset: Callable[[], None], cluster: Cluster | None = None) -> None:
     """Upset a worker in the middle of its work; the same one must bring everything through, each event once."""
     commits, interrupted = [0], [False]
 
@@ -85,7 +86,7 @@ def goes_on(house: House, upset: Callable[[], None], cluster: Cluster | None = N
     everything_came_out_once(house, 2 * EVENTS)
 
 
-def test_a_producer_that_was_fenced_once_is_replaced(house: House) -> None:
+def test_a_producer_that_was_fenced_once_is_replaced(house: RelayFixture) -> None:
     def fence() -> None:
         other = house.cluster.producer(**{"transactional.id": house.settings().slot_id})
         other.init_transactions(30)
@@ -93,7 +94,7 @@ def test_a_producer_that_was_fenced_once_is_replaced(house: House) -> None:
     goes_on(house, fence)
 
 
-def test_a_static_member_whose_place_was_taken_once_takes_it_back(house: House) -> None:
+def test_a_static_member_whose_place_was_taken_once_takes_it_back(house: RelayFixture) -> None:
     def fence() -> None:
         settings = house.settings()
         other = house.cluster.consumer(
@@ -117,7 +118,7 @@ def test_a_static_member_whose_place_was_taken_once_takes_it_back(house: House) 
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
-def test_a_worker_that_did_not_poll_for_too_long_joins_again(house: House, protocol: str) -> None:
+def test_a_worker_that_did_not_poll_for_too_long_joins_again(house: RelayFixture, protocol: str) -> None:
     commits, slept = [0], [False]
 
     def watch(step: Step) -> None:
@@ -134,7 +135,9 @@ def test_a_worker_that_did_not_poll_for_too_long_joins_again(house: House, proto
     everything_came_out_once(house, EVENTS)
 
 
-def test_a_worker_that_hangs_in_a_batch_and_still_sends_heartbeats_holds_nobody_up_for_long(house: House) -> None:
+def test_a_worker_that_hangs_in_a_batch_and_still_sends_heartbeats_holds_nobody_up_for_long(
+    house: RelayFixture,
+) -> None:
     awake, hangs, held, taken_over = threading.Event(), threading.Event(), {"max_poll_ms": 6_000}, threading.Event()
 
     def hang(step: Step) -> None:
@@ -157,7 +160,7 @@ def test_a_worker_that_hangs_in_a_batch_and_still_sends_heartbeats_holds_nobody_
     everything_came_out_once(house, EVENTS)
 
 
-def test_who_may_still_commit_a_batch_is_not_put_out_of_the_group(house: House) -> None:
+def test_who_may_still_commit_a_batch_is_not_put_out_of_the_group(house: RelayFixture) -> None:
     assert house.settings().max_poll_ms > TRANSACTION_TIMEOUT_MS + SWEEP_S * 1000
 
 
@@ -182,7 +185,7 @@ def test_a_transaction_that_nobody_ends_is_over_by_its_timeout_and_a_sweep(
 
 
 def test_a_worker_that_looks_before_every_batch_takes_over_from_one_that_hangs(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Hanging, "few", True)  # as with few replicas on several brokers
     monkeypatch.setattr(Hanging, "few_of_offsets", True)
@@ -210,7 +213,7 @@ def test_a_worker_that_looks_before_every_batch_takes_over_from_one_that_hangs(
         until(lambda: both() and hangs.is_set(), "one hangs with its transaction open")
         house.publish([house.ping(number) for number in range(EVENTS)])
         # Who waits for the transaction polls meanwhile, or the group would wait for both.
-        until(lambda: len(other._inbox.books) == 3, "the other has all partitions", NOISE_S)
+        until(lambda: len(other._inbox.books) == 3, "the other has all partitions")
         house.wait_until_through(120)
         awake.set()
     assert first + second == []

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 
-import pytest
 import structlog
 from structlog.testing import capture_logs
 
@@ -14,18 +12,13 @@ from pipelines.relay import positions
 from pipelines.relay.positions import read_books
 from pipelines.relay.station import Station
 from tests.faults.proxy import Proxy
-from tests.relay.house import House, build, running
+from tests.support.relay_fixture import RelayFixture, running
 
 _DELAY_S = 0.3  # in each direction: an answer takes longer than stable offsets are waited for at first
 
 
-@pytest.fixture
-def house(tmp_path: Path, direct: Cluster) -> House:
-    return build(tmp_path, direct)
-
-
 def test_on_a_slow_network_nobody_fences_who_held_a_partition_and_lives(
-    house: House, through: Cluster, proxy: Proxy
+    house: RelayFixture, through: Cluster, proxy: Proxy
 ) -> None:
     house.publish([house.ping(n) for n in range(60)])
     places = [TopicPartition(house.raw_topic, number) for number in range(3)]

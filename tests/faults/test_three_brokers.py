@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.broker import EmbeddedKafka
-from tests.faults.flow import flowing, until
+from tests.faults.flow import flowing
 from tests.faults.quorum import active_controller, elect_preferred, in_sync, leaders
-from tests.relay.house import House, build
+from tests.support.relay_fixture import RelayFixture, build
+from tests.support.waiting import until
 
 ALL = frozenset({1, 2, 3})
 OUTAGE_S = 12.0
@@ -35,11 +36,11 @@ def brokers(kafka3: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, brokers: EmbeddedKafka) -> House:
+def house(tmp_path: Path, brokers: EmbeddedKafka) -> RelayFixture:
     return build(tmp_path, brokers.cluster)
 
 
-def wait_until_in_sync(brokers: EmbeddedKafka, house: House) -> None:
+def wait_until_in_sync(brokers: EmbeddedKafka, house: RelayFixture) -> None:
     topics = [house.raw_topic, house.handled, house.loose, "__transaction_state", "__consumer_offsets"]
     until(
         lambda: all(replicas == ALL for topic in topics for replicas in in_sync(brokers, topic).values()),
@@ -47,11 +48,11 @@ def wait_until_in_sync(brokers: EmbeddedKafka, house: House) -> None:
     )
 
 
-def wait_until_led_without(brokers: EmbeddedKafka, house: House, node_id: int) -> None:
+def wait_until_led_without(brokers: EmbeddedKafka, house: RelayFixture, node_id: int) -> None:
     until(lambda: node_id not in leaders(brokers, house.raw_topic).values(), "the leaders move")
 
 
-def test_topics_are_made_with_three_replicas_of_which_two_must_be_in_sync(house: House) -> None:
+def test_topics_are_made_with_three_replicas_of_which_two_must_be_in_sync(house: RelayFixture) -> None:
     admin = house.cluster.admin()
     names = [house.raw_topic, house.handled, house.loose, house.contract.quarantine.name]
     assert {info.replication for info in admin.topics(names).values()} == {3}
@@ -63,7 +64,7 @@ def test_topics_are_made_with_three_replicas_of_which_two_must_be_in_sync(house:
 
 @pytest.mark.timeout(600)
 def test_each_broker_is_killed_in_turn_and_gets_its_leaders_back(
-    house: House, brokers: EmbeddedKafka, record_property: Record
+    house: RelayFixture, brokers: EmbeddedKafka, record_property: Record
 ) -> None:
     preferred = leaders(brokers, house.raw_topic)
     assert set(preferred.values()) == ALL
@@ -83,7 +84,7 @@ def test_each_broker_is_killed_in_turn_and_gets_its_leaders_back(
             record_property("leaders moved back: stood for s", round(flow.stood_s(elected_at), 1))
 
 
-def test_the_controller_is_killed(house: House, brokers: EmbeddedKafka, record_property: Record) -> None:
+def test_the_controller_is_killed(house: RelayFixture, brokers: EmbeddedKafka, record_property: Record) -> None:
     with flowing(house) as flow:
         was, fault_at = active_controller(brokers), time.monotonic()
         brokers.kill(was)
@@ -95,7 +96,7 @@ def test_the_controller_is_killed(house: House, brokers: EmbeddedKafka, record_p
 
 
 def test_with_two_brokers_down_nothing_is_committed_and_afterwards_everything(
-    house: House, brokers: EmbeddedKafka, record_property: Record
+    house: RelayFixture, brokers: EmbeddedKafka, record_property: Record
 ) -> None:
     with flowing(house) as flow:
         for node_id in (1, 2):
@@ -112,7 +113,7 @@ def test_with_two_brokers_down_nothing_is_committed_and_afterwards_everything(
 
 @pytest.mark.timeout(600)
 def test_a_leader_that_is_stopped_past_every_timeout_and_wakes_up_again(
-    house: House, brokers: EmbeddedKafka, record_property: Record
+    house: RelayFixture, brokers: EmbeddedKafka, record_property: Record
 ) -> None:
     with flowing(house) as flow:
         zombie = leaders(brokers, house.raw_topic)[0]

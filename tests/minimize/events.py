@@ -27,7 +27,7 @@ from pipelines.contract.avro import Array, AvroType, Enum, Field, Fixed, Map, Nu
 from pipelines.contract.findings import Position
 from pipelines.contract.model import Event, OutputArray, OutputField, RawSchema, Rule, View
 from pipelines.contract.path import Path, Step, ascii_lower
-from tests.minimize.data import KEYS, WORDS
+from tests.support.random_data import KEYS, WORDS
 
 HERE = Position("made-up.yaml")
 HOUR = 3_600_000

@@ -23,8 +23,8 @@ from pipelines.contract.avro import Array, AvroType, Enum, Field, Map, Nullable,
 from pipelines.contract.model import Event, Rule, View
 from pipelines.contract.path import Path, Step
 from pipelines.minimize import Fault, Minimized, compile_event
-from tests.minimize.data import Speller
 from tests.minimize.events import HERE, Reach, build_view, find, next_version, raw_schema
+from tests.support.random_data import Speller
 
 KEYS = ("k", "l")
 FILLING = (0, 1, 2, 4, 8, 16, 32, 64)

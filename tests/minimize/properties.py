@@ -32,9 +32,9 @@ from pipelines.contract.model import OutputField, View
 from pipelines.minimize import Fault, Minimized, compile_event
 from pipelines.minimize.faults import BOUND_CODES
 from pipelines.minimize.reference import bound_faults, minimize_event
-from tests.minimize.data import UNIT, Speller, random_datum
-from tests.minimize.disturb import disturb
 from tests.minimize.events import random_event
+from tests.support.disturb import disturb
+from tests.support.random_data import UNIT, Speller, random_datum
 
 
 @dataclass

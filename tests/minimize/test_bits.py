@@ -8,9 +8,9 @@ from pipelines.contract.actions import CountWhere
 from pipelines.contract.bits import view_bits
 from pipelines.contract.model import Event, View
 from pipelines.minimize import Fault, Minimized, compile_event
-from tests.minimize.data import Speller, random_datum
 from tests.minimize.events import random_event
 from tests.minimize.exhaust import every_body, tiny_event
+from tests.support.random_data import Speller, random_datum
 
 CONSTANT = b"\x00" * 16
 

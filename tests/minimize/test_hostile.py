@@ -12,8 +12,8 @@ from pipelines.contract.actions import Action, Count, CountWhere, Keep, OneOf, P
 from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Nullable, Primitive, Record
 from pipelines.minimize import Fault, compile_event
 from tests.minimize.corruption import every_corruption, every_truncation
-from tests.minimize.data import Speller, random_datum, varint
 from tests.minimize.events import event_of, random_event, record_of
+from tests.support.random_data import Speller, random_datum, varint
 
 LONG, STRING, BOOLEAN = Primitive("long"), Primitive("string"), Primitive("boolean")
 EMPTY = Record("Empty", ())

@@ -13,11 +13,11 @@ import pytest
 
 from pipelines.contract.avro import Primitive
 from pipelines.minimize import Fault
+from tests.minimize.broken_bodies import STRUCTURAL, minimize
 from tests.minimize.corruption import every_truncation
 from tests.minimize.events import event_of, record_of
 from tests.minimize.mutants import mutate
 from tests.minimize.properties import PROPERTIES, run
-from tests.minimize.test_guard import STRUCTURAL, minimize
 
 EXAMPLES = 1_000
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pipelines.broker import Cluster, KafkaException, TopicPartition
 from pipelines.relay.accounting import METADATA_LIMIT_BYTES, committer, flows, from_metadata, to_metadata
 from pipelines.relay.books import PartitionBook, ViewBook
-from tests.conftest import MakeTopic
+from tests.support.kafka import MakeTopic
 
 counts = st.integers(min_value=0, max_value=2**53 - 1)
 topics = st.text("abcdefghijklmnopqrstuvwxyz-.", min_size=1, max_size=40)

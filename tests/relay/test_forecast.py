@@ -14,7 +14,7 @@ from pipelines.relay.audit import read_books
 from pipelines.relay.backlog import Backlog, Standing
 from pipelines.relay.forecast import SHARES, Ages, Alarm, Sample, seconds_until, slope
 from pipelines.relay.steps import Step
-from tests.relay.house import build, running
+from tests.support.relay_fixture import build, running
 
 AGES = st.floats(0, 1e6)
 TIMES = st.lists(st.integers(0, 10_000), min_size=2, max_size=30, unique=True).map(sorted)

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
-import pytest
 from structlog.testing import capture_logs
 
-from pipelines.broker import Cluster
 from pipelines.relay.accounting import committer
 from pipelines.relay.steps import Step
-from tests.relay.house import House, build, running
-from tests.relay.test_worker import outputs_are_exact
+from tests.support.exactness import outputs_are_exact
+from tests.support.relay_fixture import RelayFixture, running
 
 
 class DeathError(Exception):
     """What stands for a death: the worker's transaction stays open, and its static member in the group."""
 
 
-@pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
-    return build(tmp_path, cluster)
-
-
-def test_offsets_that_a_dead_worker_had_sent_hold_its_successor_up_no_longer_than_its_session(house: House) -> None:
+def test_offsets_that_a_dead_worker_had_sent_hold_its_successor_up_no_longer_than_its_session(
+    house: RelayFixture,
+) -> None:
     sent, armed = threading.Event(), threading.Event()
 
     def die(step: Step) -> None:
@@ -49,7 +43,7 @@ def test_offsets_that_a_dead_worker_had_sent_hold_its_successor_up_no_longer_tha
     outputs_are_exact(house)
 
 
-def committed_by_both(house: House) -> bool:
+def committed_by_both(house: RelayFixture) -> bool:
     admin = house.cluster.admin()
     found = admin.committed(house.settings().group, [(house.raw_topic, number) for number in range(3)])
     return {committer(each.metadata) for each in found.values()} == {"test.0", "test.1"}

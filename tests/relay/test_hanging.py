@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,23 +17,18 @@ from pipelines.relay import hanging, positions
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
-from tests.faults.flow import until
-from tests.oracle import committed
-from tests.relay.house import House, build, running
-from tests.relay.test_worker import outputs_are_exact
+from tests.support.exactness import outputs_are_exact
+from tests.support.oracle import committed
+from tests.support.relay_fixture import RelayFixture, running
+from tests.support.waiting import until
 
 
-@pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
-    return build(tmp_path, cluster)
-
-
-def hanging_in(house: House, topic: str) -> Hanging:
+def hanging_in(house: RelayFixture, topic: str) -> Hanging:
     return Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [topic], bool)
 
 
 @contextmanager
-def unended(house: House, topic: str | None) -> Iterator[Producer]:
+def unended(house: RelayFixture, topic: str | None) -> Iterator[Producer]:
     """A transaction that somebody else has open: in a topic, if one is named."""
     producer = house.cluster.producer(
         **{"transactional.id": f"unended-{house.source}-{topic}", "transaction.timeout.ms": 600_000}
@@ -50,7 +44,7 @@ def unended(house: House, topic: str | None) -> Iterator[Producer]:
 
 @pytest.mark.parametrize("where", ["handled", "loose", "quarantine"])
 def test_a_worker_refuses_to_write_where_a_transaction_hangs(
-    house: House, monkeypatch: pytest.MonkeyPatch, where: str
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 1.0)
     topic = {"handled": house.handled, "loose": house.loose, "quarantine": house.contract.quarantine.name}[where]
@@ -65,7 +59,7 @@ def test_a_worker_refuses_to_write_where_a_transaction_hangs(
     outputs_are_exact(house)
 
 
-def test_a_transaction_that_is_only_open_is_waited_for(house: House) -> None:
+def test_a_transaction_that_is_only_open_is_waited_for(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(30)])
     with ExitStack() as held:
         held.enter_context(unended(house, house.handled))
@@ -78,7 +72,7 @@ def test_a_transaction_that_is_only_open_is_waited_for(house: House) -> None:
     outputs_are_exact(house)
 
 
-def test_a_worker_whose_offsets_hang_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_whose_offsets_hang_says_so(house: RelayFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(positions, "_COMMITTED_WAIT_S", 3.0)
     house.publish([house.ping(n) for n in range(30)])
     with running(house.worker()) as raised:
@@ -98,7 +92,7 @@ def test_a_worker_whose_offsets_hang_says_so(house: House, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("often", [True, False], ids=["looked for before every batch", "not looked for"])
 def test_a_batch_is_not_sent_on_top_of_offsets_that_hang(
-    house: House, monkeypatch: pytest.MonkeyPatch, *, often: bool
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch, *, often: bool
 ) -> None:
     monkeypatch.setattr(positions, "_COMMITTED_WAIT_S", 3.0)
     monkeypatch.setattr(Hanging, "few_of_offsets", often)
@@ -123,7 +117,7 @@ def test_a_batch_is_not_sent_on_top_of_offsets_that_hang(
 
 
 def test_offsets_that_are_only_open_are_waited_for_before_a_batch(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Hanging, "few_of_offsets", True)
     house.publish([house.ping(n) for n in range(30)])
@@ -138,7 +132,7 @@ def test_offsets_that_are_only_open_are_waited_for_before_a_batch(
     outputs_are_exact(house)
 
 
-def test_a_batch_that_was_read_before_its_producer_was_made_waits_for_its_offsets(house: House) -> None:
+def test_a_batch_that_was_read_before_its_producer_was_made_waits_for_its_offsets(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(30)])
     settings = {"slow_commit_ms": -1}  # every commit costs the producer its place
     with (
@@ -156,7 +150,7 @@ def test_a_batch_that_was_read_before_its_producer_was_made_waits_for_its_offset
     outputs_are_exact(house)
 
 
-def test_a_properties_file_cannot_have_offsets_looked_at_that_are_undecided(house: House) -> None:
+def test_a_properties_file_cannot_have_offsets_looked_at_that_are_undecided(house: RelayFixture) -> None:
     careless = Cluster(house.cluster.bootstrap, {"isolation.level": "read_uncommitted"})
     station = Station(house.settings(), careless, structlog.stdlib.get_logger())
     looking, asked = Hanging(station, [house.handled], bool), [TopicPartition(house.raw_topic, 0)]
@@ -168,7 +162,7 @@ def test_a_properties_file_cannot_have_offsets_looked_at_that_are_undecided(hous
         until(lambda: looking.offsets_over(asked), "they are decided")
 
 
-def test_a_slow_network_gets_more_time_for_offsets_and_a_quick_answer_ends_that(house: House) -> None:
+def test_a_slow_network_gets_more_time_for_offsets_and_a_quick_answer_ends_that(house: RelayFixture) -> None:
     looking, given = hanging_in(house, house.handled), list[float]()
 
     class Slow:
@@ -187,7 +181,7 @@ def test_a_slow_network_gets_more_time_for_offsets_and_a_quick_answer_ends_that(
 
 
 @contextmanager
-def offsets_left_open(house: House) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+def offsets_left_open(house: RelayFixture) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
     """How to have somebody send an offset of the house's group and leave it undecided; and how to end that."""
     stranger = house.cluster.consumer(**{"group.id": house.settings().group})
     with ExitStack() as held:
@@ -202,12 +196,12 @@ def offsets_left_open(house: House) -> Iterator[tuple[Callable[[], None], Callab
     stranger.close()
 
 
-def records_in(house: House) -> int:
+def records_in(house: RelayFixture) -> int:
     """How many records the topic with handles has."""
     return sum(record.topic == house.handled for record in committed(house.contract, house.cluster)[0])
 
 
-def test_who_is_told_to_stop_waits_no_longer(house: House) -> None:
+def test_who_is_told_to_stop_waits_no_longer(house: RelayFixture) -> None:
     stopping, over = threading.Event(), list[bool]()
     station = Station(house.settings(), house.cluster, structlog.stdlib.get_logger())
     looking = Hanging(station, [house.handled], stopping.is_set)
@@ -221,7 +215,7 @@ def test_who_is_told_to_stop_waits_no_longer(house: House) -> None:
 
 
 def test_a_batch_waits_a_moment_only_and_all_its_waits_count_together(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 2.0)
     looking = hanging_in(house, house.handled)
@@ -235,7 +229,7 @@ def test_a_batch_waits_a_moment_only_and_all_its_waits_count_together(
 
 
 def test_what_brokers_may_have_ended_while_they_were_silent_is_given_its_time(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 2.0)
     looking = hanging_in(house, house.handled)
@@ -257,7 +251,9 @@ def test_what_brokers_may_have_ended_while_they_were_silent_is_given_its_time(
     assert asked
 
 
-def test_a_new_producer_bears_silence_for_as_long_as_any_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_producer_bears_silence_for_as_long_as_any_other(
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hanging, "_ANSWERED_WITHIN_S", 2.0)
     looking = hanging_in(house, "nowhere")
     assert not looking.over_within(3.0)  # a batch that waited, before its producer was replaced
@@ -267,7 +263,7 @@ def test_a_new_producer_bears_silence_for_as_long_as_any_other(house: House, mon
     assert time.monotonic() - begun > 2.0
 
 
-def test_who_looks_often_does_so_for_good(house: House) -> None:
+def test_who_looks_often_does_so_for_good(house: RelayFixture) -> None:
     looking = hanging_in(house, house.handled)
     brokers, replicas = [1, 2], (1,)
 
@@ -289,7 +285,7 @@ def test_who_looks_often_does_so_for_good(house: House) -> None:
     assert [line["event"] for line in lines] == ["replicas.few"]
 
 
-def test_offsets_with_one_copy_are_looked_at_as_topics_are(house: House) -> None:
+def test_offsets_with_one_copy_are_looked_at_as_topics_are(house: RelayFixture) -> None:
     looking = hanging_in(house, house.handled)
 
     class Told:
@@ -309,7 +305,7 @@ def test_offsets_with_one_copy_are_looked_at_as_topics_are(house: House) -> None
     assert [line["topics"] for line in lines] == [["__consumer_offsets"]]
 
 
-def test_a_topic_that_is_not_there_is_not_decided(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_topic_that_is_not_there_is_not_decided(house: RelayFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hanging, "_ANSWERED_WITHIN_S", 0.5)
     looking = hanging_in(house, "nowhere")
     with pytest.raises(Trouble, match="nowhere is not there"):

@@ -27,7 +27,7 @@ from pipelines.relay.lane import (
     Lane,
     Raw,
 )
-from tests.relay.house import TODAY, encode_ping, write_contract
+from tests.support.relay_fixture import TODAY, encode_ping, write_contract
 
 NOON = 1_795_000_000_000 // DAY_MS * DAY_MS + 12 * HOUR_MS
 KEYS = throwaway_keyring()

@@ -4,7 +4,7 @@ from pipelines.broker import AdminClient, Cluster, TopicPartition
 from pipelines.relay import metrics
 from pipelines.relay.audit import read_books
 from pipelines.relay.steps import Step
-from tests.relay.house import build, running
+from tests.support.relay_fixture import build, running
 
 
 def test_a_gap_is_counted_once_however_often_its_batch_is_read_again(tmp_path: Path, cluster: Cluster) -> None:

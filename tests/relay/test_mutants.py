@@ -20,8 +20,6 @@ from pipelines.relay.supervisor import Launch
 from pipelines.relay.worker import Worker
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Trouble
-from tests.oracle import committed, differences, expect
-from tests.relay.house import House, build, running
 from tests.relay.mutants import (
     Altered,
     AnswerLost,
@@ -33,40 +31,44 @@ from tests.relay.mutants import (
     OffsetsBefore,
     RandomIds,
 )
-from tests.relay.test_worker import breaks_off_and_is_followed, outputs_are_exact
+from tests.support.exactness import outputs_are_exact
+from tests.support.oracle import committed, differences, expect
+from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.relaying import breaks_off_and_is_followed
+from tests.support.waiting import until
 
 _PATIENCE_S = 60.0
 
 
 @pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
+def house(tmp_path: Path, cluster: Cluster) -> RelayFixture:
     return build(tmp_path, cluster, partitions=1)
 
 
 @pytest.fixture
-def wide(tmp_path: Path, cluster: Cluster) -> House:
+def wide(tmp_path: Path, cluster: Cluster) -> RelayFixture:
     return build(tmp_path, cluster)
 
 
-def violations(house: House) -> dict[str, int]:
+def violations(house: RelayFixture) -> dict[str, int]:
     """What the oracle finds in the whole output."""
     expectation = expect(house.contract, house.cluster, house.keyring)
     return differences(expectation, *committed(house.contract, house.cluster))
 
 
-def publish(house: House, count: int) -> None:
+def publish(house: RelayFixture, count: int) -> None:
     house.publish([house.ping(n) for n in range(count)], partition=0)
 
 
 # Offsets outside the transaction. The faithful relay passes at every step: tests/relay/test_worker.py.
 
 
-def test_offsets_that_the_consumer_commits_before_the_transaction_lose_events(wide: House) -> None:
+def test_offsets_that_the_consumer_commits_before_the_transaction_lose_events(wide: RelayFixture) -> None:
     breaks_off_and_is_followed(wide, Step.COMMITTING, OffsetsBefore(wide.cluster))
     assert set(violations(wide)) == {"lost"}
 
 
-def test_offsets_that_the_consumer_commits_after_the_transaction_duplicate_events(wide: House) -> None:
+def test_offsets_that_the_consumer_commits_after_the_transaction_duplicate_events(wide: RelayFixture) -> None:
     breaks_off_and_is_followed(wide, Step.COMMITTED, OffsetsAfter(wide.cluster))
     assert set(violations(wide)) == {"duplicated"}
 
@@ -76,7 +78,7 @@ def test_offsets_that_the_consumer_commits_after_the_transaction_duplicate_event
 
 @pytest.mark.parametrize(("relay_on", "found"), [(Altered, set[str]()), (NotesOutside, {"duplicated"})])
 def test_quarantine_notes_outside_the_transaction_are_caught(
-    wide: House, relay_on: type[Altered], found: set[str]
+    wide: RelayFixture, relay_on: type[Altered], found: set[str]
 ) -> None:
     wide.publish([b"not avro"] * 3)
     breaks_off_and_is_followed(wide, Step.OFFSETS_SENT, relay_on(wide.cluster))
@@ -97,7 +99,7 @@ def failing_once(at: Step) -> Watch:
     return watch
 
 
-def after_a_failed_batch(house: House, cluster: Altered, alter: Callable[[Worker], None]) -> set[str]:
+def after_a_failed_batch(house: RelayFixture, cluster: Altered, alter: Callable[[Worker], None]) -> set[str]:
     publish(house, 600)
     worker = house.worker(watch=failing_once(Step.SENDING_OFFSETS), cluster=cluster, batch_events=200)
     alter(worker)
@@ -124,7 +126,7 @@ def never_rewinding(worker: Worker) -> None:
     ],
 )
 def test_a_failed_batch_must_be_aborted_and_read_again(
-    house: House, cluster_of: type[Altered], alter: Callable[[Worker], None], found: set[str]
+    house: RelayFixture, cluster_of: type[Altered], alter: Callable[[Worker], None], found: set[str]
 ) -> None:
     assert after_a_failed_batch(house, cluster_of(house.cluster), alter) == found
 
@@ -150,7 +152,7 @@ def rewinding_to_what_it_remembers(worker: Worker) -> None:
     ],
 )
 def test_a_position_is_what_was_committed_and_not_what_a_worker_remembers(
-    house: House, alter: Callable[[Worker], None], found: set[str]
+    house: RelayFixture, alter: Callable[[Worker], None], found: set[str]
 ) -> None:
     publish(house, 600)
     worker = house.worker(cluster=AnswerLost(house.cluster), batch_events=200)
@@ -185,13 +187,6 @@ sys.exit(process.main(sys.stdin.buffer, watch=watch))
 """
 
 
-def wait_for(look: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 2 * _PATIENCE_S
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize(
     ("zombie_on", "protocol", "found"),
     [
@@ -201,7 +196,11 @@ def wait_for(look: Callable[[], object]) -> None:
     ],
 )
 def test_a_zombie_that_awakes_with_a_batch_at_hand_commits_nothing_of_it(
-    house: House, tmp_path: Path, zombie_on: type[Altered], protocol: Literal["classic", "consumer"], found: set[str]
+    house: RelayFixture,
+    tmp_path: Path,
+    zombie_on: type[Altered],
+    protocol: Literal["classic", "consumer"],
+    found: set[str],
 ) -> None:
     publish(house, 600)
     with Launch((sys.executable, "-c", ZOMBIE, zombie_on.__name__, str(tmp_path))).process() as zombie:
@@ -209,11 +208,14 @@ def test_a_zombie_that_awakes_with_a_batch_at_hand_commits_nothing_of_it(
             assert zombie.stdin is not None
             zombie.stdin.write(house.settings(0, batch_events=200, protocol=protocol).to_json() + b"\n")
             zombie.stdin.flush()
-            wait_for((tmp_path / "asleep").exists)
+            until((tmp_path / "asleep").exists, "the zombie's sleep")
             with running(house.worker(slot=1, protocol=protocol)) as second:
                 house.wait_until_through()
                 zombie.send_signal(signal.SIGCONT)
-                wait_for(lambda: (tmp_path / Step.RECOVERING).exists() or (tmp_path / Step.COMMITTED).exists())
+                until(
+                    lambda: (tmp_path / Step.RECOVERING).exists() or (tmp_path / Step.COMMITTED).exists(),
+                    "the zombie's end of its batch",
+                )
                 house.wait_until_through()
         finally:
             zombie.kill()
@@ -238,7 +240,7 @@ class Asleep:
 
 @pytest.mark.parametrize(("relay_on", "is_counted"), [(Altered, True), (Earliest, False)])
 def test_records_that_expire_ahead_of_a_running_worker_are_counted_as_a_gap(
-    house: House, relay_on: type[Altered], is_counted: bool
+    house: RelayFixture, relay_on: type[Altered], is_counted: bool
 ) -> None:
     for _ in range(20):
         publish(house, 20)  # a record batch each, so that the client cannot have fetched them all
@@ -262,7 +264,7 @@ def test_records_that_expire_ahead_of_a_running_worker_are_counted_as_a_gap(
 # Must pass: KIP-447's fencing is by group, so transactional ids need not be stable.
 
 
-def stall_after_a_crash(house: House, cluster: Any) -> float:
+def stall_after_a_crash(house: RelayFixture, cluster: Any) -> float:
     """Seconds from a crash with offsets in an open transaction until another worker is through."""
     crash = RuntimeError("a crash")
 
@@ -278,12 +280,12 @@ def stall_after_a_crash(house: House, cluster: Any) -> float:
     assert raised == [crash]
     started = time.monotonic()
     with running(house.worker(cluster=cluster)) as raised:
-        wait_for(lambda: is_through(house))
+        until(lambda: is_through(house), "a commit over every raw record")
     assert raised == []
     return time.monotonic() - started
 
 
-def is_through(house: House) -> bool:
+def is_through(house: RelayFixture) -> bool:
     """Not so as long as the offsets wait for the open transaction, and so cannot be read."""
     try:
         house.wait_until_through()
@@ -293,7 +295,7 @@ def is_through(house: House) -> bool:
 
 
 def test_random_transactional_ids_are_as_exact_and_only_stall_for_the_transactions_timeout(
-    house: House, tmp_path: Path, record_property: Callable[[str, object], None]
+    house: RelayFixture, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     (tmp_path / "other").mkdir()
     other = build(tmp_path / "other", house.cluster, partitions=1)

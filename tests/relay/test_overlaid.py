@@ -26,10 +26,10 @@ from pipelines.keys import throwaway_keyring
 from pipelines.relay.batch import Batch
 from pipelines.relay.books import PartitionBook
 from pipelines.relay.lane import Lane, Raw
-from tests.contract.folders import TODAY
-from tests.contract.overlays import errors, lab, laid, lists_of, random_overlay
-from tests.minimize.data import Speller, random_datum
-from tests.minimize.disturb import disturb
+from tests.support.contract_folders import TODAY
+from tests.support.disturb import disturb
+from tests.support.overlays import errors, lab, laid, lists_of, random_overlay
+from tests.support.random_data import Speller, random_datum
 
 EXAMPLES = int(os.environ.get("PIPELINES_EXAMPLES", "60"))
 NOON = 1_780_272_000_000 + 12 * HOUR_MS  # of TODAY

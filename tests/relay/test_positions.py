@@ -17,15 +17,15 @@ from pipelines.relay.positions import _BEHIND_WAIT_S, Reached
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
 from pipelines.trouble import Exit, Trouble
-from tests.relay.house import House, build, running
 from tests.relay.mutants import Altered
-from tests.relay.test_worker import outputs_are_exact
+from tests.support.exactness import outputs_are_exact
+from tests.support.relay_fixture import RelayFixture, build, running
 
 PLACE = ("raw.synthetic.ping", 0)
 
 
 @pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
+def house(tmp_path: Path, cluster: Cluster) -> RelayFixture:
     return build(tmp_path, cluster, partitions=1)
 
 
@@ -53,7 +53,7 @@ class _Asking:
         return [TopicPartition(each.topic, each.partition, OFFSET_INVALID) for each in partitions]
 
 
-def test_a_worker_asks_again_when_it_is_told_an_offset_from_before_its_own_commit(house: House) -> None:
+def test_a_worker_asks_again_when_it_is_told_an_offset_from_before_its_own_commit(house: RelayFixture) -> None:
     cluster, steps = HalfRead(house.cluster), list[Step]()
 
     def watch(step: Step) -> None:
@@ -70,11 +70,11 @@ def test_a_worker_asks_again_when_it_is_told_an_offset_from_before_its_own_commi
     assert [line["event"] for line in lines].count("position.behind") == 3
 
 
-def reached(house: House, now: list[float]) -> Reached:
+def reached(house: RelayFixture, now: list[float]) -> Reached:
     return Reached(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), lambda: now[0])
 
 
-def test_what_is_behind_is_not_believed_for_a_minute_and_then_refused(house: House) -> None:
+def test_what_is_behind_is_not_believed_for_a_minute_and_then_refused(house: RelayFixture) -> None:
     now = [0.0]
     memory = reached(house, now)
     assert memory.believes({PLACE: PartitionBook(10)})
@@ -88,7 +88,7 @@ def test_what_is_behind_is_not_believed_for_a_minute_and_then_refused(house: Hou
     assert refused.value.exit_code is Exit.REFUSED
 
 
-def test_a_doubt_that_was_dispelled_begins_anew(house: House) -> None:
+def test_a_doubt_that_was_dispelled_begins_anew(house: RelayFixture) -> None:
     now = [0.0]
     memory = reached(house, now)
     memory.advance({PLACE: PartitionBook(20)})
@@ -97,7 +97,7 @@ def test_a_doubt_that_was_dispelled_begins_anew(house: House) -> None:
         assert memory.believes({PLACE: PartitionBook(20)})
 
 
-def test_an_assignment_that_comes_while_a_worker_leaves_is_not_taken(house: House) -> None:
+def test_an_assignment_that_comes_while_a_worker_leaves_is_not_taken(house: RelayFixture) -> None:
     """The client may have one at hand, and hands it over when it is closed."""
     inbox = Inbox(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), {house.raw_topic: ()})
     inbox.close()

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import structlog
 from pipelines.relay import supervisor as supervisor_module
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Ages, Launch, Supervisor
+from tests.support.waiting import until
 
 # Reads its settings, says so in a file, and ends by its parent's wish or as its orders say.
 STAND_IN = """
@@ -78,23 +78,16 @@ def supervising(
         assert not thread.is_alive()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def started(tmp_path: Path, slot: int) -> list[int]:
     return [int(file.name.split(".")[1]) for file in tmp_path.glob(f"{slot}.*")]
 
 
 def test_a_killed_worker_is_restarted_in_its_own_slot_and_the_others_are_left_alone(tmp_path: Path) -> None:
     with supervising(tmp_path) as (supervisor, ended, codes):
-        wait_for(lambda: all(started(tmp_path, slot) for slot in (0, 1)))
+        until(lambda: all(started(tmp_path, slot) for slot in (0, 1)), "both workers' start")
         killed, other = started(tmp_path, 1)[0], started(tmp_path, 0)[0]
         os.kill(killed, signal.SIGKILL)
-        wait_for(lambda: len(started(tmp_path, 1)) == 2)
+        until(lambda: len(started(tmp_path, 1)) == 2, "the second start in slot 1")
         assert started(tmp_path, 0) == [other]
         assert ended == [killed]
         assert [slot.restarts for slot in supervisor.slots] == [0, 1]
@@ -106,7 +99,9 @@ def test_a_killed_worker_is_restarted_in_its_own_slot_and_the_others_are_left_al
 
 def test_a_worker_that_keeps_dying_waits_longer_each_time_and_gives_its_exit_code(tmp_path: Path) -> None:
     with supervising(tmp_path, "fail", 1) as (supervisor, _, codes):
-        wait_for(lambda: supervisor.slots[0].restarts == 3)
+        until(
+            lambda: supervisor.slots[0].restarts == 3, "three restarts", progress=lambda: supervisor.slots[0].restarts
+        )
         assert supervisor.slots[0].pause_s == 2.0
     assert codes == [3]
 
@@ -114,14 +109,14 @@ def test_a_worker_that_keeps_dying_waits_longer_each_time_and_gives_its_exit_cod
 def test_a_death_makes_the_spare_a_worker_and_there_is_another_spare(tmp_path: Path) -> None:
     before = children()
     with supervising(tmp_path, slots=1) as (_, ended, _codes):
-        wait_for(lambda: bool(started(tmp_path, 0)))
+        until(lambda: started(tmp_path, 0), "the worker's start")
         first = started(tmp_path, 0)[0]
-        wait_for(lambda: len(children() - before) == 2)
+        until(lambda: len(children() - before) == 2, "a worker and a spare")
         (spare,) = children() - before - {first}
         os.kill(first, signal.SIGKILL)
-        wait_for(lambda: len(started(tmp_path, 0)) == 2)
+        until(lambda: len(started(tmp_path, 0)) == 2, "the second start in slot 0")
         assert set(started(tmp_path, 0)) == {first, spare}
-        wait_for(lambda: len(children() - before) == 2)
+        until(lambda: len(children() - before) == 2, "a worker and a spare")
         assert ended == [first]
     assert children() == before
 
@@ -129,14 +124,14 @@ def test_a_death_makes_the_spare_a_worker_and_there_is_another_spare(tmp_path: P
 def test_a_spare_that_dies_is_missed_by_nobody(tmp_path: Path) -> None:
     before = children()
     with supervising(tmp_path, slots=1) as (supervisor, ended, codes):
-        wait_for(lambda: bool(started(tmp_path, 0)))
+        until(lambda: started(tmp_path, 0), "the worker's start")
         worker = started(tmp_path, 0)[0]
-        wait_for(lambda: len(children() - before) == 2)
+        until(lambda: len(children() - before) == 2, "a worker and a spare")
         (spare,) = children() - before - {worker}
         os.kill(spare, signal.SIGKILL)
-        wait_for(lambda: ended == [spare])
+        until(lambda: ended == [spare], "the spare's end")
         os.kill(worker, signal.SIGKILL)
-        wait_for(lambda: len(started(tmp_path, 0)) == 2)
+        until(lambda: len(started(tmp_path, 0)) == 2, "the second start in slot 0")
         assert spare not in started(tmp_path, 0)
         assert supervisor.slots[0].restarts == 1
     assert codes == [0]
@@ -145,10 +140,10 @@ def test_a_spare_that_dies_is_missed_by_nobody(tmp_path: Path) -> None:
 def test_the_first_crashes_are_restarted_at_once_and_a_crash_loop_is_slowed_down(tmp_path: Path) -> None:
     with supervising(tmp_path, "crash", 1) as (supervisor, _, _codes):
         slot = supervisor.slots[0]
-        wait_for(lambda: slot.restarts >= 3)
+        until(lambda: slot.restarts >= 3, "three restarts", progress=lambda: slot.restarts)
         assert slot.pause_s == 0
-        wait_for(lambda: slot.restarts >= 11)
-        wait_for(lambda: slot.pause_s >= 1.0)
+        until(lambda: slot.restarts >= 11, "eleven restarts", progress=lambda: slot.restarts)
+        until(lambda: slot.pause_s >= 1.0, "a pause before the next restart", progress=lambda: slot.restarts)
 
 
 def test_a_worker_that_stays_stuck_is_killed_and_started_again_and_one_that_seemed_so_once_is_not(
@@ -166,9 +161,9 @@ def test_a_worker_that_stays_stuck_is_killed_and_started_again_and_one_that_seem
         return [("synthetic", 1), ("synthetic", 0)] if looks % 2 else [("synthetic", 1)]
 
     with supervising(tmp_path, stuck=stuck) as (supervisor, ended, codes):
-        wait_for(lambda: len(started(tmp_path, 1)) == 2)
+        until(lambda: len(started(tmp_path, 1)) == 2, "the second start in slot 1")
         was = looks
-        wait_for(lambda: looks > was + 3)
+        until(lambda: looks > was + 3, "more looks", progress=lambda: looks)
         assert [slot.restarts for slot in supervisor.slots] == [0, 1]
         assert ended == started(tmp_path, 1)[:1] or ended == started(tmp_path, 1)[1:]
     assert codes == [0]
@@ -176,7 +171,7 @@ def test_a_worker_that_stays_stuck_is_killed_and_started_again_and_one_that_seem
 
 def test_stopping_ends_every_worker(tmp_path: Path) -> None:
     with supervising(tmp_path) as (_, ended, codes):
-        wait_for(lambda: all(started(tmp_path, slot) for slot in (0, 1)))
+        until(lambda: all(started(tmp_path, slot) for slot in (0, 1)), "both workers' start")
     assert codes == [0]
     assert set(started(tmp_path, 0) + started(tmp_path, 1)) <= set(ended)  # and a spare, if there was one by then
     assert len(ended) == len(set(ended))
@@ -186,13 +181,13 @@ def test_stopping_ends_every_worker(tmp_path: Path) -> None:
 
 def test_a_worker_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
     with supervising(tmp_path, "deaf", 1) as (_, ended, codes):
-        wait_for(lambda: bool(started(tmp_path, 0)))
+        until(lambda: started(tmp_path, 0), "the worker's start")
     assert codes == [128 + signal.SIGKILL]
     assert not Path(f"/proc/{ended[0]}").exists()
 
 
 def test_settings_never_show_in_the_process_list(tmp_path: Path) -> None:
     with supervising(tmp_path, slots=1):
-        wait_for(lambda: bool(started(tmp_path, 0)))
+        until(lambda: started(tmp_path, 0), "the worker's start")
         process = Path(f"/proc/{started(tmp_path, 0)[0]}")
         assert b"SYNTHETIC-PASSWORD" not in (process / "cmdline").read_bytes() + (process / "environ").read_bytes()

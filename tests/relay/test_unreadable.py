@@ -3,41 +3,20 @@
 import json
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from pipelines.broker import AdminClient, Cluster, TopicPartition
+from pipelines.broker import AdminClient, TopicPartition
 from pipelines.relay import metrics
 from pipelines.relay.audit import read_books
 from pipelines.relay.steps import Step
-from tests.oracle import committed
-from tests.relay.house import House, build, running
-from tests.relay.test_worker import crash_at
-
-# Zeros that zstd packs into a few hundred bytes, and that unpack to more than the client takes.
-BIG, PIECES = 5 << 20, 4
+from tests.support.oracle import committed
+from tests.support.relay_fixture import RelayFixture, running
+from tests.support.relaying import crash_at
+from tests.support.unreadable import publish_a_bomb, through
 
 
-@pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
-    return build(tmp_path, cluster)
-
-
-def publish_a_bomb(house: House, partition: int, pieces: int = PIECES) -> None:
-    """One compressed batch of so many records."""
-    settings = {"compression.type": "zstd", "message.max.bytes": 200_000_000, "batch.size": 200_000_000}
-    producer = house.cluster.producer(**settings, **{"linger.ms": 500})
-    failed: list[object] = []
-    for _ in range(pieces):
-        producer.produce(
-            house.raw_topic, bytes(BIG), partition=partition, on_delivery=lambda e, _: e and failed.append(e)
-        )
-    assert producer.flush(60) == 0
-    assert failed == []
-
-
-def notes_of(house: House) -> Counter[tuple[int, int, str]]:
+def notes_of(house: RelayFixture) -> Counter[tuple[int, int, str]]:
     _, notes = committed(house.contract, house.cluster)
     return Counter((note["partition"], note["offset"], note["code"]) for note in map(json.loads, notes))
 
@@ -46,13 +25,7 @@ def unreadable(*offsets: int, partition: int = 0) -> Counter[tuple[int, int, str
     return Counter((partition, offset, "unreadable") for offset in offsets)
 
 
-def through(house: House) -> None:
-    with running(house.worker(batch_events=3)) as raised:
-        house.wait_until_through(120)
-    assert raised == []
-
-
-def test_an_unreadable_batch_is_quarantined_offset_by_offset_and_the_others_never_stand(house: House) -> None:
+def test_an_unreadable_batch_is_quarantined_offset_by_offset_and_the_others_never_stand(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(4)], partition=0)
     publish_a_bomb(house, 0)
     house.publish([house.ping(n) for n in range(4)], partition=0)
@@ -73,12 +46,12 @@ def test_an_unreadable_batch_is_quarantined_offset_by_offset_and_the_others_neve
     assert metrics.INPUT_ERRORS.labels(house.raw_topic, "_BAD_COMPRESSION")._value.get() >= 5
 
 
-def other(house: House) -> int:
+def other(house: RelayFixture) -> int:
     book = read_books(house.contract, house.cluster.admin()).get((house.raw_topic, 1))
     return book.next_offset if book else 0
 
 
-def test_several_unreadable_batches_in_a_row_at_the_end_of_the_log_are_each_passed(house: House) -> None:
+def test_several_unreadable_batches_in_a_row_at_the_end_of_the_log_are_each_passed(house: RelayFixture) -> None:
     house.publish([house.ping(1)], partition=0)
     publish_a_bomb(house, 0, 4)
     publish_a_bomb(house, 0, 5)
@@ -89,7 +62,9 @@ def test_several_unreadable_batches_in_a_row_at_the_end_of_the_log_are_each_pass
 
 
 @pytest.mark.parametrize("step", [Step.PRODUCED, Step.COMMITTED])
-def test_a_worker_that_dies_while_it_gives_a_batch_up_quarantines_each_offset_once(house: House, step: Step) -> None:
+def test_a_worker_that_dies_while_it_gives_a_batch_up_quarantines_each_offset_once(
+    house: RelayFixture, step: Step
+) -> None:
     publish_a_bomb(house, 0, 5)
     with running(house.worker(watch=crash_at(step, 1), batch_events=3)) as raised:
         deadline = time.monotonic() + 90
@@ -100,13 +75,13 @@ def test_a_worker_that_dies_while_it_gives_a_batch_up_quarantines_each_offset_on
     assert notes_of(house) == unreadable(0, 1, 2, 3, 4)
 
 
-def delete_up_to(house: House, offset: int) -> None:
+def delete_up_to(house: RelayFixture, offset: int) -> None:
     admin = AdminClient({"bootstrap.servers": house.cluster.bootstrap})
     for future in admin.delete_records([TopicPartition(house.raw_topic, 0, offset)]).values():
         future.result(30)
 
 
-def test_what_expires_before_a_running_worker_reads_it_is_counted_and_passed_over(house: House) -> None:
+def test_what_expires_before_a_running_worker_reads_it_is_counted_and_passed_over(house: RelayFixture) -> None:
     """The partition stands at a batch that it cannot read, and the log's start passes it."""
     house.publish([house.ping(n) for n in range(5)], partition=0)
     with running(house.worker()) as raised:

@@ -6,44 +6,23 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipelines.broker import AdminClient, Cluster, TopicPartition
 from pipelines.contract import load_valid
 from pipelines.relay.audit import read_books
-from pipelines.relay.steps import Step, Watch
+from pipelines.relay.steps import Step
 from pipelines.relay.supervisor import Launch
 from pipelines.relay.worker import Worker
 from pipelines.trouble import Exit, Trouble
-from tests.oracle import committed, differences, expect, reordered
-from tests.relay.house import TODAY, House, build, running
+from tests.support.exactness import outputs_are_exact
+from tests.support.oracle import committed
+from tests.support.relay_fixture import TODAY, RelayFixture, build, running
+from tests.support.relaying import breaks_off_and_is_followed, relay
 
 
-@pytest.fixture
-def house(tmp_path: Path, cluster: Cluster) -> House:
-    return build(tmp_path, cluster)
-
-
-def outputs_are_exact(house: House) -> None:
-    expectation = expect(house.contract, house.cluster, house.keyring)
-    records, notes = committed(house.contract, house.cluster)
-    assert expectation.events.total() > 0
-    assert differences(expectation, records, notes) == {}
-    assert reordered(expectation, records) == 0
-    books = read_books(house.contract, house.cluster.admin())
-    assert sum(book.events_in for book in books.values()) == expectation.events.total()
-    assert [book.imbalances() for book in books.values()] == [[]] * len(books)
-
-
-def relay(house: House) -> None:
-    with running(house.worker()) as raised:
-        house.wait_until_through()
-    assert raised == []
-
-
-def test_every_event_reaches_each_view_or_quarantine_exactly_once(house: House) -> None:
+def test_every_event_reaches_each_view_or_quarantine_exactly_once(house: RelayFixture) -> None:
     out_of_bounds, no_device = house.ping(4001), house.ping(1, device="")
     house.publish([house.ping(n) for n in range(3000)] + [out_of_bounds, no_device, b"not avro", b""])
     relay(house)
@@ -52,7 +31,7 @@ def test_every_event_reaches_each_view_or_quarantine_exactly_once(house: House) 
     assert len(notes) == 3
 
 
-def test_the_consumer_group_protocol_relays_as_exactly(house: House) -> None:
+def test_the_consumer_group_protocol_relays_as_exactly(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(500)])
     with running(house.worker(protocol="consumer")) as raised:
         house.wait_until_through()
@@ -60,7 +39,7 @@ def test_the_consumer_group_protocol_relays_as_exactly(house: House) -> None:
     outputs_are_exact(house)
 
 
-def test_two_workers_share_a_source_and_take_over_from_each_other(house: House) -> None:
+def test_two_workers_share_a_source_and_take_over_from_each_other(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(900)])
     with running(house.worker(slot=0, batch_events=50)) as first:
         with running(house.worker(slot=1, batch_events=50)) as second:
@@ -70,22 +49,6 @@ def test_two_workers_share_a_source_and_take_over_from_each_other(house: House) 
         house.wait_until_through()
     assert first + second == []
     outputs_are_exact(house)
-
-
-class CrashError(Exception):
-    """Stands for SIGKILL: nothing after it runs."""
-
-
-def crash_at(step: Step, occurrence: int) -> Watch:
-    seen = 0
-
-    def watch(now: Step) -> None:
-        nonlocal seen
-        seen += now is step
-        if now is step and seen == occurrence:
-            raise CrashError
-
-    return watch
 
 
 @pytest.mark.parametrize(
@@ -101,20 +64,9 @@ def crash_at(step: Step, occurrence: int) -> Watch:
         Step.COMMITTED,
     ],
 )
-def test_a_worker_that_breaks_off_at_any_step_leaves_no_trace(house: House, step: Step) -> None:
+def test_a_worker_that_breaks_off_at_any_step_leaves_no_trace(house: RelayFixture, step: Step) -> None:
     breaks_off_and_is_followed(house, step)
     outputs_are_exact(house)
-
-
-def breaks_off_and_is_followed(house: House, step: Step, cluster: Any = None) -> None:
-    house.publish([house.ping(n) for n in range(600)])
-    watch = crash_at(step, 2 if step is Step.POLLED else 1)
-    with running(house.worker(watch=watch, cluster=cluster, batch_events=200)) as raised:
-        deadline = time.monotonic() + 30
-        while not raised and time.monotonic() < deadline:
-            time.sleep(0.02)
-    assert [type(error) for error in raised] == [CrashError]
-    relay(house)
 
 
 # A worker's process that is killed in its second rebalance, before it has handed anything over.
@@ -133,7 +85,7 @@ sys.exit(main(sys.stdin.buffer, watch=watch))
 """
 
 
-def test_a_worker_killed_while_it_hands_partitions_over_leaves_none_without_an_owner(house: House) -> None:
+def test_a_worker_killed_while_it_hands_partitions_over_leaves_none_without_an_owner(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(300)])
     patient = {"session_timeout_ms": 30_000}  # so that only the restarted worker can bring its partitions back
     with Launch((sys.executable, "-c", KILLED_HANDING_OVER)).process() as first:
@@ -195,7 +147,7 @@ def test_a_suspended_purpose_goes_on_when_its_review_is_renewed(tmp_path: Path, 
     assert notes == []
 
 
-def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: House) -> None:
+def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(30)], partition=0)
     relay(house)
     house.publish([house.ping(n) for n in range(20)], partition=0)
@@ -208,7 +160,7 @@ def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: Hous
     assert book.imbalances() == []
 
 
-def test_a_gap_is_committed_even_when_nothing_follows_it(house: House) -> None:
+def test_a_gap_is_committed_even_when_nothing_follows_it(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(5)], partition=0)
     relay(house)
     house.publish([house.ping(n) for n in range(5)], partition=0)
@@ -219,7 +171,7 @@ def test_a_gap_is_committed_even_when_nothing_follows_it(house: House) -> None:
     assert read_books(house.contract, house.cluster.admin())[house.raw_topic, 0].gap == 5
 
 
-def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: House) -> None:
+def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: RelayFixture) -> None:
     house.publish([house.ping(1)], partition=0)
     consumer = house.cluster.consumer(**{"group.id": f"minimizer.{house.source}"})
     consumer.commit(offsets=[TopicPartition(house.raw_topic, 0, 1)], asynchronous=False)
@@ -229,7 +181,7 @@ def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: House) ->
     assert "foreign offset" in str(trouble)
 
 
-def test_a_missing_key_stops_the_worker_before_it_sends_anything(house: House) -> None:
+def test_a_missing_key_stops_the_worker_before_it_sends_anything(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(10)])
     worker = house.worker()
     (house.folder / "keyring.json").unlink()
@@ -240,7 +192,7 @@ def test_a_missing_key_stops_the_worker_before_it_sends_anything(house: House) -
     assert read_books(house.contract, house.cluster.admin()) == {}
 
 
-def test_a_session_timeout_that_the_brokers_refuse_is_the_operators_trouble(house: House) -> None:
+def test_a_session_timeout_that_the_brokers_refuse_is_the_operators_trouble(house: RelayFixture) -> None:
     trouble = ends_in_trouble(house.worker(session_timeout_ms=100))
     assert trouble.exit_code == Exit.UNAVAILABLE
     assert "100 ms" in str(trouble)

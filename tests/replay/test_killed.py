@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.broker import headers_of, records
 from pipelines.relay.steps import Step
-from tests.replay.scene import Scene
+from tests.support.replay_scene import Scene
 
 ROOT = Path(__file__).parents[2]
 # (step, its occurrence): each death leaves at least one batch of its own behind it, or none, by the step.

@@ -8,8 +8,8 @@ from pipelines.broker import headers_of, records
 from pipelines.replay import selection
 from pipelines.replay.selection import ByPlace, Place
 from pipelines.replay.tally import ViewTally
-from tests.relay.test_unreadable import publish_a_bomb, through
-from tests.replay.scene import Scene
+from tests.support.replay_scene import Scene
+from tests.support.unreadable import publish_a_bomb, through
 
 
 def test_a_batch_that_nobody_can_read_is_counted_and_passed_over(scene: Scene) -> None:

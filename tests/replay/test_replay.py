@@ -15,7 +15,7 @@ from pipelines.replay.engine import _FAILURES
 from pipelines.replay.selection import ByTime
 from pipelines.replay.tally import ViewTally
 from pipelines.trouble import Exit, Trouble
-from tests.replay.scene import Scene
+from tests.support.replay_scene import Scene
 
 
 def found(scene: Scene, topic: str) -> list[Message]:

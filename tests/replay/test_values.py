@@ -12,7 +12,7 @@ from pipelines.contract import load_valid
 from pipelines.replay.selection import ByPlace, ByTime, Edges, Place
 from pipelines.replay.tally import Tally, ViewTally
 from pipelines.replay.task import Task
-from tests.relay.house import TODAY
+from tests.support.relay_fixture import TODAY
 
 ROOT = Path(__file__).parents[2]
 counts = st.integers(0, 2**63 - 1)

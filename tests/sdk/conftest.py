@@ -1,20 +1,18 @@
 """A contract with one event type, under a name of its own each time, so that tests share a broker."""
 
 import socket
-from itertools import count
 
 import pytest
 
 from pipelines.broker import Cluster
 from pipelines.contract.model import Contract, Event
 from tests.sdk.pings import contract_of
-
-_SOURCES = count(1)
+from tests.support.names import unique
 
 
 @pytest.fixture
 def contract() -> Contract:
-    return contract_of(f"sdk{next(_SOURCES)}.ping")
+    return contract_of(f"{unique('sdk')}.ping")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pipelines.broker import Cluster, EmbeddedKafka, NewTopic, records
 from pipelines.contract.model import Contract, Event
 from pipelines.sdk import RawProducer, Report
 from pipelines.sdk.report import QUEUE_FULL
-from tests.conftest import _running
+from tests.support.kafka import running_kafka
 
 pytestmark = pytest.mark.broker
 
@@ -27,7 +27,7 @@ _KEYS = 7
 @pytest.fixture(scope="module")
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """A broker to kill, which no other module uses."""
-    yield from _running(tmp_path_factory.mktemp("own"), brokers=1)
+    yield from running_kafka(tmp_path_factory.mktemp("own"), brokers=1)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pipelines.explain.catalog import differences, pages, texts
 from pipelines.explain.catalog.as_html import as_html
 from pipelines.explain.leaves import leaves_of
 from pipelines.explain.wording import duration
-from tests.explain.pages import Seen
-from tests.shipped.conftest import AS_OF, ROOT
+from tests.support.pages import Seen
+from tests.support.shipped import AS_OF, ROOT
 
 CONTRACT = load(ROOT, as_of=AS_OF).contract
 TOPICS = sorted(CONTRACT.topics) if CONTRACT is not None else []

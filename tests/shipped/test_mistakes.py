@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.contract import load
-from tests.contract.folders import freshened
-from tests.shipped.conftest import AS_OF
 from tests.shipped.mistakes import Entry, entries
+from tests.support.contract_folders import freshened
+from tests.support.shipped import AS_OF
 
 WRONG = entries("Forty mistakes")
 RIGHT = entries("Twenty that are right")

@@ -12,7 +12,7 @@ from pipelines.cli.app import pipelines
 from pipelines.contract.model import Contract
 from pipelines.simulate import Tally
 from pipelines.trouble import Exit, Trouble
-from tests.conftest import MakeTopic
+from tests.support.kafka import MakeTopic
 
 ROOT = Path(__file__).parents[2]
 

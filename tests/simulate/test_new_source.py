@@ -11,7 +11,7 @@ import pytest
 from pipelines.contract import derived_schemas, load, load_valid
 from pipelines.contract.model import Contract
 from pipelines.simulate import Simulation, find
-from tests.signing import sign
+from tests.support.signing import sign
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 23)

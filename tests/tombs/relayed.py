@@ -18,8 +18,8 @@ from typing import Final
 from pipelines import retention
 from pipelines.broker import records
 from pipelines.relay.steps import Step, Watch
-from tests.relay.house import House, build, running
-from tests.replay.scene import Scene
+from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.replay_scene import Scene
 from tests.tombs.grave import Grave
 from tests.tombs.writing import seal, worst_ms
 from tests.tombs.yard import RETENTION_MS, SEGMENT_MS, TIMES, Yard, Yards, now_ms
@@ -53,7 +53,7 @@ def replayed(yards: Yards, grave: Grave) -> None:
         grave.done.wait()
 
 
-def _publish(yard: Yard, house: House, grave: Grave) -> int:
+def _publish(yard: Yard, house: RelayFixture, grave: Grave) -> int:
     """Publish the event, and watch for its handle; the event's broker time."""
     device = f"synthetic-device-{grave.kind}-{grave.round}"
     house.publish([house.ping(1, device=device)], partition=0)
@@ -75,7 +75,7 @@ def _hold(born_ms: int) -> Watch:
 
 
 @contextmanager
-def _house(yard: Yard) -> Iterator[House]:
+def _house(yard: Yard) -> Iterator[RelayFixture]:
     """A contract of its own whose handled topic has the yard's timings, and records that keep coming."""
     with tempfile.TemporaryDirectory(prefix="tomb-") as folder:
         house = build(Path(folder), yard.kafka.cluster, late=f"{LATE_S}s", partitions=1)
@@ -91,7 +91,7 @@ def _house(yard: Yard) -> Iterator[House]:
 
 
 @contextmanager
-def _filling(house: House) -> Iterator[None]:
+def _filling(house: RelayFixture) -> Iterator[None]:
     over = threading.Event()
     producer = house.cluster.producer(**{"linger.ms": 0})
 

@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
 
 from pipelines.broker import AdminClient, EmbeddedKafka, NewTopic
 from pipelines.retention import BrokerTimes
-from tests.conftest import SHORT_TIMINGS, guarded
+from tests.support.kafka import SHORT_TIMINGS, guarded
 from tests.tombs.digging import look, sweep
 from tests.tombs.grave import Grave
 

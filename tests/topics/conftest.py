@@ -1,34 +1,21 @@
 """A contract of topics alone, under names of its own, whose topics go away again; and changes behind our back."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date
-from itertools import count
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from pipelines.broker import AdminClient, Cluster
-from pipelines.contract.findings import Position
-from pipelines.contract.model import DAY_MS, HOUR_MS, Basis, ChangesTopic, Contract, QuarantineTopic, RawTopic, Topic
-from pipelines.topics.promise import promises
-from tests.conftest import delete_topics
-
-HERE = Position("topics.yaml")
-BASIS = Basis("tests", "tests", "tests", date(2026, 11, 2), date(2027, 11, 2))
-MakeContract = Callable[..., Contract]
-Alter = Callable[[str, Mapping[str, str | None]], None]
-AlterBroker = Callable[[str, str], None]
-_SOURCES = count(1)
-
-
-def names(contract: Contract) -> set[str]:
-    return {promise.topic for promise in promises(contract)}
+from pipelines.contract.model import DAY_MS, HOUR_MS, ChangesTopic, Contract, QuarantineTopic, RawTopic, Topic
+from tests.support.kafka import delete_topics
+from tests.support.names import unique
+from tests.topics.contracts import BASIS, HERE, Alter, AlterBroker, MakeContract, names
 
 
 @pytest.fixture
 def make_contract() -> MakeContract:
     def make(*, raw_ttl_ms: int = DAY_MS, ttl_ms: int = 2 * DAY_MS, late_ms: int = DAY_MS) -> Contract:
-        source = f"topics{next(_SOURCES)}"
+        source = unique("topics")
         raw = RawTopic(f"raw.{source}.session", f"{source}.session", raw_ttl_ms, 2, (), HERE)
         minimized = Topic(f"audit.{source}", ttl_ms, late_ms, 3, ("audit-office",), BASIS, HERE)
         quarantine = QuarantineTopic(f"quarantine-{source}", 7 * DAY_MS, 1, (), HERE)

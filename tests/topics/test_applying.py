@@ -25,8 +25,8 @@ from pipelines.topics.progress import progress
 from pipelines.topics.state import OLDEST
 from pipelines.topics.verifying import verify
 from pipelines.trouble import Exit, Trouble
-from tests.conftest import MakeTopic, delete_topics
-from tests.topics.conftest import Alter, MakeContract, names
+from tests.support.kafka import MakeTopic, delete_topics
+from tests.topics.contracts import Alter, MakeContract, names
 
 LATE = 6 * HOUR_MS
 

@@ -14,7 +14,7 @@ from pipelines.topics.document import MOST_BYTES, document, fingerprint, read, r
 from pipelines.topics.planning import plan
 from pipelines.topics.state import USUAL, ClusterState, TopicState
 from pipelines.trouble import Exit, Trouble
-from tests.topics.test_goldens import GOLDENS, before, contract_of
+from tests.topics.golden_files import GOLDENS, before, contract_of
 
 SITUATION = GOLDENS / "everything-at-once"
 CONTRACT = contract_of(SITUATION / "topics.yaml")

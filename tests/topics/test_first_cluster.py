@@ -9,7 +9,7 @@ from pipelines.topics.judging import differences, judged
 from pipelines.topics.looking import look
 from pipelines.topics.planning import Plan
 from pipelines.topics.promise import promises, settings
-from tests.topics.conftest import Alter, names
+from tests.topics.contracts import Alter, names
 
 
 def created(applied: Applied) -> set[str]:

@@ -10,7 +10,7 @@ from pipelines.topics.judging import PLAN, judged
 from pipelines.topics.state import CHECK_INTERVAL, OLDEST, USUAL, ClusterState
 from pipelines.topics.verifying import Unproven, unproven
 from tests.topics.clusters import applied, changed
-from tests.topics.conftest import MakeContract, names
+from tests.topics.contracts import MakeContract, names
 
 EMPTY = Offset(-1, None)
 

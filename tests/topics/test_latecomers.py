@@ -19,7 +19,7 @@ from pipelines.topics.record import Done, applied_body, audience, change_body
 from pipelines.topics.recorded import Recorded
 from pipelines.topics.state import OLDEST, USUAL, ClusterState, Latecomers
 from tests.topics.clusters import applied, changed, made
-from tests.topics.conftest import BASIS, HERE
+from tests.topics.contracts import BASIS, HERE
 
 NAME = "audit.latecomers"
 

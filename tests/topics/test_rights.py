@@ -14,9 +14,9 @@ from pipelines.topics.looking import look, look_around
 from pipelines.topics.planning import Danger, Plan, plan
 from pipelines.topics.verifying import verify
 from pipelines.trouble import Exit, Trouble
-from tests.conftest import SHORT_TIMINGS
-from tests.secured import SecuredKafka, secured
-from tests.topics.conftest import MakeContract
+from tests.support.kafka import SHORT_TIMINGS
+from tests.support.secured_kafka import SecuredKafka, secured
+from tests.topics.contracts import MakeContract
 
 pytestmark = pytest.mark.broker
 READER, BLIND, STRANGER, OPERATOR = "plan-reader", "settings-reader", "stranger", "topics-operator"

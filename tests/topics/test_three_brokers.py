@@ -11,7 +11,7 @@ from pipelines.contract.model import Contract
 from pipelines.topics.applying import create_missing
 from pipelines.topics.verifying import Verdict, verify
 from pipelines.trouble import Trouble
-from tests.topics.conftest import MakeContract, names
+from tests.topics.contracts import MakeContract, names
 
 
 def test_three_brokers_get_three_replicas(kafka3: EmbeddedKafka, make_contract: Callable[[], Contract]) -> None:

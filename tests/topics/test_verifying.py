@@ -17,8 +17,8 @@ from pipelines.topics.looking import look_around
 from pipelines.topics.planning import plan
 from pipelines.topics.state import OLDEST
 from pipelines.topics.verifying import Verdict, verdict_lines, verify
-from tests.conftest import delete_topics
-from tests.topics.conftest import BASIS, HERE, Alter, AlterBroker, names
+from tests.support.kafka import delete_topics
+from tests.topics.contracts import BASIS, HERE, Alter, AlterBroker, names
 
 DAY = str(24 * HOUR_MS)
 # Topic → (what somebody does to its settings, the breach, the setting to blame, where it comes from).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +18,8 @@ from pipelines.relay.logs import configure
 from pipelines.topics.applying import create_missing
 from pipelines.topics.judging import PLAN
 from pipelines.topics.watching import Watch, Watched
-from tests.topics.conftest import Alter
+from tests.support.waiting import until
+from tests.topics.contracts import Alter
 
 EVERY_S = 0.1
 
@@ -52,18 +53,11 @@ def metrics(watch: Watch) -> dict[tuple[str, str], float]:
     }
 
 
-def until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_an_alarm_sounds_for_as_long_as_a_promise_is_broken(
     watch: Watch, contract: Contract, output: io.StringIO, alter: Alter
 ) -> None:
     (topic,) = contract.topics
-    until(lambda: ("breaches", topic) in metrics(watch))
+    until(lambda: ("breaches", topic) in metrics(watch), "a first look at the topic")
     figures = metrics(watch)
     assert figures["breaches", topic] == 0
     assert figures["worst_case_seconds", topic] == figures["promised_seconds", topic] == 2 * 86_400
@@ -73,7 +67,7 @@ def test_an_alarm_sounds_for_as_long_as_a_promise_is_broken(
     assert said(output, "topics.drift") == []
 
     alter(topic, {"retention.ms": "-1"})
-    until(lambda: len(said(output, "topics.drift")) >= 2)
+    until(lambda: len(said(output, "topics.drift")) >= 2, "two alarms in the log")
     line = said(output, "topics.drift")[0]
     assert (line["topic"], line["code"], line["level"]) == (topic, "retention", "error")
     assert line["settings"] == ["retention.ms is -1 (set on the topic)"]
@@ -83,7 +77,7 @@ def test_an_alarm_sounds_for_as_long_as_a_promise_is_broken(
     assert figures["worst_case_seconds", topic] == float("inf")
 
     alter(topic, {"retention.ms": "3600000"})
-    until(lambda: metrics(watch)["breaches", topic] == 0)
+    until(lambda: metrics(watch)["breaches", topic] == 0, "the end of the breach in the metrics")
 
 
 def test_a_cluster_that_does_not_answer_is_said_and_the_last_look_stays_dated(
@@ -92,6 +86,6 @@ def test_a_cluster_that_does_not_answer_is_said_and_the_last_look_stays_dated(
     nowhere = Cluster("127.0.0.1:1", {"socket.timeout.ms": "1000"})
     watch = Watch(Watched(contract, nowhere, EVERY_S, 30_000), configure("topics", output))
     watch.start()
-    until(lambda: bool(said(output, "topics.unverified")))
+    until(lambda: said(output, "topics.unverified"), "a line that says that nothing was verified")
     watch.stop()
     assert metrics(watch) == {}

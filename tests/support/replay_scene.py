@@ -15,15 +15,15 @@ from pipelines.replay.engine import Replay
 from pipelines.replay.opening import open_replay
 from pipelines.replay.selection import ByTime, Selection
 from pipelines.replay.task import Task
-from tests.relay.house import TODAY, House, build, running
-from tests.signing import sign
+from tests.support.relay_fixture import TODAY, RelayFixture, build, running
+from tests.support.signing import sign
 
 
 @dataclass(slots=True)
 class Scene:
     """A house whose policy a test may correct, and the time range of all that was published."""
 
-    house: House
+    house: RelayFixture
     since_ms: int
 
     def all_time(self) -> ByTime:

@@ -29,7 +29,7 @@ from pipelines.contract.actions import (
 from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Nullable, Primitive, Record
 from pipelines.contract.model import View
 from pipelines.contract.path import Step
-from tests.minimize.data import UNIT, random_datum
+from tests.support.random_data import UNIT, random_datum
 
 # What a view does at a path, and the steps that still lead there. A Step without a field stands for an item or value.
 Use = tuple[tuple[Step, ...], Action]

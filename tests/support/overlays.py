@@ -15,7 +15,7 @@ from pipelines.contract.actions import Action, Bucket, Count, CountWhere, Keep, 
 from pipelines.contract.findings import Finding, Severity
 from pipelines.contract.model import HOUR_MS, MINUTE_MS, Contract, View
 from pipelines.contract.section import spelled
-from tests.contract.folders import FIXTURES, TODAY, freshened
+from tests.support.contract_folders import FIXTURES, TODAY, freshened
 
 NAME: Final = "random"
 _STEPS: Final = (MINUTE_MS, 15 * MINUTE_MS, HOUR_MS, 2 * HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS)

@@ -7,15 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 import psutil
+
+from tests.support.relay_fixture import RelayFixture
+from tests.support.waiting import until
 
 _SCRIPT = Path(sys.executable).with_name("pipelines")
 # The fallback is for an environment that has the project on its path and not installed.
@@ -26,7 +28,6 @@ COMMAND = (
 )
 PATIENCE_S = 120.0
 _LOOK_S = 0.05
-_Found = TypeVar("_Found")
 
 
 def surroundings(folder: Path) -> dict[str, str]:
@@ -54,17 +55,6 @@ def done(*arguments: str, cwd: Path, seconds: float = PATIENCE_S) -> str:
     ended = run(*arguments, cwd=cwd, seconds=seconds)
     assert ended.returncode == 0, f"pipelines {' '.join(arguments)}: {ended.returncode}\n{ended.stdout}{ended.stderr}"
     return ended.stdout
-
-
-def until(look: Callable[[], _Found], what: str, seconds: float = PATIENCE_S) -> _Found:
-    """Look until there is something to see, and return that."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"in vain for {seconds:.0f} s: {what}"
-        time.sleep(_LOOK_S)
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -144,3 +134,9 @@ def running(*arguments: str, cwd: Path, name: str = "run") -> Iterator[Running]:
             for worker in left:
                 if not has_ended(worker):
                     worker.kill()
+
+
+def arguments(house: RelayFixture, *more: str) -> list[str]:
+    """The command's arguments for a house, `run` not among them."""
+    keys = ["--keyring", str(house.folder / "keyring.json"), "--kek-file", str(house.folder / "kek")]
+    return ["--contract", str(house.folder), "--bootstrap", house.cluster.bootstrap, "--instance", "test", *keys, *more]

@@ -9,7 +9,7 @@ from testcontainers.community.kafka import KafkaContainer
 from testcontainers.core.config import ConnectionMode, testcontainers_config
 
 from pipelines.broker.node import Node, settings
-from tests.containers.engine import has_image
+from tests.support.container_engine import has_image
 
 # Where it listens and as what, the container says itself.
 _OF_THE_PLACE = ("listener", "controller.", "process.roles", "node.id", "log.dirs", "inter.broker", "advertised.")

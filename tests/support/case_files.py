@@ -9,7 +9,7 @@ from typing import Final
 from pipelines.contract import load_for_building
 from pipelines.contract.model import Contract
 from pipelines.explain.cases import Cases, Run, read_cases, run_cases
-from tests.contract.folders import BASE, TODAY, overlaid
+from tests.support.contract_folders import BASE, TODAY, overlaid
 
 FILE: Final = "policies/vpn/session.cases.yaml"
 TOPIC: Final = "network-metadata.support"

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,9 @@ from pipelines.relay.steps import Watch
 from pipelines.relay.worker import Worker
 from pipelines.topics.applying import create_missing
 from pipelines.trouble import Exit, Trouble
-from tests.signing import sign
+from tests.support.names import unique
+from tests.support.signing import sign
 
-_SOURCES = count(1)
 TODAY = date(2026, 11, 23)
 OCCURRED_AT = datetime(2026, 11, 2, tzinfo=UTC)
 SCHEMA: dict[str, Any] = {
@@ -52,7 +51,7 @@ SCHEMA: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class RelayFixture:
     """One source's contract, set up on a cluster. `pings` makes valid raw values."""
 
     folder: Path
@@ -142,9 +141,9 @@ def running(worker: Worker) -> Iterator[list[BaseException]]:
 
 def build(
     folder: Path, cluster: Cluster, *, review_expires: str = "2099-01-01", late: str = "24h", partitions: int = 3
-) -> House:
+) -> RelayFixture:
     """Write the contract, create its topics and make its keys."""
-    source = f"probe{next(_SOURCES)}"
+    source = unique("probe")
     write_contract(folder, source, review_expires, late, partitions)
     draft = load(sign(folder, as_of=TODAY), as_of=TODAY).contract
     assert draft is not None
@@ -158,7 +157,7 @@ def build(
     extend(
         folder / "keyring.json", kek, contract.purposes.values(), first_ms=now_ms - 4 * DAY_MS, last_ms=now_ms + DAY_MS
     )
-    return House(folder, source, contract, cluster, Keyring.open(folder / "keyring.json", kek))
+    return RelayFixture(folder, source, contract, cluster, Keyring.open(folder / "keyring.json", kek))
 
 
 def _create_topics(contract: Contract, cluster: Cluster) -> None:

@@ -14,9 +14,9 @@ from typing import Final
 
 from pipelines.contract import Loaded, build, load
 from pipelines.contract.building import Under
-from tests.signing import sign, sign_as
+from tests.support.signing import sign, sign_as
 
-FIXTURES: Final = Path(__file__).parent / "fixtures"
+FIXTURES: Final = Path(__file__).parents[1] / "contract/fixtures"
 BASE: Final = FIXTURES / "base"
 TODAY: Final = date(2026, 6, 1)
 """A day on which everything in the base contract stands."""

@@ -1,0 +1,39 @@
+"""Compare a relay's output with the oracle and with the relay's own accounting."""
+
+from __future__ import annotations
+
+from pipelines.relay.audit import read_books
+from pipelines.trouble import Exit, Trouble
+from tests.support.oracle import committed, differences, expect, reordered
+from tests.support.relay_fixture import RelayFixture
+
+
+def outputs_are_exact(house: RelayFixture) -> None:
+    expectation = expect(house.contract, house.cluster, house.keyring)
+    records, notes = committed(house.contract, house.cluster)
+    assert expectation.events.total() > 0
+    assert differences(expectation, records, notes) == {}
+    assert reordered(expectation, records) == 0
+    books = read_books(house.contract, house.cluster.admin())
+    assert sum(book.events_in for book in books.values()) == expectation.events.total()
+    assert [book.imbalances() for book in books.values()] == [[]] * len(books)
+
+
+def everything_came_out_once(house: RelayFixture, sent: int) -> None:
+    """Compare the raw topic with what was sent, and the output with what the raw topic obliges to."""
+    expectation = expect(house.contract, house.cluster, house.keyring)
+    records, notes = committed(house.contract, house.cluster)
+    assert expectation.events.total() == sent > 0
+    found = differences(expectation, records, notes)
+    assert not found, found
+    assert reordered(expectation, records) == 0
+
+
+def kept_or_missed_aloud(house: RelayFixture, raised: list[BaseException], sent: int) -> None:
+    """What brokers acknowledged and then lost the end of (KAFKA-20734) is there, or the worker says that it is not."""
+    if raised:
+        [trouble] = raised
+        assert isinstance(trouble, Trouble)
+        assert trouble.exit_code is Exit.REFUSED
+    else:
+        everything_came_out_once(house, sent)

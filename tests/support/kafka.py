@@ -1,0 +1,69 @@
+"""Brokers that never outlive the tests, with short timings; changes of topics behind the product's back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.broker import AdminClient, Cluster, Door, EmbeddedKafka
+
+MakeTopic = Callable[..., str]
+
+# Long enough for a busy machine, short enough that a test can wait for a session or a transaction to time out.
+SHORT_TIMINGS = {
+    "broker.session.timeout.ms": "3000",  # a killed broker may register again only when this has passed
+    "broker.heartbeat.interval.ms": "500",
+    "group.min.session.timeout.ms": "500",
+    "group.consumer.min.session.timeout.ms": "3000",
+    "group.consumer.session.timeout.ms": "6000",
+    "group.consumer.min.heartbeat.interval.ms": "500",
+    "group.consumer.heartbeat.interval.ms": "1000",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+}
+# Waits for the end of its input, which comes when the tests' process is gone however it went.
+_GUARD = """
+import sys
+from pathlib import Path
+from pipelines.broker import EmbeddedKafka
+sys.stdin.read()
+EmbeddedKafka(Path(sys.argv[1])).stop()
+"""
+
+
+def running_kafka(folder: Path, *, brokers: int, doors: dict[int, Door] | None = None) -> Iterator[EmbeddedKafka]:
+    kafka = EmbeddedKafka(folder, brokers, SHORT_TIMINGS, doors=doors)
+    with guarded(kafka):
+        kafka.start()
+        yield kafka
+
+
+@contextmanager
+def guarded(kafka: EmbeddedKafka) -> Iterator[None]:
+    """Stop the brokers in the end, also when this process is killed: they run in sessions of their own."""
+    guarding = [sys.executable, "-c", _GUARD, str(kafka.folder)]
+    with subprocess.Popen(guarding, stdin=subprocess.PIPE, start_new_session=True):
+        try:
+            yield
+        finally:
+            kafka.stop()
+
+
+def delete_topics(cluster: Cluster, names: list[str]) -> None:
+    """What no room of the project can do."""
+    client = AdminClient({"bootstrap.servers": cluster.bootstrap})  # must outlive its futures
+    for future in client.delete_topics(names).values() if names else ():
+        future.result(30)
+
+
+def alter(cluster: Cluster, topic: str, name: str, value: str) -> None:
+    """Change a topic's setting behind the project's back."""
+    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+    client = AdminClient({"bootstrap.servers": cluster.bootstrap})
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    for future in client.incremental_alter_configs([resource]).values():
+        future.result(30)

@@ -1,0 +1,27 @@
+"""Raw batches that the Kafka client cannot unpack."""
+
+from __future__ import annotations
+
+from tests.support.relay_fixture import RelayFixture, running
+
+# Zeros that zstd packs into a few hundred bytes, and that unpack to more than the client takes.
+BIG, PIECES = 5 << 20, 4
+
+
+def publish_a_bomb(house: RelayFixture, partition: int, pieces: int = PIECES) -> None:
+    """One compressed batch of so many records."""
+    settings = {"compression.type": "zstd", "message.max.bytes": 200_000_000, "batch.size": 200_000_000}
+    producer = house.cluster.producer(**settings, **{"linger.ms": 500})
+    failed: list[object] = []
+    for _ in range(pieces):
+        producer.produce(
+            house.raw_topic, bytes(BIG), partition=partition, on_delivery=lambda e, _: e and failed.append(e)
+        )
+    assert producer.flush(60) == 0
+    assert failed == []
+
+
+def through(house: RelayFixture) -> None:
+    with running(house.worker(batch_events=3)) as raised:
+        house.wait_until_through(120)
+    assert raised == []
