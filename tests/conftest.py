@@ -1,11 +1,14 @@
-"""What several rooms' tests need: a real Kafka, topics that go away again, and Hypothesis' settings.
+"""What tests of several packages need: a real Kafka, topics that go away again, and Hypothesis' settings.
 
-Asking for a fixture that starts one marks a test `broker`; `pytest -m "not broker"` needs no Java. `--kafka` says which
-Kafka: tests that ask for `cluster` run on any, those that start, kill or reconfigure brokers on embedded ones alone.
+Asking for a fixture that starts a broker marks a test `broker`; so does the marker `brokers(N)`, for a test that starts
+N brokers by other means. `--kafka` says which Kafka: tests that ask for `cluster` run on any, those that start, kill or
+reconfigure brokers on embedded ones alone. tests/support/brokers.py says who owns which broker.
 """
 
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
 
 import hypothesis
@@ -13,12 +16,17 @@ import pytest
 
 from pipelines.broker import Cluster, Door, EmbeddedKafka, NewTopic
 from pipelines.broker.node import free_nodes
-from tests.support.kafka import SHORT_TIMINGS, MakeTopic, delete_topics, running_kafka
+from tests.support import alive, unsteady
+from tests.support.brokers import Brokers, Kind, shared_broker
+from tests.support.kafka import SHORT_TIMINGS, MakeTopic, delete_topics, guarded
+from tests.support.permits import BUDGET
+from tests.support.scheduling import FileScheduling, on_three_brokers
 
 pytest_plugins = ["tests.support.fixtures"]
-_EMBEDDED = {"kafka", "kafka3", "kafka_with_a_door"}
+_BROKERS = pytest.StashKey[Brokers]()
+_SHARED = {"kafka", "cluster", "make_topic"}
+_PRIVATE = {"private_kafka", "kafka_with_a_door"}
 _ANYWHERE = {"cluster", "make_topic"}
-_ON_A_BROKER = _EMBEDDED | _ANYWHERE
 
 hypothesis.settings.register_profile(
     "pipelines",
@@ -29,23 +37,38 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("pipelines")
 
 
-# The long ones, longest first: on two cores, what begins last should not be what takes longest.
+# Tests on three brokers come first, since nobody else may have one meanwhile; beside them, long ones that need none.
+# Then the longest: on two cores, what begins last should not be what takes longest.
 _FIRST = (
+    "/test_three_brokers",
+    "minimize/",
     "end_to_end/test_main_job.py",
     "faults/test_faults.py",
     "demo/test_command.py",
-    "tombs/",
     "end_to_end/",
     "relay/",
-    "minimize/",
     "containers/test_deployment.py",
+    "faults/",
     "broker/",
 )
 
 
-def _rank(item: pytest.Item) -> int:
+def _rank(item: pytest.Item) -> tuple[int, bool]:
     path = item.path.as_posix()
-    return next((rank for rank, part in enumerate(_FIRST) if part in path), len(_FIRST))
+    first = next((rank for rank, part in enumerate(_FIRST) if part in path), len(_FIRST))
+    return first, not _needs(item)  # neighbours keep a private cluster alive
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(item.fixturenames) if isinstance(item, pytest.Function) else set()
+
+
+def _needs(item: pytest.Item) -> int:
+    """How many brokers a test has for itself alone."""
+    if on_three_brokers(item.nodeid):
+        return BUDGET
+    marker = item.get_closest_marker("brokers")
+    return max(int(marker.args[0]) if marker else 0, int(bool(_PRIVATE & _fixtures(item))))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,16 +81,82 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """In the process that reports: count brokers, and give tests on a broker that failed a second attempt."""
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    config.pluginmanager.register(Controller(), "brokers of this run")
+    if unsteady.ALONE not in os.environ:
+        config.pluginmanager.register(unsteady.Unsteady(unsteady.running_alone(config)), "unsteady tests")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduling:
+    return FileScheduling(config, log)
+
+
+class Controller:
+    """Ends the shared broker with the run, and fails a run that had more brokers at once than it may."""
+
+    def __init__(self) -> None:
+        self._left = frozenset[int]()
+        self._ending = ExitStack()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        factory: pytest.TempPathFactory = session.config._tmp_path_factory
+        run = factory.getbasetemp()
+        self._count = alive.BrokerCount(session.config.rootpath, run)
+        self._count.start()
+        shared = shared_broker(run)
+        self._ending.callback(shutil.rmtree, shared.folder, ignore_errors=True)
+        self._ending.enter_context(guarded(shared))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        brokers_of(session.config).close()  # of a run without pytest-xdist
+        self._ending.close()
+        self._left = self._count.stop()
+        if self._count.most > BUDGET or self._left:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        most, left = self._count.most, len(self._left)
+        text = f"Kafka brokers: {most} alive at once at most (budget {BUDGET}), {left} left at the end"
+        terminalreporter.write_line(text, red=most > BUDGET or left > 0)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
     elsewhere = config.getoption("--kafka") != "embedded"
     for item in items:
-        fixtures = set(item.fixturenames) if isinstance(item, pytest.Function) else set()
-        if _ON_A_BROKER & fixtures:
+        fixtures, private = _fixtures(item), _needs(item)
+        if private or _SHARED & fixtures:
             item.add_marker(pytest.mark.broker)
-        on_its_own = item.get_closest_marker("broker") and (_EMBEDDED & fixtures or not _ANYWHERE & fixtures)
-        if elsewhere and on_its_own:
+        own = item.get_closest_marker("broker") and (private or not _ANYWHERE & fixtures)
+        if elsewhere and own and not item.get_closest_marker("container"):
             item.add_marker(pytest.mark.skip(reason="starts, kills or reconfigures an embedded broker"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Wait for a test's brokers before its time limit begins; end the private cluster when the next test has none."""
+    brokers = brokers_of(item.config)
+    fixtures, embedded = _fixtures(item), item.config.getoption("--kafka") == "embedded"
+    brokers.prepare(_needs(item), shared=embedded and bool(_SHARED & fixtures), keeps_cluster="broker_pool" in fixtures)
+    result = yield
+    if nextitem is None or not _needs(nextitem):
+        brokers.close()
+    return result
+
+
+def brokers_of(config: pytest.Config) -> Brokers:
+    """The brokers of this process; processes of one run share a folder for their permits."""
+    if _BROKERS not in config.stash:
+        factory: pytest.TempPathFactory = config._tmp_path_factory
+        own = factory.getbasetemp()
+        config.stash[_BROKERS] = Brokers(own.parent if hasattr(config, "workerinput") else own, own)
+    return config.stash[_BROKERS]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -97,23 +186,42 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """One broker for the whole session; a test that stops it starts it again."""
-    yield from running_kafka(tmp_path_factory.mktemp("kafka"), brokers=1)
+def broker_pool(pytestconfig: pytest.Config) -> Brokers:
+    """The brokers of this process, for fixtures of private clusters."""
+    return brokers_of(pytestconfig)
 
 
 @pytest.fixture(scope="session")
-def kafka3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """Three brokers, for what needs replicas and survivors."""
-    yield from running_kafka(tmp_path_factory.mktemp("kafka3"), brokers=3)
+def kafka(pytestconfig: pytest.Config) -> EmbeddedKafka:
+    """The shared broker, for tests of which any may use it meanwhile: it may not be stopped, killed or reconfigured."""
+    return brokers_of(pytestconfig).shared()
 
 
 @pytest.fixture(scope="session")
-def kafka_with_a_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedKafka, Door]]:
-    """One broker whose door tells its clients to stay with a proxy, which a test has to start."""
-    door = Door(*(node.port for node in free_nodes(2)))
-    for kafka in running_kafka(tmp_path_factory.mktemp("door"), brokers=1, doors={1: door}):
-        yield kafka, door
+def _single() -> Kind:
+    return Kind("single", door=Door(*(node.port for node in free_nodes(2))))
+
+
+@pytest.fixture
+def private_kafka(broker_pool: Brokers, _single: Kind) -> Iterator[EmbeddedKafka]:
+    """One broker for a test to kill, stop and reconfigure; with a door for clients that come through a proxy."""
+    yield broker_pool.private(_single)
+    broker_pool.private(_single)
+
+
+@pytest.fixture
+def kafka_with_a_door(private_kafka: EmbeddedKafka, _single: Kind) -> tuple[EmbeddedKafka, Door]:
+    """The private broker and its door, which tells clients to stay with a proxy that a test has to start."""
+    assert _single.door is not None
+    return private_kafka, _single.door
+
+
+@pytest.fixture
+def kafka3(broker_pool: Brokers) -> Iterator[EmbeddedKafka]:
+    """Three brokers for a test to kill and stop; only for modules named `test_three_brokers…`, which run first."""
+    kind = Kind("three", 3)
+    yield broker_pool.private(kind)
+    broker_pool.private(kind)
 
 
 @pytest.fixture(scope="session")

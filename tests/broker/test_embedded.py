@@ -12,6 +12,7 @@ from pipelines.broker import AdminClient, Cluster, Door, EmbeddedKafka, NewTopic
 from pipelines.broker.node import Node, free_nodes, settings
 from pipelines.trouble import Exit, Trouble
 
+pytestmark = pytest.mark.brokers(1)
 MakeTopic = Callable[..., str]
 
 
@@ -120,27 +121,6 @@ def test_a_node_that_ends_while_it_starts_is_said_with_its_log(tmp_path: Path) -
         kafka.start()
     assert str(tmp_path / "broker" / "node-1" / "log") in failed.value.hint
     assert "num.io.threads" in (tmp_path / "broker" / "node-1" / "log").read_text()
-
-
-def test_three_brokers_lose_one_and_go_on(kafka3: EmbeddedKafka) -> None:
-    admin = kafka3.cluster.admin(timeout_s=30)
-    assert admin.broker_ids() == (1, 2, 3)
-    name = "survives"
-    admin.create([NewTopic(name, 3, 3)])
-    assert admin.topics([name])[name].replication == 3
-    assert admin.topic_configs([name])[name]["min.insync.replicas"] == "2"
-    kafka3.kill(2)
-    try:
-        assert kafka3.pids()[2] is None
-        producer = kafka3.cluster.producer()
-        for partition in range(3):
-            producer.produce(name, b"value", partition=partition)
-        assert producer.flush(60) == 0
-    finally:
-        kafka3.restart(2)
-    assert admin.broker_ids() == (1, 2, 3)
-    ends = admin.offsets([(name, partition) for partition in range(3)], "latest")
-    assert [end.offset for end in ends.values()] == [1, 1, 1]
 
 
 def test_a_transaction_commits_records_and_offsets_with_their_text(cluster: Cluster, make_topic: MakeTopic) -> None:

@@ -40,6 +40,7 @@ def test_a_folder_without_a_broker_says_so_and_exits_3(run: Run) -> None:
     assert run("broker", "stop").returncode == Exit.DONE
 
 
+@pytest.mark.brokers(1)
 def test_start_leaves_a_broker_running_that_status_shows_and_stop_ends(run: Run, tmp_path: Path) -> None:
     started = run("broker", "start")
     assert started.returncode == Exit.DONE, started.stderr

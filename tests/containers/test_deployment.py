@@ -21,7 +21,7 @@ from tests.support.commands import free_port
 from tests.support.container_engine import ROOT, Compose, docker, health, inspected, python
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.container, pytest.mark.brokers(1), pytest.mark.timeout(1500)]
 
 # What a container that was killed had counted is gone with it; the books are not.
 # They show what a sound run does not have.

@@ -23,6 +23,7 @@ from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.container,
+    pytest.mark.brokers(1),
     pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="gives files to the image's user, which only root can"),
 ]

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PIPELINES = str(Path(sys.executable).with_name("pipelines"))
 TODAY = date(2026, 11, 23)
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(420)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ SOURCE = "proxy"
 SLOT = f"minimizer.{SOURCE}.test.0"
 LEAST_BACKLOG = EVENTS // 200
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True, slots=True)

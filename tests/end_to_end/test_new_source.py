@@ -25,7 +25,7 @@ from tests.support.commands import done, run, running
 from tests.support.oracle import Expectation, Record, committed, differences, expect, reordered
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 CONTRACT_FILES = ("schemas", "policies", "topics.yaml")

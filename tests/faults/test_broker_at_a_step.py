@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,10 +24,9 @@ STEPS = (Step.PRODUCING, Step.SENDING_OFFSETS, Step.COMMITTING, Step.COMMITTED)
 
 
 @pytest.fixture
-def broker(kafka: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
-    """The shared broker, up again afterwards."""
-    yield kafka
-    kafka.start()
+def broker(private_kafka: EmbeddedKafka) -> EmbeddedKafka:
+    """The private broker, up again afterwards."""
+    return private_kafka
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,9 @@ OUTAGE_S = 8.0
 
 
 @pytest.fixture
-def broker(kafka: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
-    """The shared broker, up again afterwards."""
-    yield kafka
-    kafka.start()
+def broker(private_kafka: EmbeddedKafka) -> EmbeddedKafka:
+    """The private broker, up again afterwards."""
+    return private_kafka
 
 
 @pytest.fixture

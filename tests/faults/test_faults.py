@@ -42,7 +42,7 @@ VIOLATIONS = (
     "crashes",
 )
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(900)]
 
 
 def harness(*arguments: str, **counts: int) -> tuple[int, dict[str, Any], bytes]:

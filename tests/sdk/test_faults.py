@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -17,27 +16,14 @@ from pipelines.broker import Cluster, EmbeddedKafka, NewTopic, records
 from pipelines.contract.model import Contract, Event
 from pipelines.sdk import RawProducer, Report
 from pipelines.sdk.report import QUEUE_FULL
-from tests.support.kafka import running_kafka
-
-pytestmark = pytest.mark.broker
 
 _KEYS = 7
 
 
-@pytest.fixture(scope="module")
-def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A broker to kill, which no other module uses."""
-    yield from running_kafka(tmp_path_factory.mktemp("own"), brokers=1)
-
-
 @pytest.fixture
-def broker(own_kafka: EmbeddedKafka) -> Iterator[psutil.Process]:
-    """Its process, which goes on after the test whatever came."""
-    own_kafka.start()
-    process = psutil.Process(own_kafka.pids()[1])
-    yield process
-    if process.is_running():
-        process.resume()
+def broker(private_kafka: EmbeddedKafka) -> psutil.Process:
+    """Return the process of the broker, which runs again after the test whatever came."""
+    return psutil.Process(private_kafka.pids()[1])
 
 
 def made(kafka: EmbeddedKafka, event: Event) -> Cluster:
@@ -69,10 +55,10 @@ def every_event_is_accounted_for(reports: list[Report], sent: int, there: list[i
 
 
 def test_a_broker_that_is_killed_and_comes_back_costs_no_event(
-    own_kafka: EmbeddedKafka, broker: psutil.Process, contract: Contract, event: Event
+    private_kafka: EmbeddedKafka, broker: psutil.Process, contract: Contract, event: Event
 ) -> None:
     assert broker.is_running()
-    cluster, stopping, sent = made(own_kafka, event), threading.Event(), 0
+    cluster, stopping, sent = made(private_kafka, event), threading.Event(), 0
     producer = RawProducer(cluster, contract)
 
     def publish() -> None:
@@ -89,9 +75,9 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_event(
     try:
         for _ in range(3):
             time.sleep(1)
-            own_kafka.kill(1)
+            private_kafka.kill(1)
             reports.append(producer.flush(0.5))
-            own_kafka.restart(1)
+            private_kafka.restart(1)
     finally:
         stopping.set()
         publishing.join(60)
@@ -104,9 +90,9 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_event(
 
 
 def test_a_broker_that_does_not_answer_holds_nobody_and_its_losses_are_told(
-    own_kafka: EmbeddedKafka, broker: psutil.Process, contract: Contract, event: Event
+    private_kafka: EmbeddedKafka, broker: psutil.Process, contract: Contract, event: Event
 ) -> None:
-    cluster = made(own_kafka, event)
+    cluster = made(private_kafka, event)
     settings = {"queue.buffering.max.messages": 50, "message.timeout.ms": 8_000, "linger.ms": 1}
     with RawProducer(cluster, contract, room_s=0.05, overrides=settings) as producer:
         for number in range(1, 31):
@@ -146,9 +132,9 @@ for number in count(1):
 
 @pytest.mark.usefixtures("broker")
 def test_of_a_producer_that_is_killed_there_is_a_beginning_of_each_key_in_order_and_once(
-    own_kafka: EmbeddedKafka, event: Event
+    private_kafka: EmbeddedKafka, event: Event
 ) -> None:
-    cluster = made(own_kafka, event)
+    cluster = made(private_kafka, event)
     command = [sys.executable, "-c", PROGRAM, cluster.bootstrap, event.name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
         assert process.stdout is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
@@ -43,18 +43,25 @@ CONTROLS: Final[Mapping[str, Kind]] = MappingProxyType(
     }
 )
 
+# All other kinds are on the plain cluster.
+_ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType({"killed-broker": "mortal", "three-replicas": "trio"})
 _LONGEST_S: Final = 400.0
 _ATTEMPTS: Final = 4
 
 
 def run(folder: Path, rounds: int, names: list[str], at_once: int = 1) -> Iterator[list[Grave]]:
     """So many rounds of these kinds and controls, on fresh brokers in the folder, so many at a time."""
-    with yards(folder) as ground, ThreadPoolExecutor(at_once) as pool:
+    with yards(folder, _kafkas_of(names)) as ground, ThreadPoolExecutor(at_once) as pool:
         try:
             yield from pool.map(lambda number: _round(ground, number, names), range(1, rounds + 1))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             ground.abandon()
+
+
+def _kafkas_of(names: Iterable[str]) -> set[str]:
+    """Which of the yards' clusters these kinds stand on."""
+    return {_ELSEWHERE.get(name, "plain") for name in names}
 
 
 def _round(ground: Yards, number: int, names: list[str]) -> list[Grave]:

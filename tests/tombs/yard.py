@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,7 @@ _SETTINGS: Final = {
     "log.index.size.max.bytes": "65536",  # they are made at full size, and every look reads them
 }
 _LOOK_S: Final = 0.4
+_SIZES: Final = {"plain": 1, "mortal": 1, "trio": 3}  # brokers
 
 
 @dataclass(slots=True)
@@ -131,16 +132,16 @@ class Yards:
 
 
 @contextmanager
-def yards(folder: Path) -> Iterator[Yards]:
-    """Start them all, and watch them; stop them in the end."""
-    names = {"plain": 1, "mortal": 1, "trio": 3}
+def yards(folder: Path, wanted: Collection[str] = tuple(_SIZES)) -> Iterator[Yards]:
+    """Start those that are wanted, and watch them; stop them in the end."""
     with ExitStack() as stack:
         made = {}
-        for name, brokers in names.items():
+        for name, brokers in _SIZES.items():
             kafka = EmbeddedKafka(folder / name, brokers, _SETTINGS)
-            stack.enter_context(guarded(kafka))
             made[name] = Yard(kafka)
-        starting = [threading.Thread(target=yard.kafka.start) for yard in made.values()]
+            if name in wanted:
+                stack.enter_context(guarded(kafka))
+        starting = [threading.Thread(target=made[name].kafka.start) for name in wanted]
         for thread in starting:
             thread.start()
         for thread in starting:

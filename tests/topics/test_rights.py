@@ -18,7 +18,7 @@ from tests.support.kafka import SHORT_TIMINGS
 from tests.support.secured_kafka import SecuredKafka, secured
 from tests.topics.contracts import MakeContract
 
-pytestmark = pytest.mark.broker
+pytestmark = pytest.mark.brokers(1)
 READER, BLIND, STRANGER, OPERATOR = "plan-reader", "settings-reader", "stranger", "topics-operator"
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,8 +16,9 @@ from pipelines.relay import hanging, positions
 from pipelines.relay.steps import Step
 from pipelines.trouble import Exit, Trouble
 from tests.faults.quorum import group_coordinator, leaders, transaction_coordinator
+from tests.support.brokers import Brokers, Kind
 from tests.support.exactness import kept_or_missed_aloud
-from tests.support.kafka import SHORT_TIMINGS, guarded
+from tests.support.kafka import SHORT_TIMINGS
 from tests.support.oracle import committed, differences, expect
 from tests.support.relay_fixture import RelayFixture, build, running
 from tests.support.relaying import get_through
@@ -43,14 +42,9 @@ SETTINGS = (
 
 
 @pytest.fixture
-def brokers(kafka3: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
+def brokers(kafka3: EmbeddedKafka) -> EmbeddedKafka:
     """The three, all of them up again afterwards."""
-    kafka3.start()
-    yield kafka3
-    for pid in kafka3.pids().values():
-        if pid is not None:
-            os.kill(pid, signal.SIGCONT)
-    kafka3.start()
+    return kafka3
 
 
 @pytest.fixture
@@ -165,13 +159,10 @@ def test_a_marker_that_went_with_the_only_copy_while_the_coordinator_lived_is_mi
 
 
 @pytest.fixture
-def one_copy_of_offsets(tmp_path: Path) -> Iterator[EmbeddedKafka]:
+def one_copy_of_offsets(broker_pool: Brokers) -> EmbeddedKafka:
     """Three brokers, three copies of all topics but of the one that keeps groups' offsets."""
     few = {"offsets.topic.replication.factor": "1", "min.insync.replicas": "1"}
-    kafka = EmbeddedKafka(tmp_path / "kafka", 3, {**SHORT_TIMINGS, **few})
-    with guarded(kafka):
-        kafka.start()
-        yield kafka
+    return broker_pool.private(Kind("one-copy-of-offsets", 3, {**SHORT_TIMINGS, **few}))
 
 
 def kept_apart(kafka: EmbeddedKafka, folder: Path) -> RelayFixture:
