@@ -21,6 +21,7 @@ from tests.support.brokers import Brokers, Kind, shared_broker
 from tests.support.kafka import SHORT_TIMINGS, MakeTopic, delete_topics, guarded
 from tests.support.permits import BUDGET
 from tests.support.scheduling import FileScheduling, on_three_brokers
+from tests.support.waiting import CALL_S
 
 pytest_plugins = ["tests.support.fixtures"]
 _BROKERS = pytest.StashKey[Brokers]()
@@ -254,7 +255,7 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 @pytest.fixture
 def make_topic(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[MakeTopic]:
     """Makes topics of one's own, by default with one partition, and deletes them after the test."""
-    admin, made, numbers = cluster.admin(), list[str](), count()
+    admin, made, numbers = cluster.admin(timeout_s=CALL_S), list[str](), count()
 
     def make(name: str | None = None, *, partitions: int = 1, **configs: str) -> str:
         """Settings are given with underscores: `retention_ms="1000"`."""

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from bench.threads import Threads
+from tests.support.waiting import joined, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells threads' CPU time in /proc")
 
@@ -26,19 +27,19 @@ def test_all_threads_together_are_the_process_and_those_that_ended_count_on() ->
     def work() -> None:
         burn(0.2)
         asked.set()
-        leave.wait(30)
+        until(leave.is_set, "the end of the measurement")
 
     other = threading.Thread(target=work)
     begin, before = sum(threads.cpu().values()), time.process_time()
     other.start()
     burn(0.2)
-    assert asked.wait(30)
+    until(asked.is_set, "the other thread's work")
     busy = sum(threads.cpu().values()) - begin
     spent = time.process_time() - before
     assert busy == pytest.approx(spent, abs=0.1)
     assert busy >= 0.35
     leave.set()
-    other.join(30)
+    joined(other, "the other thread")
     assert sum(threads.cpu().values()) - begin >= busy
 
 

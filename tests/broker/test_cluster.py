@@ -9,7 +9,8 @@ import pytest
 from pipelines.broker import Cluster, KafkaError, KafkaException, NewTopic, TopicPartition
 from pipelines.broker.log import QUIET_S, ClientLog
 from pipelines.trouble import Exit, Trouble
-from tests.support.kafka import delete_topics
+from tests.support.kafka import delete_topics, flushed
+from tests.support.waiting import CALL_S, joined
 
 MakeTopic = Callable[..., str]
 
@@ -47,7 +48,9 @@ def test_a_topic_that_goes_while_topics_are_described_is_no_trouble(cluster: Clu
 
     def come_and_go() -> None:
         while not over.is_set():
-            delete_topics(cluster, list(cluster.admin().create([NewTopic(f"goes-{uuid4().hex}", 1, 1)])))
+            delete_topics(
+                cluster, list(cluster.admin(timeout_s=CALL_S).create([NewTopic(f"goes-{uuid4().hex}", 1, 1)]))
+            )
 
     coming = threading.Thread(target=come_and_go)
     coming.start()
@@ -56,7 +59,7 @@ def test_a_topic_that_goes_while_topics_are_described_is_no_trouble(cluster: Clu
             assert stays.name in asking.topics()
     finally:
         over.set()
-        coming.join(60)
+        joined(coming, "whoever makes and deletes topics")
         delete_topics(cluster, [stays.name])
 
 
@@ -72,16 +75,16 @@ def test_properties_win_over_defaults_and_a_callers_overrides_win_over_both(
     topic = make_topic()
     loose = Cluster(cluster.bootstrap, {"isolation.level": "read_uncommitted", "auto.offset.reset": "earliest"})
     producer = cluster.producer(**{"transactional.id": topic})
-    producer.init_transactions(30)
+    producer.init_transactions(CALL_S)
     producer.begin_transaction()
     producer.produce(topic, b"open")
-    assert producer.flush(30) == 0
+    flushed(producer)
     with loose.consumer() as uncommitted, loose.consumer(**{"isolation.level": "read_committed"}) as committed:
         for consumer in (uncommitted, committed):
             consumer.assign([TopicPartition(topic, 0, 0)])
         assert uncommitted.poll(30) is not None
         assert committed.poll(1) is None
-    producer.abort_transaction(30)
+    producer.abort_transaction(CALL_S)
 
 
 def test_a_password_in_the_properties_is_not_in_the_repr() -> None:
@@ -115,7 +118,7 @@ def test_a_topic_is_not_made_by_asking_for_it(cluster: Cluster) -> None:
     except KafkaException:
         reports.append("refused")
     assert len(reports) == 1
-    assert "nobody.made.this" not in cluster.admin().topics()
+    assert "nobody.made.this" not in cluster.admin(timeout_s=CALL_S).topics()
 
 
 def test_an_unreachable_broker_says_nothing_on_stderr_and_is_logged_once(

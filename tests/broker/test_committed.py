@@ -10,7 +10,7 @@ import pytest
 from pipelines.broker import Cluster, Producer, TopicPartition
 from pipelines.trouble import Exit, Trouble
 from tests.support.kafka import MakeTopic
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def sent_and_left_open(cluster: Cluster, topic: str, seconds: int) -> Iterator[P
         consumer.commit(offsets=[TopicPartition(topic, 0, 3)], asynchronous=False)
         limits = dict.fromkeys(("transaction.timeout.ms", "socket.timeout.ms"), seconds * 1000)
         producer = cluster.producer(**{"transactional.id": topic, **limits})
-        producer.init_transactions(30)
+        producer.init_transactions(CALL_S)
         producer.begin_transaction()
         producer.send_offsets_to_transaction([TopicPartition(topic, 0, 7)], consumer.consumer_group_metadata(), 30)
         yield producer
@@ -50,7 +50,7 @@ def test_a_transaction_that_does_not_end_is_named_as_the_reason(cluster: Cluster
     with sent_and_left_open(cluster, topic, 60) as producer:
         with pytest.raises(Trouble) as caught:
             cluster.admin(timeout_s=3, open_s=1).committed(topic, [(topic, 0)])
-        producer.abort_transaction(30)
+        producer.abort_transaction(CALL_S)
     assert caught.value.exit_code == Exit.UNAVAILABLE
     assert f"the offsets of the group {topic} at" in str(caught.value)
     assert "a transaction holds them open" in str(caught.value)

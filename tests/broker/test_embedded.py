@@ -11,6 +11,8 @@ import pytest
 from pipelines.broker import AdminClient, Cluster, Door, EmbeddedKafka, NewTopic, TopicPartition, embedded, find_running
 from pipelines.broker.node import Node, free_nodes, settings
 from pipelines.trouble import Exit, Trouble
+from tests.support.kafka import flushed
+from tests.support.waiting import CALL_S
 
 pytestmark = pytest.mark.brokers(1)
 MakeTopic = Callable[..., str]
@@ -54,7 +56,7 @@ def test_a_broker_that_was_killed_starts_again_without_losing_what_it_acknowledg
     own.cluster.admin().create([NewTopic("kept", 1, 1)])
     producer = own.cluster.producer()
     producer.produce("kept", b"value")
-    assert producer.flush(30) == 0
+    flushed(producer)
     own.kill(1)
     assert own.pids() == {1: None}
     own.restart(1)
@@ -83,7 +85,7 @@ def test_it_listens_on_the_loopback_interface_whatever_is_set(kafka: EmbeddedKaf
 
 
 def test_settings_reach_the_broker(kafka: EmbeddedKafka) -> None:
-    configs = kafka.cluster.admin().broker_configs()[1]
+    configs = kafka.cluster.admin(timeout_s=CALL_S).broker_configs()[1]
     assert configs["group.min.session.timeout.ms"] == "500"
     assert configs["auto.create.topics.enable"] == "false"
 
@@ -93,10 +95,10 @@ def test_clients_that_come_in_by_a_door_are_told_to_stay_with_it(tmp_path: Path)
     kafka = EmbeddedKafka(tmp_path / "kafka", doors={1: Door(port=door, advertised_port=proxy)})
     try:
         kafka.start()
-        main = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=10)
+        main = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=CALL_S)
         assert {broker.port for broker in main.brokers.values()} == {int(kafka.bootstrap.split(":")[1])}
         # Nothing listens at the advertised port, so the answer is all that this client gets.
-        by_door = AdminClient({"bootstrap.servers": f"127.0.0.1:{door}", "log_level": 0}).list_topics(timeout=10)
+        by_door = AdminClient({"bootstrap.servers": f"127.0.0.1:{door}", "log_level": 0}).list_topics(timeout=CALL_S)
         assert {(broker.host, broker.port) for broker in by_door.brokers.values()} == {("127.0.0.1", proxy)}
     finally:
         kafka.stop()
@@ -130,15 +132,15 @@ def test_a_transaction_commits_records_and_offsets_with_their_text(cluster: Clus
     consumer.subscribe([source])
     while not consumer.assignment():
         consumer.poll(0.1)
-    producer.init_transactions(30)
+    producer.init_transactions(CALL_S)
     producer.begin_transaction()
     producer.produce(target, b"value")
     producer.send_offsets_to_transaction(
         [TopicPartition(source, 0, 7, "counts")], consumer.consumer_group_metadata(), 30
     )
-    producer.commit_transaction(30)
+    producer.commit_transaction(CALL_S)
     consumer.close()
-    found = cluster.admin().committed(target, [(source, 0)])
+    found = cluster.admin(timeout_s=CALL_S).committed(target, [(source, 0)])
     assert found[source, 0].offset == 7
     assert found[source, 0].metadata == "counts"
 
@@ -147,7 +149,7 @@ def test_a_group_can_be_asked_for_before_its_coordinator_is_there(own: EmbeddedK
     own.start()
     own.cluster.admin().create([NewTopic("source", 1, 1)])
     # In a process of its own: an admin client's request for a group's offsets ends the process here.
-    ask = "import sys; from pipelines.broker import Cluster; admin = Cluster(sys.argv[1]).admin(timeout_s=60)"
+    ask = "import sys; from pipelines.broker import Cluster; admin = Cluster(sys.argv[1]).admin(timeout_s=CALL_S)"
     ask += "; print(admin.committed('group', [('source', 0)]))"
     asked = subprocess.run([sys.executable, "-c", ask, own.bootstrap], capture_output=True, text=True, check=False)
     assert (asked.returncode, asked.stdout, asked.stderr) == (0, "{}\n", "")

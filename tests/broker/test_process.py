@@ -3,13 +3,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pipelines.broker.process import Process
+from tests.support.waiting import until
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 STUBBORN = [
@@ -68,8 +68,7 @@ def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(
     process: Process, spawn: Callable[[list[str]], int], tmp_path: Path
 ) -> None:
     pid = spawn(STUBBORN)
-    while "deaf" not in (tmp_path / "log").read_text():
-        time.sleep(0.01)
+    until(lambda: "deaf" in (tmp_path / "log").read_text(), "a process that ignores SIGTERM")
     assert not process.stop(grace_s=0.1)
     assert not _is_alive(pid)
 

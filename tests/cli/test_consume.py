@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 from pipelines.broker import Cluster
 from pipelines.cli.app import pipelines
 from pipelines.trouble import Exit, Trouble
+from tests.support.kafka import flushed
 from tests.support.relay_fixture import RelayFixture, build, running
 
 PINGS = 12
@@ -69,7 +70,7 @@ def test_the_notes_of_quarantine_are_shown(house: RelayFixture) -> None:
 def test_a_record_that_no_schema_of_the_topic_wrote_is_not_shown(house: RelayFixture) -> None:
     producer = house.cluster.producer()
     producer.produce(house.handled, house.ping(1))
-    assert producer.flush(30) == 0
+    flushed(producer)
     done = run(house, house.handled, "--from-beginning")
     assert "no schema of this topic wrote this record" in done.output
     assert "SYNTHETIC-SECRET" not in done.output

@@ -14,7 +14,9 @@ from pipelines.contract.model import HOUR_MS
 from pipelines.envelope import Note, quarantine_record
 from pipelines.replay.lives import left_ms
 from pipelines.trouble import Exit
+from tests.support.kafka import flushed
 from tests.support.replay_scene import Scene, scene_on
+from tests.support.waiting import CALL_S
 
 SECRET = "SYNTHETIC-SECRET"
 
@@ -92,7 +94,7 @@ def test_hostile_records_of_quarantine_are_counted_and_neither_shown_nor_followe
     for value in [*malformed, *(quarantine_record(**note) for note in (*well_formed, beyond))]:
         producer.produce(house.contract.quarantine.name, value)
     producer.produce(house.contract.quarantine.name, None)
-    assert producer.flush(30) == 0
+    flushed(producer)
     listed = told(scene, "list")
     assert listed["foreign"] == len(malformed) + len(well_formed) + 1
     assert len(listed["notes"]) == 4
@@ -110,12 +112,15 @@ def test_the_list_says_for_how_long_an_event_can_be_tried_again_and_which_one_is
     assert [(note["offset"], note["view"], note["code"]) for note in listed] == [
         (0, house.handled, listed[0]["code"]), (2, house.handled, listed[1]["code"]), (3, None, listed[2]["code"])
     ]  # fmt: skip
-    retention_h = int(house.cluster.admin().topic_configs([house.raw_topic])[house.raw_topic]["retention.ms"]) / HOUR_MS
+    retention_h = (
+        int(house.cluster.admin(timeout_s=CALL_S).topic_configs([house.raw_topic])[house.raw_topic]["retention.ms"])
+        / HOUR_MS
+    )
     for note in listed:  # a 48th of 24 h, and a tenth, may be missing
         assert retention_h - 0.7 <= note["hours_left"] <= retention_h
     admin = AdminClient({"bootstrap.servers": house.cluster.bootstrap})
     for future in admin.delete_records([TopicPartition(house.raw_topic, 0, 1)]).values():
-        future.result(30)
+        future.result(CALL_S)
     listed = told(scene, "list", "--view", house.handled)["notes"]
     assert listed[0]["hours_left"] == 0
     assert listed[1]["hours_left"] > 0
@@ -127,7 +132,7 @@ def test_the_list_says_for_how_long_an_event_can_be_tried_again_and_which_one_is
 
 def test_what_is_left_is_never_told_too_long_whatever_the_clock_says(scene: Scene) -> None:
     house = scene.house
-    admin = house.cluster.admin()
+    admin = house.cluster.admin(timeout_s=CALL_S)
     event = f"{house.source}.ping"
     note = Note(house.raw_topic, 0, 2, event, house.handled, "bound", "")
     (_, _, raw, _) = records(house.cluster, house.raw_topic)

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli.app import pipelines
+from tests.support.processes import completed
 from tests.support.repository import committed
 
 ROOT = Path(__file__).parents[2]
@@ -64,10 +64,8 @@ def _typed(line: str, folder: Path) -> Ended:
     who = {f"GIT_{one}": "synthetic@example.test" for one in AUTHORS}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, **who, "PATH": path, "COLUMNS": "120"}
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    return Ended(done.returncode, done.stdout + done.stderr)
+    done = completed(["bash", "-c", line], cwd=folder, env=environment)
+    return Ended(done.returncode, (done.stdout + done.stderr).decode())
 
 
 def _write_the_line(folder: Path, shown: str) -> None:

@@ -24,7 +24,8 @@ from pipelines.relay.audit import behind, read_books
 from pipelines.relay.books import Books
 from pipelines.simulate import Simulation
 from tests.support.container_engine import ROOT, Compose, docker, health, inspected, logged, python
-from tests.support.waiting import until
+from tests.support.through import wait_until_through
+from tests.support.waiting import CALL_S, LIMIT_S, until
 
 DEVICES = 200
 FILES = (ROOT / "docker-compose.yml", ROOT / "tests/containers/compose.test.yml")
@@ -43,7 +44,7 @@ class Deployment:
     told: list[dict[str, Any]] = field(default_factory=list)
 
     def admin(self) -> Admin:
-        return self.cluster.admin(timeout_s=60)
+        return self.cluster.admin(timeout_s=CALL_S)
 
     def books(self) -> Books:
         return read_books(self.contract, self.admin())
@@ -54,7 +55,11 @@ class Deployment:
 
     def wait_until_healthy(self) -> None:
         for container in self.minimizers():
-            until(lambda one=container: health(one) == "healthy", f"a healthy {container}")
+            until(
+                lambda one=container: health(one) == "healthy",
+                f"a healthy {container}",
+                progress=lambda one=container: len(logged(one)),
+            )
 
     def simulate(self, seed: int, count: int, rate: int, *only: str) -> str:
         """Start the simulator in a container of its own; the container."""
@@ -67,7 +72,7 @@ class Deployment:
 
     def simulated(self, simulator: str) -> int:
         """Wait for a simulator's end, note what it sent, and take it away; how many events."""
-        assert docker("wait", simulator, seconds=240) == "0", logged(simulator).decode()
+        assert docker("wait", simulator, seconds=LIMIT_S) == "0", logged(simulator).decode()
         told = orjson.loads(docker("logs", simulator))
         docker("rm", simulator)  # which `down` of Compose 2 leaves to whoever ran it
         assert told["unacknowledged"] == {}
@@ -88,7 +93,7 @@ class Deployment:
 
     def wait_until_through(self) -> Books:
         """Wait until a commit covers every raw event; the books then."""
-        until(lambda: self.behind() == 0, "every raw event in a commit")
+        wait_until_through(self.contract, self.admin())
         return self.books()
 
     def sent(self) -> Sent:
@@ -143,7 +148,7 @@ def said(container: str, event: str) -> list[dict[str, object]]:
 def deployed(compose: Compose, contract: Contract, bootstrap: str, folder: Path) -> Iterator[Deployment]:
     """Bring the project up, and a Prometheus; on leaving, all of it goes away."""
     try:
-        compose("up", "-d", seconds=300)
+        compose("up", "-d", seconds=LIMIT_S)
         compose("up", "-d", "prometheus")
         yield Deployment(compose, contract, Cluster(bootstrap), folder)
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.support.container_engine import ROOT
+from tests.support.waiting import CALL_S
 
 RULES = ROOT / "containers/prometheus/alerts.yml"
 DASHBOARD = ROOT / "containers/grafana/dashboards/pipelines.json"
@@ -64,7 +65,7 @@ class Server:
 
     def _ask(self, what: str, **parameters: str) -> dict[str, Any]:
         address = f"{self.address}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - one of our own containers
+        with urllib.request.urlopen(address, timeout=CALL_S) as answer:  # noqa: S310 - one of our own containers
             document: dict[str, Any] = json.loads(answer.read())
         assert document["status"] == "success"
         data: dict[str, Any] = document["data"]

@@ -10,7 +10,7 @@ import pytest
 from tests.support.container_engine import IMAGE, PYTHON, ROOT, build, docker, inspected
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(1200), pytest.mark.usefixtures("image")]
+pytestmark = [pytest.mark.container, pytest.mark.usefixtures("image")]
 
 LOCKED = ("--rm", "--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 # What would build, install or run something that is not the program.

@@ -78,7 +78,6 @@ def checked(promtool: list[str], *arguments: str) -> None:
 
 
 @pytest.mark.container
-@pytest.mark.timeout(900)
 def test_prometheus_takes_the_configuration_and_each_alert_sounds_when_it_should(promtool: list[str]) -> None:
     checked(promtool, "check", "config", str(FOLDER / "prometheus.yml"))
     checked(promtool, "test", "rules", str(TESTS))

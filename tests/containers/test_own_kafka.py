@@ -19,12 +19,11 @@ from pipelines.relay.audit import read_books
 from tests.containers import certificates
 from tests.support.commands import free_port
 from tests.support.container_engine import ROOT, CommandFailedError, Compose, docker, logged
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
 pytestmark = [
     pytest.mark.container,
     pytest.mark.brokers(1),
-    pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="gives files to the image's user, which only root can"),
 ]
 
@@ -121,7 +120,7 @@ def grant(cluster: Cluster, contract: Contract) -> None:
     ]
     client = AdminClient({"bootstrap.servers": cluster.bootstrap, **cluster.properties})
     for future in client.create_acls(bindings).values():
-        future.result(30)
+        future.result(CALL_S)
 
 
 def test_a_minimizer_works_on_a_secured_kafka_with_the_rights_that_the_page_lists(
@@ -130,7 +129,8 @@ def test_a_minimizer_works_on_a_secured_kafka_with_the_rights_that_the_page_list
     contract, cluster = load_valid(ROOT, as_of=datetime.now(UTC).date()), cluster_of(compose)
     compose("up", "-d", "kafka")
     until(
-        lambda: docker("inspect", "--format", "{{.State.Health.Status}}", *compose.containers("kafka")) == "healthy", ""
+        lambda: docker("inspect", "--format", "{{.State.Health.Status}}", *compose.containers("kafka")) == "healthy",
+        "a healthy Kafka",
     )
     compose("run", "--rm", "--no-deps", "topics")
     made = compose("run", "--rm", "--no-deps", "keys")
@@ -149,11 +149,11 @@ def test_a_minimizer_works_on_a_secured_kafka_with_the_rights_that_the_page_list
     assert orjson.loads(told)["acknowledged"] == EVENTS
 
     def relayed() -> int:
-        return sum(book.events_in for book in read_books(contract, cluster.admin(timeout_s=60)).values())
+        return sum(book.events_in for book in read_books(contract, cluster.admin(timeout_s=CALL_S)).values())
 
     [container] = minimizer.containers("minimizer-tor")
     try:
-        until(lambda: relayed() == EVENTS, "every event in a commit")
+        until(lambda: relayed() == EVENTS, "every event in a commit", progress=relayed)
     except AssertionError:
         raise AssertionError(logged(container).decode()) from None
     assert b"SYNTHETIC" not in logged(container)

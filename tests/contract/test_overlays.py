@@ -96,7 +96,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-@pytest.mark.timeout(60)
+@pytest.mark.cpu_seconds(60)
 def test_a_hostile_overlay_gives_findings_in_its_place_and_never_a_contract(name: str, tmp_path: Path) -> None:
     folder = overlaid(tmp_path / "contract", INVALID / "overlay-needless")
     BAD[name](folder / "overlays/strict.yaml")

@@ -20,12 +20,13 @@ import pytest
 from pipelines.contract import build, digest_of, load
 from pipelines.contract.model import Contract
 from pipelines.demo.checks import CHECKS
+from tests.support.processes import ended, finished
 
 ROOT = Path(__file__).parents[2]
 PIPELINES = str(Path(sys.executable).with_name("pipelines"))
 TODAY = date(2026, 11, 23)
 
-pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(420)]
+pytestmark = pytest.mark.brokers(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,12 @@ def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         if demo.poll() is None:
             os.killpg(demo.pid, signal.SIGTERM)
-        demo.communicate(timeout=120)
+        finished(demo, "the demo")
 
 
 def run(folder: Path, contract: Path, *arguments: str) -> Run:
     demo = start(folder, contract, *arguments)
-    stdout, stderr = demo.communicate(timeout=400)
+    stdout, stderr = finished(demo, "the demo")
     return Run(demo.returncode, stdout, stderr)
 
 
@@ -147,7 +148,7 @@ def test_a_contract_that_lets_canaries_through_is_caught(folder: Path, tmp_path:
 def test_ctrl_c_ends_the_broker_and_the_workers_and_deletes_everything_even_with_keep(folder: Path) -> None:
     with running(folder, "--keep") as demo:
         os.killpg(demo.pid, signal.SIGINT)  # as a terminal does: the workers get it too
-        assert demo.wait(timeout=120) == 130
+        assert ended(demo, "the demo") == 130
     assert list(folder.iterdir()) == []
     assert processes_in(folder) == []
 
@@ -159,7 +160,7 @@ def test_a_second_demo_in_the_folder_is_refused_and_the_first_ends_in_order_when
         assert "another demo runs in this folder" in second.stderr
         assert first.poll() is None
         os.kill(first.pid, signal.SIGTERM)  # as a service manager does: the demo alone
-        assert first.wait(timeout=120) == 143
+        assert ended(first, "the first demo") == 143
     assert list(folder.iterdir()) == []
     assert processes_in(folder) == []
 

@@ -17,7 +17,7 @@ from pipelines.broker import AdminClient, Cluster, EmbeddedKafka
 from pipelines.doctor import Observation, State
 from pipelines.doctor.durability import look_at_durability
 from tests.support.brokers import Brokers, Kind
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def look(cluster: Cluster, timeout_s: float = 10) -> Observation:
 def made(cluster: Cluster, folder: Path) -> None:
     """Have Kafka make its own topics."""
     producer = cluster.producer(**{"transactional.id": f"doctor.{folder.name}"})
-    producer.init_transactions(60)
-    cluster.admin(timeout_s=60).committed("doctor", [("nothing", 0)])
+    producer.init_transactions(CALL_S)
+    cluster.admin(timeout_s=CALL_S).committed("doctor", [("nothing", 0)])
     own = {"__consumer_offsets", "__transaction_state"}
-    until(lambda: cluster.admin().topics(own).keys() == own, "Kafka's own topics")
+    until(lambda: cluster.admin(timeout_s=CALL_S).topics(own).keys() == own, "Kafka's own topics")
 
 
 @contextmanager
@@ -54,11 +54,11 @@ def changed(cluster: Cluster, topic: str, settings: Mapping[str, str]) -> Iterat
     def alter(how: AlterConfigOpType) -> None:
         entries = [ConfigEntry(name, value, incremental_operation=how) for name, value in settings.items()]
         asked = ConfigResource("topic", topic, incremental_configs=entries)
-        client.incremental_alter_configs([asked])[asked].result(30)
+        client.incremental_alter_configs([asked])[asked].result(CALL_S)
 
     alter(AlterConfigOpType.SET)
     try:
-        admin = cluster.admin()
+        admin = cluster.admin(timeout_s=CALL_S)
         until(lambda: settings.items() <= admin.topic_configs([topic])[topic].items(), "the change")
         yield
     finally:
@@ -81,7 +81,7 @@ def test_three_brokers_with_three_replicas_are_ok_and_each_weaker_setting_is_nam
 
 
 def test_topics_that_are_not_made_yet_are_judged_by_what_they_would_be_made_with(weak: Cluster, tmp_path: Path) -> None:
-    assert weak.admin().topics(["__consumer_offsets", "__transaction_state"]) == {}
+    assert weak.admin(timeout_s=CALL_S).topics(["__consumer_offsets", "__transaction_state"]) == {}
     before = look(weak)
     made(weak, tmp_path)
     after = look(weak)

@@ -10,17 +10,18 @@ import orjson
 import pytest
 
 from pipelines.trouble import Exit
-from tests.support.commands import COMMAND, PATIENCE_S, arguments, free_port, running, surroundings
+from tests.support.commands import COMMAND, arguments, free_port, running, surroundings
 from tests.support.kafka import alter
+from tests.support.processes import finished
 from tests.support.relay_fixture import RelayFixture
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.broker
 
 
 def scraped(port: int, name: str, topic: str) -> float | None:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=CALL_S) as answer:
             text = answer.read().decode()
     except OSError:
         return None
@@ -41,7 +42,7 @@ def test_a_run_goes_on_and_sounds_the_alarm_when_somebody_switches_compaction_on
         assert crew.process.poll() is None
         assert crew.end() == Exit.DONE
     with running(*arguments(house), cwd=house.folder, name="again") as refused:
-        assert refused.process.wait(PATIENCE_S) == Exit.REFUSED
+        assert refused.wait() == Exit.REFUSED
     assert "cleanup.policy is compact" in refused.log.read_text()
 
 
@@ -59,7 +60,7 @@ def test_verify_watches_until_it_is_asked_to_end_and_exits_with_what_it_saw_last
     try:
         until(lambda: scraped(port, "worst_case_seconds", house.handled) == float("inf"), "no limit in the metrics")
         watching.send_signal(signal.SIGTERM)
-        printed, _ = watching.communicate(timeout=PATIENCE_S)
+        printed, _ = finished(watching, "`topics verify --watch`")
     finally:
         watching.kill()
         watching.wait()

@@ -15,7 +15,7 @@ from tests.support.commands import arguments, free_port, run, running
 from tests.support.relay_fixture import build
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.broker
 
 
 def test_a_stopped_worker_is_stuck_and_a_busy_one_is_not(tmp_path: Path, cluster: Cluster) -> None:
@@ -28,8 +28,8 @@ def test_a_stopped_worker_is_stuck_and_a_busy_one_is_not(tmp_path: Path, cluster
     house.publish([house.ping(number % 4000) for number in range(60_000)])
     with running(*arguments(house, "--metrics-port", port), cwd=house.folder) as crew:
         [started] = crew.wait_until_said("worker.ready")
-        answers = [health("--within", "10") for _ in range(3)]  # while it works off what was there
-        house.wait_until_through(120)
+        answers = [health() for _ in range(3)]  # while it works off what was there
+        house.wait_until_through()
         assert answers == [Exit.DONE] * 3
         [worker] = crew.workers()
         os.kill(worker.pid, signal.SIGSTOP)

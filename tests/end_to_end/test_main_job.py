@@ -22,7 +22,7 @@ import pytest
 
 from pipelines.broker import Admin, EmbeddedKafka
 from pipelines.contract.model import Contract
-from pipelines.relay.audit import behind, read_books
+from pipelines.relay.audit import read_books
 from pipelines.relay.books import Books
 from pipelines.simulate import Tally, find
 from tests.end_to_end.computing import Place, computing, joined
@@ -30,7 +30,9 @@ from tests.end_to_end.searching import Search
 from tests.support.commands import COMMAND, Running, done, free_port, running, surroundings
 from tests.support.kafka import SHORT_TIMINGS
 from tests.support.oracle import Expectation, Record, committed, differences, reordered
-from tests.support.waiting import until
+from tests.support.processes import finished
+from tests.support.through import committed_offsets, wait_until_through
+from tests.support.waiting import CALL_S, until
 
 # `.ci/run` asks for 200,000.
 EVENTS = int(os.environ.get("PIPELINES_JOB_EVENTS", "50000"))
@@ -39,8 +41,9 @@ ROOT = Path(__file__).parents[2]
 SOURCE = "proxy"
 SLOT = f"minimizer.{SOURCE}.test.0"
 LEAST_BACKLOG = EVENTS // 200
+LIMIT_S = 600 + EVENTS / 50
 
-pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(2 * LIMIT_S)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
 
 def work(place: Place) -> Job:
     lap = Laps()
-    folder, contract, admin = place.folder, place.contract(), place.cluster.admin(timeout_s=60)
+    folder, contract, admin = place.folder, place.contract(), place.cluster.admin(timeout_s=CALL_S)
     done("topics", "apply", cwd=folder)
     done("keys", "init", cwd=folder)
     lap("topics and keys")
@@ -96,22 +99,26 @@ def work(place: Place) -> Job:
     with ExitStack() as stack:
         producing = stack.enter_context(simulating(folder))
         raw = [(topic.name, number) for topic in contract.raw_topics.values() for number in range(topic.partitions)]
-        until(lambda: sum(end.offset for end in admin.offsets(raw, "latest").values()) > EVENTS / 4, "a first backlog")
+
+        def published() -> int:
+            return sum(end.offset for end in admin.offsets(raw, "latest").values())
+
+        until(lambda: published() > EVENTS / 4, "a first backlog", progress=published)
         lap("backlog")
         crew = stack.enter_context(
             running("--workers", "2", "--instance", "test", "--metrics-port", str(port), cwd=folder)
         )
         killed = kill_one_at_work(place, contract, crew)
         lap("killed")
-        printed, _ = producing.communicate(timeout=600)
+        printed, _ = finished(producing, "`pipelines simulate`", limit_s=LIMIT_S)
         assert producing.returncode == 0
         lap("simulated")
         simulated = orjson.loads(printed)
         busiest = [event for event, _ in Counter(simulated["sent"]).most_common()]
         parts = stack.enter_context(computing(place, busiest, simulated["canaries"]))
-        wait_until_through(contract, admin, crew)
+        wait_or_say_why(contract, admin, crew)
         lap("relayed")
-        metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read()
+        metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=CALL_S).read()
         exit_code = crew.end()
         lap("ended")
         books, search = read_books(contract, admin), Search()
@@ -136,10 +143,10 @@ def work(place: Place) -> Job:
     )
 
 
-def wait_until_through(contract: Contract, admin: Admin, crew: Running) -> None:
+def wait_or_say_why(contract: Contract, admin: Admin, crew: Running) -> None:
     """Wait until a commit covers every raw event; on failure say which partitions stand, and what was last logged."""
     try:
-        until(lambda: behind(contract, admin, read_books(contract, admin)) == 0, "every raw event in a commit")
+        wait_until_through(contract, admin, limit_s=LIMIT_S)
     except AssertionError as in_vain:
         books = read_books(contract, admin)
         raw = [(topic.name, number) for topic in contract.raw_topics.values() for number in range(topic.partitions)]
@@ -188,7 +195,7 @@ def simulating(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 def kill_one_at_work(place: Place, contract: Contract, crew: Running) -> Killed:
     """Kill a worker that has committed some of its partitions' events and has more to do; wait for its successor."""
     [started] = crew.wait_until_said("worker.started", worker=SLOT)
-    admin = place.cluster.admin(timeout_s=60)
+    admin = place.cluster.admin(timeout_s=CALL_S)
 
     def at_work() -> Killed | None:
         mine = held(crew.lines())
@@ -198,7 +205,11 @@ def kill_one_at_work(place: Place, contract: Contract, crew: Running) -> Killed:
         backlog = sum(end.offset for end in ends.values()) - sum(done_.values())
         return Killed(started["pid"], done_, backlog) if sum(done_.values()) and backlog > LEAST_BACKLOG else None
 
-    killed = until(at_work, f"{SLOT} in the middle of its work")
+    killed = until(
+        at_work,
+        f"{SLOT} in the middle of its work",
+        progress=lambda: committed_offsets(contract, admin),
+    )
     os.kill(killed.pid, signal.SIGKILL)
     crew.wait_until_said("supervisor.worker_ended", source=SOURCE, slot=0, exit_code=-signal.SIGKILL)
     crew.wait_until_said("worker.ready", worker=SLOT, times=2)

@@ -16,16 +16,17 @@ import pytest
 
 from pipelines.broker import EmbeddedKafka
 from pipelines.contract.model import Contract
-from pipelines.relay.audit import behind, read_books
+from pipelines.relay.audit import read_books
 from pipelines.relay.books import Books
 from pipelines.simulate import Tally, find
 from tests.end_to_end.computing import Place
 from tests.end_to_end.searching import Search, value_of
 from tests.support.commands import done, run, running
 from tests.support.oracle import Expectation, Record, committed, differences, expect, reordered
-from tests.support.waiting import until
+from tests.support.through import wait_until_through
+from tests.support.waiting import CALL_S
 
-pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.brokers(1)
 
 ROOT = Path(__file__).parents[2]
 CONTRACT_FILES = ("schemas", "policies", "topics.yaml")
@@ -208,13 +209,13 @@ def play(folder: Path) -> Outcome:
     valid = done("validate", cwd=folder)
     started = done("broker", "start", cwd=folder)
     place = Place(folder, started.split()[-1])
-    contract, admin = place.contract(), place.cluster.admin(timeout_s=60)
+    contract, admin = place.contract(), place.cluster.admin(timeout_s=CALL_S)
     applied = orjson.loads(done("topics", "apply", "--json", cwd=folder))
     done("keys", "init", cwd=folder)
     how = ("--event", EVENT, "--count", str(COUNT), "--faults", "0.05", "--json")
     simulated = orjson.loads(done("simulate", *how, cwd=folder))
     with running("lock", "--workers", "2", cwd=folder) as crew:
-        until(lambda: behind(contract, admin, read_books(contract, admin)) == 0, "every raw event in a commit")
+        wait_until_through(contract, admin)
         assert crew.end() == 0
     tally, search = Tally(simulated["canaries"]), Search()
     expectation = expect(contract, place.cluster, place.keyring(), lambda message: tally.note(value_of(message)))

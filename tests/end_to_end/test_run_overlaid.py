@@ -18,9 +18,9 @@ from pipelines.trouble import Exit
 from tests.support.commands import done, run, running
 from tests.support.oracle import committed, differences, expect
 from tests.support.relay_fixture import TODAY, RelayFixture, build
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.broker
 
 OVERLAY = """description: Shorter times, faster rotation, coarser numbers, and nothing for the other purpose
 purposes:
@@ -68,14 +68,14 @@ def test_the_relay_under_an_overlay_gives_what_the_overlay_says_and_its_replacem
 
     house.publish([house.ping(number) for number in range(900, 1100)])
     with running(*arguments(house, "--instance", "test", keys=True), cwd=house.folder) as crew:
-        under.wait_until_through(120)
+        under.wait_until_through()
         crew.workers()[0].kill()
         house.publish([house.ping(number) for number in (*range(3_900, 4_000), 4_001)])
-        under.wait_until_through(120)
+        under.wait_until_through()
         until(lambda: len(crew.said("worker.started")) >= 2, "the spare that took over")
         assert crew.end() == Exit.DONE
     assert differences(expect(contract, cluster, keyring), *committed(contract, cluster)) == {}
-    books = read_books(contract, cluster.admin()).values()
+    books = read_books(contract, cluster.admin(timeout_s=CALL_S)).values()
     assert {topic for book in books for topic in book.views} == {house.handled}
 
     told = consumed(house, house.handled, "--overlay", "strict")

@@ -210,7 +210,7 @@ def test_a_file_beside_no_policy_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["nested lists", "a laugh", "a bad escape", "half a pair", "nul", "documents", "tags", "colons"]
 )
-@pytest.mark.timeout(120)  # a hang is what is feared
+@pytest.mark.cpu_seconds(120)  # a hang is what is feared
 def test_a_hostile_file_gives_findings_and_no_exception(name: str, tmp_path: Path) -> None:
     found = reading(with_cases(tmp_path, text=HOSTILE[name]))
     assert found.findings

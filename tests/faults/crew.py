@@ -23,12 +23,12 @@ from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Launch, Slot, Supervisor
 from tests.faults.orders import Desk, Line, TrailReader
 from tests.faults.worker import FOLDER
+from tests.support.waiting import LIMIT_S, joined
 
 ROOT: Final = Path(__file__).parents[2]
 # Where a worker's process finds these tests; beside a wheel's own environment that is not the checkout's folder.
 TESTS_LIE_IN: Final = str(Path(next(iter(tests.__path__))).parent)
 _LOOK_S: Final = 0.02
-_JOIN_S: Final = 120.0
 
 
 class Witness:
@@ -48,17 +48,24 @@ class Witness:
         """A place in the trail to wait from."""
         return len(self.lines)
 
-    def wait(self, since: int, wanted: Callable[[Line], bool], seconds: float) -> Line | None:
-        """The first line since a mark that is wanted; None when none came in time, or the run is abandoned."""
-        deadline = time.monotonic() + seconds
+    def wait(self, since: int, wanted: Callable[[Line], bool], seconds: float, slot: int | None = None) -> Line | None:
+        """The first line since a mark that is wanted; None when none comes, or the run is abandoned.
+
+        None comes when the slot (without one: any slot) has written nothing for `seconds`, or after ten minutes.
+        """
+        deadline = moved = time.monotonic()
+        deadline += LIMIT_S
         with self._news:
             at = since
             while True:
-                for line in self.lines[at:]:
+                news, at = self.lines[at:], len(self.lines)
+                for line in news:
                     if wanted(line):
                         return line
-                at = len(self.lines)
-                left = deadline - time.monotonic()
+                now = time.monotonic()
+                if any(slot in {None, line.slot} for line in news):
+                    moved = now
+                left = min(moved + seconds, deadline) - now
                 if left <= 0 or self.abandoned.is_set():
                     return None
                 self._news.wait(min(left, 1.0))
@@ -167,9 +174,7 @@ class Crew:
             if slot.process is not None:
                 send(slot.process.pid, signal.SIGCONT)
         team.supervisor.stop()
-        team.thread.join(_JOIN_S)
-        if team.thread.is_alive():
-            raise RuntimeError("a supervisor does not end")
+        joined(team.thread, "a supervisor")
 
 
 def send(pid: int, number: int) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,11 +20,13 @@ from tests.faults.orders import Line, Order
 from tests.faults.plan import ANYWHERE, IN_FLIGHT, Fault
 from tests.faults.proxy import Proxy
 from tests.faults.scaling import Scaler
+from tests.support.waiting import StalledError, until
 
 # A little more than the age from which the supervisor restarts a worker without a pause.
 OLD_ENOUGH_S: Final = 5.2
 _PATIENCE_S: Final = 90.0
 _MARGIN_S: Final = 0.7
+_RECOVERING_S: Final = 10.0  # after which a worker that was put out will not recover any more: it had nothing at hand
 _LEAST_DELAY_MS: Final = 0.05
 
 
@@ -82,18 +85,23 @@ class Deeds:
 
     def _at_work(self) -> int | None:
         """The process of the slot, once it has committed and is old enough."""
-        deadline = time.monotonic() + 2 * _PATIENCE_S
-        while time.monotonic() < deadline and not self.crew.witness.abandoned.is_set():
+        witness, abandoned = self.crew.witness, -1
+
+        def look() -> int | None:
+            if witness.abandoned.is_set():
+                return abandoned
             pid, started_at = self.crew.pid(self.slot), self.crew.slot(self.slot).started_at
             # A second is more than a start is dated back, and less than any worker lives that is killed.
             present = pid is not None and self._gone.get(pid, -math.inf) < started_at + 1
-            if present and self._committed(pid, started_at):
-                too_young_s = started_at + OLD_ENOUGH_S - time.monotonic()
-                if too_young_s <= 0:
-                    return pid
-                time.sleep(too_young_s)
-                continue
-            time.sleep(0.02)
+            old_enough = time.monotonic() >= started_at + OLD_ENOUGH_S
+            return pid if present and old_enough and self._committed(pid, started_at) else None
+
+        def written() -> int:
+            return sum(line.slot == self.slot for line in witness.lines)
+
+        with suppress(StalledError):
+            pid = until(look, f"slot {self.slot} at work", progress=written, stalled_s=2 * _PATIENCE_S)
+            return None if pid == abandoned else pid
         return None
 
     def _committed(self, pid: int | None, since: float) -> bool:
@@ -133,7 +141,7 @@ class Deeds:
         def wanted(line: Line) -> bool:
             return line.number == order.number and line.said == said
 
-        line = witness.wait(mark, wanted, _PATIENCE_S)
+        line = witness.wait(mark, wanted, _PATIENCE_S, self.slot)
         if line is None and not self.crew.desk.recall(self.slot):
             # It is taken, and so will be carried out, however late: who sleeps then has to be woken.
             taker = witness.wait(mark, lambda line: line.number == order.number and line.said == "took", 0)
@@ -151,7 +159,7 @@ class Deeds:
         time.sleep(self.session_s + _MARGIN_S)
         send(line.pid, signal.SIGCONT)
         upset = self.crew.witness.wait(
-            mark, lambda said: said.number == fault.number and said.said == "upset", _PATIENCE_S
+            mark, lambda said: said.number == fault.number and said.said == "upset", _PATIENCE_S, self.slot
         )
         return upset is not None
 
@@ -160,7 +168,9 @@ class Deeds:
         mark = self.crew.witness.mark()
         asleep = Fault(fault.number, "zombie", Step.PRODUCED, fault.occurrence, 0.0)
         self._sleep(asleep, pid, Step.RECOVERING)
-        return self.crew.witness.wait(mark, lambda line: line.number == fault.number and line.said == "dies", _MARGIN_S)
+        return self.crew.witness.wait(
+            mark, lambda line: line.number == fault.number and line.said == "dies", _RECOVERING_S, self.slot
+        )
 
     def _delay_commit(self, fault: Fault) -> bool:
         """KAFKA-17754: a commit arrives late, within the slot's next transaction, and then the worker dies."""
@@ -173,7 +183,7 @@ class Deeds:
         held, self._held = self._held, None
         line = self._order(Order(fault.number, "sleep", fault.place), "sleeps", -1)
         held.deliver()
-        answered = line is not None and held.answered.wait(self.session_s)
+        answered = line is not None and held.answered.wait(_PATIENCE_S)
         if line is not None:
             at = time.monotonic()
             self._gone[line.pid] = at

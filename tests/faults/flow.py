@@ -23,10 +23,8 @@ from pipelines.relay.supervisor import Launch, Supervisor
 from pipelines.sdk import RawProducer
 from tests.support.exactness import everything_came_out_once
 from tests.support.relay_fixture import RelayFixture
-from tests.support.waiting import until
+from tests.support.waiting import joined, until
 
-PATIENCE_S = 240.0
-_LOOK_S = 0.05
 _BURST, _PAUSE_S = 20, 0.05  # 400 events a second
 _CLOSE_S = 120.0
 # A worker's process that writes down when it committed; CLOCK_MONOTONIC is the same for all processes.
@@ -59,9 +57,14 @@ class Flow:
         """Wait until every worker has committed so often since a moment (`time.monotonic`; default: now)."""
         since = time.monotonic() if since is None else since
         until(
-            lambda: all(sum(at > since for at in commits) >= times for commits in self._commits()),
-            "every worker commits",
+            lambda: min(self.commits_since(since)) >= times,
+            "commits of every worker",
+            progress=lambda: self.commits_since(since),
         )
+
+    def commits_since(self, since: float) -> list[int]:
+        """Return how often each worker has committed since a moment (`time.monotonic`)."""
+        return [sum(at > since for at in commits) for commits in self._commits()]
 
     def stood_s(self, since: float) -> float:
         """The longest time since then for which a worker committed nothing."""
@@ -101,14 +104,13 @@ def flowing(house: RelayFixture, *, workers: int = 2, **settings: Any) -> Iterat
             flow.wait_for_commits()
             yield flow
             stopping.set()
-            threads[1].join(2 * _CLOSE_S)
-            house.wait_until_through(PATIENCE_S)
+            joined(threads[1], "the producer")
+            house.wait_until_through()
         finally:
             stopping.set()
             supervisor.stop()
             for thread in threads:
-                thread.join(2 * _CLOSE_S)
-                assert not thread.is_alive()
+                joined(thread, "the supervisor and the producer")
     assert [slot.restarts for slot in supervisor.slots] == [0] * workers
     assert (flow.acknowledged, flow.unacknowledged) == (flow.sent, [])
     everything_came_out_once(house, flow.sent)

@@ -28,7 +28,7 @@ def late(held: Held, step: Step, then: Callable[[], None]) -> Watch:
             begun_since.append(now)
         if now is step and begun_since and not held.answered.is_set():
             held.deliver()
-            assert held.answered.wait(30)
+            until(held.answered.is_set, "the broker's answer")
             then()
 
     return watch

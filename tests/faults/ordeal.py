@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,12 +21,12 @@ from tests.faults.publishing import Publisher
 from tests.faults.report import Done, Outage, recoveries
 from tests.faults.scaling import Scaler
 from tests.support.relay_fixture import RelayFixture
+from tests.support.waiting import CALL_S, StalledError
 
 _TRIES: Final = 3
 _LONGEST_OUTAGE_PAUSE_S: Final = 1.0
 _BETWEEN_OUTAGES_S: Final = 3.0
-_FLUSH_S: Final = 120.0
-_EVENTS_PER_S: Final = 1_000  # a slow worker's; the wait for the rest is bounded by it
+_THROUGH_S: Final = 3_600.0
 
 Tell = Callable[[str, float], None]
 
@@ -119,8 +120,8 @@ def suffer(ordeal: Ordeal, tell: Tell) -> Done:
             for future in (*working, killing, scaling):
                 future.result()
         tell("the rest is published and relayed", 1.0)
-        publisher.finish(_FLUSH_S)
-        standing = _wait_until_through(ordeal.house, _FLUSH_S + publisher.sent / _EVENTS_PER_S)
+        publisher.finish()
+        standing = _wait_until_through(ordeal.house)
     finally:
         over.set()
         publisher.abandon()
@@ -130,12 +131,12 @@ def suffer(ordeal: Ordeal, tell: Tell) -> Done:
     return done
 
 
-def _wait_until_through(house: RelayFixture, seconds: float) -> int:
-    """Wait until a commit covers every raw event; how many are left when the time is over."""
-    admin, deadline = house.cluster.admin(timeout_s=60), time.monotonic() + seconds
-    while (left := behind(house.contract, admin, read_books(house.contract, admin))) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return left
+def _wait_until_through(house: RelayFixture) -> int:
+    """Wait until a commit covers every raw event; how many are left when no offset is committed any more."""
+    with suppress(StalledError):
+        house.wait_until_through(limit_s=_THROUGH_S)
+    admin = house.cluster.admin(timeout_s=CALL_S)
+    return behind(house.contract, admin, read_books(house.contract, admin))
 
 
 def _work_off(deeds: Deeds, faults: tuple[Fault, ...], progress: Progress) -> None:

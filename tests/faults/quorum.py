@@ -8,39 +8,38 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 
 from pipelines.broker import AdminClient, EmbeddedKafka, KafkaException
+from tests.support.waiting import CALL_S, until
 
-PATIENCE_S = 60.0
-_LOOK_S = 0.05
 # What each node knows of the quorum, written whenever it learns better (KIP-595, quorum-state).
 _QUORUM_STATE = "data/__cluster_metadata-0/quorum-state"
 
 
 def active_controller(kafka: EmbeddedKafka) -> int:
     """The node that leads the metadata quorum. Waits for the election, while there is none that runs."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
+
+    def elected() -> int | None:
         running = [node_id for node_id, pid in kafka.pids().items() if pid is not None]
         known = [leader for node_id in running if (leader := _leader_as_seen_by(kafka, node_id)) is not None]
-        if known and (newest := max(known))[1] in running:
-            return newest[1]
-        assert time.monotonic() < deadline, "no controller was elected"
-        time.sleep(_LOOK_S)
+        return newest[1] if known and (newest := max(known))[1] in running else None
+
+    leader = until(elected, "an active controller")
+    assert leader is not None
+    return leader
 
 
 def leaders(kafka: EmbeddedKafka, topic: str) -> Mapping[int, int]:
     """Each partition's leader, as the brokers tell clients now; -1 for none."""
-    metadata = _admin(kafka).list_topics(topic, timeout=PATIENCE_S)
+    metadata = _admin(kafka).list_topics(topic, timeout=CALL_S)
     return {number: partition.leader for number, partition in metadata.topics[topic].partitions.items()}
 
 
 def in_sync(kafka: EmbeddedKafka, topic: str) -> Mapping[int, frozenset[int]]:
     """Each partition's in-sync replicas, as the brokers tell clients now."""
-    metadata = _admin(kafka).list_topics(topic, timeout=PATIENCE_S)
+    metadata = _admin(kafka).list_topics(topic, timeout=CALL_S)
     return {number: frozenset(partition.isrs) for number, partition in metadata.topics[topic].partitions.items()}
 
 
@@ -53,7 +52,7 @@ def elect_preferred(kafka: EmbeddedKafka) -> None:
     # ElectLeaders v2 for every partition, with 60 s. By hand: the client's own call raises SystemError, whatever it is
     # given (confluent-kafka 2.16, the format of its arguments lacks a name).
     request = struct.pack(">hhih9sx", 43, 2, 1, 9, b"pipelines") + struct.pack(">bbix", 0, 0, 60_000)
-    with socket.create_connection((host, int(port)), timeout=2 * PATIENCE_S) as broker:
+    with socket.create_connection((host, int(port)), timeout=CALL_S) as broker:
         broker.sendall(struct.pack(">i", len(request)) + request)
         (size,) = struct.unpack(">i", _exactly(broker, 4))
         answer = _exactly(broker, size)
@@ -82,14 +81,15 @@ def _exactly(broker: socket.socket, size: int) -> bytes:
 
 def _admin(kafka: EmbeddedKafka) -> AdminClient:
     client = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
-    deadline = time.monotonic() + PATIENCE_S
-    while True:  # a fresh client may try a broker first that is down
-        try:
+
+    def answers() -> bool:
+        with suppress(KafkaException):  # a fresh client may try a broker first that is down
             client.list_topics(timeout=5)
-        except KafkaException:
-            assert time.monotonic() < deadline, "no broker answers"
-        else:
-            return client
+            return True
+        return False
+
+    until(answers, "an answer of a broker")
+    return client
 
 
 def transaction_coordinator(kafka: EmbeddedKafka, transactional_id: str) -> int:

@@ -21,6 +21,7 @@ from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, open_keyring
 from tests.support.oracle import Record, seen
+from tests.support.waiting import CALL_S
 
 ENTRY: Final = struct.Struct(">q16s")
 _WAIT_S: Final = 0.1
@@ -124,7 +125,7 @@ def _entries(data: bytes) -> Sequence[bytes]:
 def _following(site: Site, contract: Contract, isolation: str, stop: Path) -> Iterator[Message]:
     """Every record from the first on, over whatever happens to the brokers, until `stop` and then to the ends."""
     cluster, partitions = site.cluster, dict[tuple[str, int], int]()
-    for topic, info in cluster.admin(timeout_s=60).topics(topics_out(contract)).items():
+    for topic, info in cluster.admin(timeout_s=CALL_S).topics(topics_out(contract)).items():
         partitions |= {(topic, number): 0 for number in range(info.partitions)}
     consumer = cluster.consumer(**{"isolation.level": isolation, "enable.partition.eof": True})
     consumer.assign([TopicPartition(*partition, offset) for partition, offset in partitions.items()])
@@ -151,7 +152,7 @@ def _following(site: Site, contract: Contract, isolation: str, stop: Path) -> It
 
 
 def _ends(site: Site, partitions: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
-    ends = site.cluster.admin(timeout_s=60).offsets(partitions, "latest")
+    ends = site.cluster.admin(timeout_s=CALL_S).offsets(partitions, "latest")
     return {key: end.offset for key, end in ends.items()}
 
 

@@ -29,10 +29,10 @@ from pipelines.topics.applying import create_missing
 from tests.faults.crew import TESTS_LIE_IN
 from tests.faults.orders import Desk, TrailReader
 from tests.faults.worker import FOLDER
+from tests.support.kafka import flushed
+from tests.support.waiting import CALL_S, joined, until
 
 SHIPPED: Final = Path(__file__).parents[2]
-PATIENCE_S: Final = 120.0
-LOOK_S: Final = 0.01
 _KINDS: Final = 40  # different values for each event type
 _PAUSE_S: Final = 0.02
 
@@ -109,8 +109,7 @@ def trickling(scene: Scene) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(PATIENCE_S)
-        assert not thread.is_alive()
+        joined(thread, "the trickle")
 
 
 class Progress:
@@ -126,16 +125,23 @@ class Progress:
     def now(self) -> Mapping[tuple[str, int], int]:
         """The committed offset of each partition; negative where there is none yet."""
         asked = [TopicPartition(*key) for key in self._partitions]
-        found = self._reader.committed(asked, timeout=PATIENCE_S)
+        found = self._reader.committed(asked, timeout=CALL_S)
         assert not [each.error for each in found if each.error]
         return {(each.topic, each.partition): each.offset for each in found}
 
     def wait_until_past(self, before: Mapping[tuple[str, int], int]) -> float:
         """Wait until every partition is committed beyond that; the moment (`time.monotonic`)."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not all(offset > before[key] for key, offset in self.now().items()):
-            assert time.monotonic() < deadline, "a partition stands still"
-            time.sleep(LOOK_S)
+        return self.wait_until_at({key: offset + 1 for key, offset in before.items()})
+
+    def wait_until_at(self, wanted: Mapping[tuple[str, int], int]) -> float:
+        """Wait until every partition is committed up to these offsets; the moment (`time.monotonic`)."""
+        seen = dict[tuple[str, int], int]()
+
+        def there() -> bool:
+            seen.update(self.now())
+            return all(offset >= wanted[key] for key, offset in seen.items())
+
+        until(there, "a commit in every partition", progress=seen.copy)
         return time.monotonic()
 
 
@@ -161,4 +167,4 @@ def _trickle(scene: Scene, values: list[tuple[str, int, bytes]], stop: threading
         for (topic, partition), turn in by_partition.items():
             producer.produce(topic, next(turn), partition=partition)
         producer.poll(0)
-    assert producer.flush(PATIENCE_S) == 0
+    flushed(producer)

@@ -25,7 +25,10 @@ import structlog
 from pipelines.relay.steps import Step
 from pipelines.relay.supervisor import Supervisor
 from tests.faults.orders import Line, Order, TrailReader
-from tests.faults.recovery_scene import LOOK_S, PATIENCE_S, Progress, Scene
+from tests.faults.recovery_scene import Progress, Scene
+from tests.support.calm import Calm
+from tests.support.processes import ended
+from tests.support.waiting import CALL_S, joined, until
 
 PLACES: Final = (
     Step.POLLED,
@@ -45,11 +48,19 @@ _FLIGHT_MS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """One death. `stages` are the seconds from it to each stage of the successor's start, where those were seen."""
+    """One death, and when it was (`time.monotonic`).
+
+    `stages` are the seconds from it to each stage of the successor's start, where those were seen.
+    """
 
     place: str
     seconds: float
     stages: dict[str, float]
+    died_at: float
+
+    def calm_s(self, sampled: Calm) -> float:
+        """Return the seconds until recovery without those in which the machine was short of CPU."""
+        return sampled.seconds(self.died_at, self.died_at + self.seconds)
 
 
 class Follower:
@@ -89,7 +100,7 @@ def restarts(scene: Scene, kills: int, *, every_s: float, seed: int) -> list[Rec
             back = wait_for(trail, lambda line: line.said == "started").at
             committed = wait_for(trail, lambda line: line.said == "committed").at
             stages = {"spawned": back - died, **_logged(scene, died), "committed": committed - died}
-            done.append(Recovery(str(place), committed - died, stages))
+            done.append(Recovery(str(place), committed - died, stages, died))
     return done
 
 
@@ -105,31 +116,33 @@ def takeovers(scene: Scene, kills: int, *, stop: bool) -> list[Recovery]:
                 scene.desk.give(0, _order(number, "sleep" if stop else "die", place))
                 died = wait_for(trail, lambda line: line.said in {"dies", "sleeps"}).at
                 taken = progress.wait_until_past(progress.now()) - died
-            done.append(Recovery(str(place), taken, {}))
+            done.append(Recovery(str(place), taken, {}, died))
     return done
 
 
 def wait_for(trail: Follower, wanted: Callable[[Line], bool]) -> Line:
-    """The next line of the trail that is wanted; those before it are passed over."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        line = trail.next()
-        if line is None:
-            time.sleep(LOOK_S)
-        elif wanted(line):
-            return line
-    raise AssertionError("the worker does not get that far")
+    """Return the next line of the trail that is wanted; those before it are passed over."""
+    passed_over = 0
+
+    def next_wanted() -> Line | None:
+        nonlocal passed_over
+        while (line := trail.next()) is not None:
+            if wanted(line):
+                return line
+            passed_over += 1
+        return None
+
+    line = until(next_wanted, "a line in the workers' trail", progress=lambda: passed_over)
+    assert line is not None
+    return line
 
 
 def finish(scene: Scene) -> None:
     """Let a worker bring everything through."""
-    admin, deadline = scene.cluster.admin(timeout_s=PATIENCE_S), time.monotonic() + PATIENCE_S
+    admin = scene.cluster.admin(timeout_s=CALL_S)
     ends = {key: end.offset for key, end in admin.offsets(scene.partitions, "latest").items()}
-    progress = Progress(scene)
     with _supervising(Supervisor([scene.slot(0)], structlog.stdlib.get_logger(), scene.launch())):
-        while any(offset < ends[key] for key, offset in progress.now().items()):
-            assert time.monotonic() < deadline, "the worker does not get through"
-            time.sleep(LOOK_S)
+        Progress(scene).wait_until_at(ends)
 
 
 @contextmanager
@@ -154,8 +167,7 @@ def _supervising(supervisor: Supervisor) -> Iterator[None]:
         yield
     finally:
         supervisor.stop()
-        thread.join(PATIENCE_S)
-        assert not thread.is_alive()
+        joined(thread, "the supervisor")
 
 
 @contextmanager
@@ -175,7 +187,7 @@ def _alone(scene: Scene, slot: int, *, gently: bool = False) -> Iterator[subproc
             process.terminate()
         else:
             process.kill()
-        process.wait(PATIENCE_S)
+        ended(process, "a worker that was asked to leave" if gently else "a killed worker")
         process.stdin.close()
 
 

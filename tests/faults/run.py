@@ -26,11 +26,13 @@ from tests.faults.report import Report, said
 from tests.faults.verdict import judge
 from tests.support.commands import free_port
 from tests.support.kafka import SHORT_TIMINGS, guarded
+from tests.support.processes import cpu_of
 from tests.support.relay_fixture import RelayFixture, build
+from tests.support.waiting import until
 
 SESSION_MS: Final = 2_000
 CONSUMER_SESSION_MS: Final = 3_000
-_READER_S: Final = 600.0
+_READER_S: Final = 3_600.0
 # What the brokers do with the group and its transactions is in their logs, for whoever finds that something stood.
 _TALKATIVE: Final = {
     "JAVA_TOOL_OPTIONS": " ".join(
@@ -144,10 +146,11 @@ def _reading_along(site: Site, options: Options) -> Iterator[Callable[[], None]]
         target=read_all_along, args=(site, options.folder / "along", isolation, stop), daemon=True
     )
     reader.start()
+    working = cpu_of(reader.pid or 0)
 
     def finish() -> None:
         stop.touch()
-        reader.join(_READER_S)
+        until(lambda: not reader.is_alive(), "the reader that reads all along", progress=working, limit_s=_READER_S)
         if reader.exitcode != 0:
             raise RuntimeError(f"the reader that reads all along ended with {reader.exitcode}")
 

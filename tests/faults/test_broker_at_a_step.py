@@ -17,6 +17,7 @@ from pipelines.relay.steps import Step, Watch
 from tests.support.exactness import everything_came_out_once, kept_or_missed_aloud
 from tests.support.relay_fixture import RelayFixture, build, running
 from tests.support.relaying import get_through
+from tests.support.waiting import CALL_S, until
 
 # Where the broker knows something else each time: some of the records; all of them; the offsets, too; the commit. (The
 # other steps are as exact. Each costs the wait for the broker.)
@@ -57,7 +58,9 @@ def markers(house: RelayFixture) -> None:
     (docs/decisions/0064), and no client can mend that.
     """
     places = [(house.raw_topic, number) for number in range(3)]
-    house.cluster.admin(timeout_s=60).committed(house.settings().group, places)  # which waits for an open transaction
+    house.cluster.admin(timeout_s=CALL_S).committed(
+        house.settings().group, places
+    )  # which waits for an open transaction
     station = Station(house.settings(), house.cluster, structlog.stdlib.get_logger())
     assert Hanging(station, [house.handled, house.loose, house.contract.quarantine.name], lambda: False).over()
 
@@ -67,8 +70,12 @@ def test_a_broker_that_is_killed_at_any_step_and_comes_back_loses_and_doubles_no
     house: RelayFixture, broker: EmbeddedKafka, step: Step
 ) -> None:
     raised = killed_at(step, house, broker, lambda: markers(house))
-    assert raised == []
-    everything_came_out_once(house, 661)
+    if step is Step.SENDING_OFFSETS:
+        # The broker may have begun to end the transaction that its death broke off, and lose a marker of that.
+        kept_or_missed_aloud(house, raised, 661)
+    else:
+        assert raised == []
+        everything_came_out_once(house, 661)
 
 
 def test_a_commit_that_a_dying_broker_acknowledged_is_kept_or_missed_aloud(
@@ -86,7 +93,7 @@ def killed_at(
     house.publish([house.ping(n) for n in range(600)] + [house.ping(4_001)])
     killed = threading.Event()
     with running(house.worker(watch=killing_at(step, broker, killed, settle), batch_events=200)) as raised:
-        assert killed.wait(60)
+        until(killed.is_set, "the kill of the broker")
         broker.restart(1)
         house.publish([house.ping(n) for n in range(60)])
         get_through(house, raised)

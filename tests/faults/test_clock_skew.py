@@ -12,6 +12,7 @@ from pipelines.broker import Cluster, headers_of, records
 from pipelines.relay.audit import read_books
 from tests.support.exactness import everything_came_out_once
 from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.waiting import CALL_S
 
 HOUR_S = 3600
 
@@ -23,7 +24,7 @@ def relay(house: RelayFixture, now_is: float = 0.0) -> None:
 
 
 def expired(house: RelayFixture) -> int:
-    books = read_books(house.contract, house.cluster.admin()).values()
+    books = read_books(house.contract, house.cluster.admin(timeout_s=CALL_S)).values()
     return sum(book.views[house.handled].expired for book in books)
 
 

@@ -43,11 +43,12 @@ def test_a_full_disk_stops_the_broker_and_the_relay_goes_on_exactly_when_there_i
     house: RelayFixture, broker: EmbeddedKafka, record_property: Callable[[str, object], None]
 ) -> None:
     with flowing(house, workers=1) as flow:
-        full_at = time.monotonic()
         fill_the_disk(broker)
         until(lambda: not broker.is_running(), "the broker halts")
+        halted_at = time.monotonic()
         time.sleep(OUTAGE_S)
-        assert flow.stood_s(full_at) > OUTAGE_S - 2
+        # The worker may report the commit that was on its way, however late on a busy machine, and no other.
+        assert max(flow.commits_since(halted_at)) <= 1
         broker.restart(1)  # a process of its own again, without the limit
         up_at = time.monotonic()
         flow.wait_for_commits()

@@ -95,7 +95,7 @@ def test_a_commit_whose_answer_is_lost_is_asked_for_again_and_counts_once(
     held = proxy.hold_end_txn(transactional_id=house.settings().slot_id)
     held.deliver()
     with running(house.worker(cluster=through, batch_events=200)) as raised:
-        assert held.answered.wait(60)
+        until(held.answered.is_set, "the broker's answer")
         house.wait_until_through()
     assert raised == []
     assert held.error == 0
@@ -134,7 +134,7 @@ def test_any_other_request_that_comes_late_is_harmless_even_without_the_guard(
             begun_since.append(now)
         if now is step and begun_since and not held.answered.is_set():
             held.deliver()
-            assert held.answered.wait(30)
+            until(held.answered.is_set, "the broker's answer")
 
     worker = house.worker(cluster=through, watch=watch, batch_events=100, slow_commit_ms=GUARD_OFF_MS)
     with running(worker) as raised:

@@ -22,8 +22,9 @@ from pipelines.relay.books import Books
 from pipelines.relay.supervisor import Launch
 from tests.faults.ledger import Commit, decode, log_of
 from tests.support.oracle import Coordinates, Expectation, committed, differences, expect, reordered
+from tests.support.processes import ended
 from tests.support.relay_fixture import RelayFixture, build, running
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
 LATE_S = 5
 EVENTS = 600
@@ -73,7 +74,7 @@ class Commits:
 
 def judged(house: RelayFixture, began_ms: int) -> tuple[dict[str, int], Expectation, Expectation]:
     """Violations; what must be out at least; what may be out at most."""
-    books = read_books(house.contract, house.cluster.admin())
+    books = read_books(house.contract, house.cluster.admin(timeout_s=CALL_S))
     # Others' open transactions hold the log's stable end back, until they time out.
     until(lambda: Commits.of(house, began_ms).reach(books), "the last commits in the log")
     commits = Commits.of(house, began_ms)
@@ -101,19 +102,22 @@ def publish(house: RelayFixture) -> None:
 
 def killed_at_work(house: RelayFixture) -> None:
     """A worker's process that is killed as soon as anything is committed."""
-    before = {place: book.next_offset for place, book in read_books(house.contract, house.cluster.admin()).items()}
+    before = {
+        place: book.next_offset
+        for place, book in read_books(house.contract, house.cluster.admin(timeout_s=CALL_S)).items()
+    }
     with Launch().process() as process:
         assert process.stdin is not None
         process.stdin.write(house.settings(batch_events=50).to_json() + b"\n")
         process.stdin.flush()
 
         def further() -> bool:
-            books = read_books(house.contract, house.cluster.admin())
+            books = read_books(house.contract, house.cluster.admin(timeout_s=CALL_S))
             return any(book.next_offset > before.get(place, 0) for place, book in books.items())
 
         until(further, "a commit")
         process.kill()
-        assert process.wait(30) == -signal.SIGKILL
+        assert ended(process, "the killed worker") == -signal.SIGKILL
 
 
 def test_what_is_too_late_when_it_is_judged_is_left_out_and_counted_over_kills(house: RelayFixture) -> None:
@@ -131,7 +135,7 @@ def test_what_is_too_late_when_it_is_judged_is_left_out_and_counted_over_kills(h
     assert raised == []
     found, least, most = judged(house, began_ms)
     assert found == {}
-    books = read_books(house.contract, house.cluster.admin()).values()
+    books = read_books(house.contract, house.cluster.admin(timeout_s=CALL_S)).values()
     assert [book.imbalances() for book in books] == [[]] * len(books)
     records, _ = committed(house.contract, house.cluster)
     out = sum(record.topic == house.handled for record in records)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from functools import cache
 from typing import Any
@@ -16,9 +15,11 @@ from pipelines.relay.steps import Step
 from tests.faults.controls import CONTROLS, GUARD_OFF, OFFSETS_OUTSIDE, READ_UNCOMMITTED
 from tests.faults.crew import ROOT
 from tests.faults.plan import ANYWHERE, IN_FLIGHT, PLACES
+from tests.support.processes import completed
 
 EVENTS = int(os.environ.get("PIPELINES_FAULT_EVENTS", "10000"))
 FULL = EVENTS >= 100_000
+LIMIT_S = 3_600.0
 KILLS = 65 if FULL else len(PLACES)
 ASKED = {
     "events": EVENTS,
@@ -42,20 +43,14 @@ VIOLATIONS = (
     "crashes",
 )
 
-pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(LIMIT_S + 60)]
 
 
 def harness(*arguments: str, **counts: int) -> tuple[int, dict[str, Any], bytes]:
     """Exit code, report, standard error."""
     flags = [text for name, count in counts.items() for text in (f"--{name.replace('_', '-')}", str(count))]
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.faults", *arguments, *flags, "--json"],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=850,
-        check=False,
-    )
+    command = [sys.executable, "-m", "tests.faults", *arguments, *flags, "--json"]
+    ended = completed(command, cwd=ROOT, limit_s=LIMIT_S)
     assert ended.returncode in {0, 1}, ended.stderr.decode()
     return ended.returncode, orjson.loads(ended.stdout), ended.stderr
 

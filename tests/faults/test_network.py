@@ -40,7 +40,6 @@ def logged(flow: Flow, event: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("seconds", "batches"), [(0.1, 3), (1.0, 2)])
-@pytest.mark.timeout(600)
 def test_a_slow_network_only_slows_the_relay(house: Behind, proxy: Proxy, seconds: float, batches: int) -> None:
     """A batch is at least a dozen times as long on its way; the longest takes half a minute."""
     with flowing(house, workers=1) as flow:
@@ -52,7 +51,6 @@ def test_a_slow_network_only_slows_the_relay(house: Behind, proxy: Proxy, second
         flow.wait_for_commits()
 
 
-@pytest.mark.timeout(600)
 def test_connections_that_are_cut_by_the_dozen_are_made_anew(house: Behind, proxy: Proxy) -> None:
     chance = random.Random(17)
     with flowing(house, workers=2) as flow:
@@ -64,7 +62,6 @@ def test_connections_that_are_cut_by_the_dozen_are_made_anew(house: Behind, prox
 
 
 @pytest.mark.parametrize("seconds", [8.0, 35.0])
-@pytest.mark.timeout(600)
 def test_a_network_that_stands_still_longer_than_anything_may_take_is_survived(
     house: Behind, proxy: Proxy, seconds: float
 ) -> None:

@@ -19,12 +19,13 @@ from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.faults.recovery import violations
 from tests.faults.recovery_scene import Scene, trickling
 from tests.faults.recovery_times import PLACES, restarts, takeovers
+from tests.support.calm import calm
 from tests.support.exactness import everything_came_out_once
-from tests.support.kafka import MakeTopic
+from tests.support.kafka import MakeTopic, flushed
 from tests.support.relay_fixture import RelayFixture, build, running
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.broker
 
 EVENTS = 600
 SESSION_S = 6.0
@@ -46,12 +47,14 @@ def scene_of(house: RelayFixture, folder: Path, log: int) -> Scene:
 def test_a_killed_worker_is_back_soon_wherever_it_died(house: RelayFixture, tmp_path: Path) -> None:
     with (tmp_path / "workers.log").open("wb") as log:
         scene = scene_of(house, tmp_path, log.fileno())
-        with trickling(scene):
+        with trickling(scene), calm() as sampled:
             recoveries = restarts(scene, len(PLACES), every_s=0.5, seed=1)
         assert {one.place for one in recoveries} == {str(place) for place in PLACES}
+        # In calm seconds: what the machine was short of CPU is no wait of the relay's, so the bounds hold under load.
+        seconds = [one.calm_s(sampled) for one in recoveries]
         # A session's end cannot be what they waited for, or the fastest would be as slow.
-        assert min(one.seconds for one in recoveries) < SESSION_S
-        assert max(one.seconds for one in recoveries) < NOISE_S
+        assert min(seconds) < SESSION_S
+        assert max(seconds) < NOISE_S
         assert violations(scene) == {"reordered": 0}
 
 
@@ -59,9 +62,9 @@ def test_a_killed_worker_is_back_soon_wherever_it_died(house: RelayFixture, tmp_
 def test_another_worker_takes_over_when_the_session_ends(house: RelayFixture, tmp_path: Path, *, stop: bool) -> None:
     with (tmp_path / "workers.log").open("wb") as log:
         scene = scene_of(house, tmp_path, log.fileno())
-        with trickling(scene):
+        with trickling(scene), calm() as sampled:
             (taken,) = takeovers(scene, 1, stop=stop)  # the first place is one without an open transaction
-        assert taken.seconds < SESSION_S + NOISE_S
+        assert taken.calm_s(sampled) < SESSION_S + NOISE_S
         assert violations(scene) == {"reordered": 0}
 
 
@@ -78,9 +81,9 @@ def goes_on(house: RelayFixture, upset: Callable[[], None], cluster: Cluster | N
 
     house.publish([house.ping(number) for number in range(EVENTS)])
     with running(house.worker(watch=watch, batch_events=50, cluster=cluster)) as raised:
-        until(lambda: interrupted[0] or bool(raised), "the upset")
+        until(lambda: interrupted[0] or raised, "the upset", progress=commits.copy)
         house.publish([house.ping(number) for number in range(EVENTS)])
-        house.wait_until_through(120)
+        house.wait_until_through()
         assert raised == []
     assert interrupted == [True]
     everything_came_out_once(house, 2 * EVENTS)
@@ -89,7 +92,7 @@ def goes_on(house: RelayFixture, upset: Callable[[], None], cluster: Cluster | N
 def test_a_producer_that_was_fenced_once_is_replaced(house: RelayFixture) -> None:
     def fence() -> None:
         other = house.cluster.producer(**{"transactional.id": house.settings().slot_id})
-        other.init_transactions(30)
+        other.init_transactions(CALL_S)
 
     goes_on(house, fence)
 
@@ -129,7 +132,7 @@ def test_a_worker_that_did_not_poll_for_too_long_joins_again(house: RelayFixture
 
     house.publish([house.ping(number) for number in range(EVENTS)])
     with running(house.worker(watch=watch, max_poll_ms=6_000, batch_events=50, protocol=protocol)) as raised:
-        house.wait_until_through(120)
+        house.wait_until_through()
         assert raised == []
     assert slept == [True]
     everything_came_out_once(house, EVENTS)
@@ -143,7 +146,7 @@ def test_a_worker_that_hangs_in_a_batch_and_still_sends_heartbeats_holds_nobody_
     def hang(step: Step) -> None:
         if step is Step.PRODUCED and not hangs.is_set():
             hangs.set()
-            assert awake.wait(4 * NOISE_S)
+            until(awake.is_set, "the end of the hanging")
 
     def take_over(step: Step) -> None:
         if step is Step.COMMITTED:
@@ -151,11 +154,15 @@ def test_a_worker_that_hangs_in_a_batch_and_still_sends_heartbeats_holds_nobody_
 
     house.publish([house.ping(number) for number in range(EVENTS)])
     with running(house.worker(watch=hang, batch_events=50, **held)) as first:
-        assert hangs.wait(4 * NOISE_S)
-        with running(house.worker(slot=1, watch=take_over, **held)) as second:
-            assert taken_over.wait(3 * NOISE_S), "the rebalance waits for who hangs"
+        try:
+            until(hangs.is_set, "a batch that hangs")
+            with running(house.worker(slot=1, watch=take_over, **held)) as second:
+                # The other one hangs until this has happened: if it held the group up for as long, neither would.
+                until(taken_over.is_set, "a commit while the other one hangs")
+                awake.set()
+                house.wait_until_through()
+        finally:
             awake.set()
-            house.wait_until_through(120)
     assert first + second == []
     everything_came_out_once(house, EVENTS)
 
@@ -170,18 +177,20 @@ def test_a_transaction_that_nobody_ends_is_over_by_its_timeout_and_a_sweep(
     topic, timeout_s = make_topic(), 3.0
     limits = dict.fromkeys(("transaction.timeout.ms", "message.timeout.ms", "socket.timeout.ms"), int(timeout_s * 1000))
     hung = cluster.producer(**{"transactional.id": topic, **limits})
-    hung.init_transactions(30)
+    hung.init_transactions(CALL_S)
     hung.begin_transaction()
     hung.produce(topic, b"synthetic")
-    assert hung.flush(30) == 0
-    began, admin = time.monotonic(), cluster.admin()
+    flushed(hung)
+    began, admin = time.monotonic(), cluster.admin(timeout_s=CALL_S)
 
     def stable() -> bool:
         return admin.offsets([(topic, 0)], "latest", read_committed=True)[topic, 0].offset > 0
 
-    assert not stable()
-    until(stable, "the end of the transaction")
-    assert time.monotonic() - began < timeout_s + SWEEP_S
+    with calm() as sampled:
+        assert not stable()
+        until(stable, "the end of the transaction")
+        # In calm seconds: a broker that is short of CPU sweeps late, and its promise is not about that.
+        assert sampled.seconds(began, time.monotonic()) < timeout_s + SWEEP_S
 
 
 def test_a_worker_that_looks_before_every_batch_takes_over_from_one_that_hangs(
@@ -195,7 +204,7 @@ def test_a_worker_that_looks_before_every_batch_takes_over_from_one_that_hangs(
         commits[0] += step is Step.COMMITTED
         if step is Step.PRODUCED and armed.is_set() and not hangs.is_set():
             hangs.set()
-            assert awake.wait(6 * NOISE_S)
+            until(awake.is_set, "the end of the hanging")
 
     def go_on(step: Step) -> None:
         commits[1] += step is Step.COMMITTED
@@ -208,12 +217,14 @@ def test_a_worker_that_looks_before_every_batch_takes_over_from_one_that_hangs(
             house.publish([house.ping(number) for number in range(30)])
             return min(commits) > 0
 
-        until(both, "both work")
-        armed.set()
-        until(lambda: both() and hangs.is_set(), "one hangs with its transaction open")
-        house.publish([house.ping(number) for number in range(EVENTS)])
-        # Who waits for the transaction polls meanwhile, or the group would wait for both.
-        until(lambda: len(other._inbox.books) == 3, "the other has all partitions")
-        house.wait_until_through(120)
-        awake.set()
+        try:
+            until(both, "both work", progress=commits.copy)
+            armed.set()
+            until(lambda: both() and hangs.is_set(), "one hangs with its transaction open", progress=commits.copy)
+            house.publish([house.ping(number) for number in range(EVENTS)])
+            # Who waits for the transaction polls meanwhile, or the group would wait for both.
+            until(lambda: len(other._inbox.books) == 3, "the other has all partitions")
+            house.wait_until_through()
+        finally:
+            awake.set()
     assert first + second == []

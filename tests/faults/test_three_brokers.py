@@ -17,7 +17,7 @@ from pipelines.broker import EmbeddedKafka
 from tests.faults.flow import flowing
 from tests.faults.quorum import active_controller, elect_preferred, in_sync, leaders
 from tests.support.relay_fixture import RelayFixture, build
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
 ALL = frozenset({1, 2, 3})
 OUTAGE_S = 12.0
@@ -48,7 +48,7 @@ def wait_until_led_without(brokers: EmbeddedKafka, house: RelayFixture, node_id:
 
 
 def test_topics_are_made_with_three_replicas_of_which_two_must_be_in_sync(house: RelayFixture) -> None:
-    admin = house.cluster.admin()
+    admin = house.cluster.admin(timeout_s=CALL_S)
     names = [house.raw_topic, house.handled, house.loose, house.contract.quarantine.name]
     assert {info.replication for info in admin.topics(names).values()} == {3}
     configs = admin.topic_configs(names).values()
@@ -57,7 +57,6 @@ def test_topics_are_made_with_three_replicas_of_which_two_must_be_in_sync(house:
     }
 
 
-@pytest.mark.timeout(600)
 def test_each_broker_is_killed_in_turn_and_gets_its_leaders_back(
     house: RelayFixture, brokers: EmbeddedKafka, record_property: Record
 ) -> None:
@@ -98,15 +97,15 @@ def test_with_two_brokers_down_nothing_is_committed_and_afterwards_everything(
             brokers.kill(node_id)
         down_at = time.monotonic()
         time.sleep(OUTAGE_S)
-        # What was on its way when the second broker died may still be committed, nothing later.
-        assert flow.stood_s(down_at) > OUTAGE_S - 2
+        # Each worker may report the commit that was on its way when the second broker died, however late on a busy
+        # machine, and no other.
+        assert max(flow.commits_since(down_at)) <= 1
         brokers.start()
         up_at = time.monotonic()
         flow.wait_for_commits()
         record_property("two brokers back: stood on for s", round(flow.stood_s(up_at), 1))
 
 
-@pytest.mark.timeout(600)
 def test_a_leader_that_is_stopped_past_every_timeout_and_wakes_up_again(
     house: RelayFixture, brokers: EmbeddedKafka, record_property: Record
 ) -> None:

@@ -22,7 +22,7 @@ from tests.support.kafka import SHORT_TIMINGS
 from tests.support.oracle import committed, differences, expect
 from tests.support.relay_fixture import RelayFixture, build, running
 from tests.support.relaying import get_through
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
 
 class FatalError(Exception):
@@ -59,19 +59,19 @@ def house(tmp_path: Path, brokers: EmbeddedKafka) -> RelayFixture:
 
 def made_anew(house: RelayFixture, topic: str, replicas: list[list[int]], changes: Mapping[str, str]) -> None:
     """Make a topic again, with copies of each partition on these brokers."""
-    live = house.cluster.admin().topic_configs([topic])[topic]
+    live = house.cluster.admin(timeout_s=CALL_S).topic_configs([topic])[topic]
     configs = {**{name: live[name] for name in SETTINGS}, **changes}
     client = AdminClient({"bootstrap.servers": house.cluster.bootstrap})
-    client.delete_topics([topic])[topic].result(60)
-    until(lambda: not house.cluster.admin().topics([topic]), "the topic goes")
+    client.delete_topics([topic])[topic].result(CALL_S)
+    until(lambda: not house.cluster.admin(timeout_s=CALL_S).topics([topic]), "the topic goes")
     asked = NewTopic(topic, len(replicas), replica_assignment=replicas, config=configs)
-    client.create_topics([asked])[topic].result(60)
+    client.create_topics([asked])[topic].result(CALL_S)
     until(lambda: -1 not in leaders_or_none(house, topic).values(), "the topic is known")
 
 
 def leaders_or_none(house: RelayFixture, topic: str) -> Mapping[int, int]:
     """As the cluster says now; without a leader, -1."""
-    metadata = AdminClient({"bootstrap.servers": house.cluster.bootstrap}).list_topics(topic, timeout=60)
+    metadata = AdminClient({"bootstrap.servers": house.cluster.bootstrap}).list_topics(topic, timeout=CALL_S)
     return {number: each.leader for number, each in metadata.topics[topic].partitions.items()} or {0: -1}
 
 
@@ -93,7 +93,7 @@ def test_a_commit_whose_markers_reached_some_partitions_only_is_finished_or_miss
             brokers.kill(only)
             until(lambda: leaders(brokers, house.loose)[0] == -1, "one partition has no leader")
         if step is Step.COMMITTED:
-            admin, there = house.cluster.admin(timeout_s=60), [(house.loose, 1)]
+            admin, there = house.cluster.admin(timeout_s=CALL_S), [(house.loose, 1)]
             until(
                 lambda: admin.offsets(there, "latest", read_committed=True) == admin.offsets(there, "latest"),
                 "the other partition has its marker",
@@ -152,7 +152,7 @@ def test_a_marker_that_went_with_the_only_copy_while_the_coordinator_lived_is_mi
     else:
         assert isinstance(raised[0], FatalError)
         with running(house.worker()) as raised:
-            house.wait_until_through(120)
+            house.wait_until_through()
         assert raised == []
         expectation = expect(house.contract, house.cluster, house.keyring)
         assert differences(expectation, *committed(house.contract, house.cluster)).keys() == {"lost"}
@@ -215,7 +215,7 @@ def test_the_oracle_sees_what_one_copy_and_an_unclean_leader_lose(
     until(lambda: stale not in leaders(brokers, house.raw_topic).values(), "the stale copy is out")
     house.publish([house.ping(n) for n in range(100)])
     with running(house.worker()) as raised:
-        house.wait_until_through(240)
+        house.wait_until_through()
     assert raised == []
     brokers.kill(last)
     # The stale copy alone is asked for: it becomes the leader, and the last one must follow it.

@@ -70,5 +70,5 @@ def test_openssl_still_gives_the_committed_answers() -> None:
         or b"OpenSSL 3" not in subprocess.run([openssl, "version"], capture_output=True, check=True).stdout
     ):
         pytest.skip("openssl 3 is not on PATH; the committed answers were made with it")
-    answers = subprocess.run(["sh", HERE / "make_vectors.sh"], capture_output=True, text=True, check=True, timeout=60)
+    answers = subprocess.run(["sh", HERE / "make_vectors.sh"], capture_output=True, text=True, check=True)
     assert answers.stdout == (HERE / "vectors.txt").read_text("ascii")

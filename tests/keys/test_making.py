@@ -13,6 +13,7 @@ from pipelines.keys import Keyring, LocalKeyEncryption, RootId, extend, keyring,
 from pipelines.keys.epochs import epoch_starts
 from pipelines.keys.keyring import read_roots
 from pipelines.trouble import Exit, Trouble
+from tests.support.waiting import until
 
 MakePurpose = Callable[..., Purpose]
 
@@ -166,8 +167,7 @@ def test_several_processes_that_extend_at_once_lose_no_root(
     ]
     for worker in workers:
         worker.start()
-    for worker in workers:
-        worker.join(60)
+    until(lambda: not any(worker.is_alive() for worker in workers), "the end of every process")
     assert [worker.exitcode for worker in workers] == [0] * 6
     assert [root.epoch_start_ms // DAY_MS for root in Keyring.open(keyring_path, kek).roots] == list(range(6))
 

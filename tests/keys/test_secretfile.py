@@ -66,7 +66,6 @@ def test_a_folder_and_a_fifo_are_refused_and_neither_hangs(tmp_path: Path) -> No
             _read(tmp_path / name)
 
 
-@pytest.mark.timeout(20)
 def test_nothing_is_made_over_what_is_no_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo", 0o600)
     assert not secretfile.create(tmp_path / "fifo", SECRET, what="key")

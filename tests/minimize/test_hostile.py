@@ -29,7 +29,6 @@ MOST_MEMORY_PER_BYTE = 16
 FLOOR = 64 * 1024
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(12))
 def test_a_spoilt_random_event_is_minimized_as_the_reference_says_or_a_code(seed: int) -> None:
     rng = Random(seed)
@@ -78,7 +77,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.cpu_seconds(30)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_bytes_end_in_a_code_in_memory_of_a_small_multiple_of_their_size(name: str) -> None:
     event = event_of([EVERYTHING], RULES, {"checks": CountWhere("passed", (True,)), "empties": Count()})

@@ -14,7 +14,6 @@ from tests.minimize.properties import PROPERTIES, run
 EXAMPLES = int(os.environ.get("PIPELINES_EXAMPLES", "2000"))
 
 
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_holds_for_random_events_of_which_at_least_half_are_accepted(
     name: str, record_property: Callable[[str, object], None]

@@ -104,7 +104,6 @@ def test_no_truncation_is_minimized(name: str, version: int) -> None:
         assert every_truncation(shipped().events[name], value) > 10
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("name", "version"), versions())
 def test_every_corruption_of_a_byte_is_minimized_as_the_reference_says_or_a_code(name: str, version: int) -> None:
     value = richest(name, version)

@@ -6,6 +6,7 @@ from pipelines.broker import Cluster, KafkaException, TopicPartition
 from pipelines.relay.accounting import METADATA_LIMIT_BYTES, committer, flows, from_metadata, to_metadata
 from pipelines.relay.books import PartitionBook, ViewBook
 from tests.support.kafka import MakeTopic
+from tests.support.waiting import CALL_S
 
 counts = st.integers(min_value=0, max_value=2**53 - 1)
 topics = st.text("abcdefghijklmnopqrstuvwxyz-.", min_size=1, max_size=40)
@@ -74,7 +75,7 @@ def test_books_at_their_limit_are_taken_by_a_broker_and_one_byte_more_is_not(
         consumer.commit(offsets=[longest], asynchronous=False)
         with pytest.raises(KafkaException, match="OFFSET_METADATA_TOO_LARGE"):
             consumer.commit(offsets=[TopicPartition(topic, 0, 2, f"{longest.metadata}x")], asynchronous=False)
-        assert cluster.admin().committed(topic, [(topic, 0)])[topic, 0].metadata == longest.metadata
+        assert cluster.admin(timeout_s=CALL_S).committed(topic, [(topic, 0)])[topic, 0].metadata == longest.metadata
     finally:
         consumer.close()
 

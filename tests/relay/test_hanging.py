@@ -18,9 +18,10 @@ from pipelines.relay.hanging import Hanging
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
 from tests.support.exactness import outputs_are_exact
+from tests.support.kafka import flushed
 from tests.support.oracle import committed
 from tests.support.relay_fixture import RelayFixture, running
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, StalledError, joined, until
 
 
 def hanging_in(house: RelayFixture, topic: str) -> Hanging:
@@ -33,13 +34,13 @@ def unended(house: RelayFixture, topic: str | None) -> Iterator[Producer]:
     producer = house.cluster.producer(
         **{"transactional.id": f"unended-{house.source}-{topic}", "transaction.timeout.ms": 600_000}
     )
-    producer.init_transactions(30)
+    producer.init_transactions(CALL_S)
     producer.begin_transaction()
     if topic is not None:
         producer.produce(topic, b"synthetic", partition=0)
-        assert producer.flush(30) == 0
+        flushed(producer)
     yield producer
-    producer.abort_transaction(30)
+    producer.abort_transaction(CALL_S)
 
 
 @pytest.mark.parametrize("where", ["handled", "loose", "quarantine"])
@@ -64,8 +65,8 @@ def test_a_transaction_that_is_only_open_is_waited_for(house: RelayFixture) -> N
     with ExitStack() as held:
         held.enter_context(unended(house, house.handled))
         with running(house.worker()) as raised:
-            with pytest.raises(AssertionError, match="do not get through"):
-                house.wait_until_through(2)
+            with pytest.raises(StalledError, match="a commit over every raw record"):
+                house.wait_until_through(limit_s=2)
             held.close()
             house.wait_until_through()
     assert raised == []
@@ -210,7 +211,7 @@ def test_who_is_told_to_stop_waits_no_longer(house: RelayFixture) -> None:
         thread = threading.Thread(target=lambda: over.append(looking.over()))
         thread.start()
         stopping.set()
-        thread.join(30)
+        joined(thread, "the wait for the open transaction")
     assert over == [False]
 
 

@@ -22,7 +22,7 @@ from pipelines.relay.station import Station
 from pipelines.relay.succession import StoppedError
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.support.commands import free_port
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
 NOW_S = 1_900_000_000.0
 
@@ -132,7 +132,7 @@ def test_neither_a_fault_nor_a_connection_that_breaks_says_anything_on_standard_
 
     server = serve("127.0.0.1", 0, Failing(), (("vpn", 0),))
     try:
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as asking:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=CALL_S) as asking:
             asking.sendall(b"GET /health HTTP/1.0\r\n\r\n")
             assert b" 500 " in asking.recv(1000)
         with socket.socket() as broken:
@@ -170,4 +170,4 @@ def test_a_worker_whose_brokers_are_away_gives_signs_of_life(tmp_path: Path) -> 
         assert not ended.is_set()
     finally:
         stopping.set()
-        assert ended.wait(30)
+        until(ended.is_set, "the worker's end")

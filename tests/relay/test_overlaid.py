@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -91,7 +90,6 @@ def twins(rng: Random, event: Event) -> Iterator[Raw]:
         yield Raw(0, offset, min(step + rng.randrange(view.step_ms), NOON), value)
 
 
-@pytest.mark.timeout(1800)
 def test_every_output_follows_from_the_output_without_and_nothing_grows(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

@@ -16,7 +16,7 @@ import structlog
 from pipelines.relay import supervisor as supervisor_module
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Ages, Launch, Supervisor
-from tests.support.waiting import until
+from tests.support.waiting import joined, until
 
 # Reads its settings, says so in a file, and ends by its parent's wish or as its orders say.
 STAND_IN = """
@@ -74,8 +74,7 @@ def supervising(
         yield supervisor, ended, codes
     finally:
         supervisor.stop()
-        thread.join(30)
-        assert not thread.is_alive()
+        joined(thread, "the supervisor", progress=lambda: len(ended))
 
 
 def started(tmp_path: Path, slot: int) -> list[int]:

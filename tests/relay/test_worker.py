@@ -18,8 +18,10 @@ from pipelines.relay.worker import Worker
 from pipelines.trouble import Exit, Trouble
 from tests.support.exactness import outputs_are_exact
 from tests.support.oracle import committed
+from tests.support.processes import ended
 from tests.support.relay_fixture import TODAY, RelayFixture, build, running
 from tests.support.relaying import breaks_off_and_is_followed, relay
+from tests.support.waiting import CALL_S, until
 
 
 def test_every_event_reaches_each_view_or_quarantine_exactly_once(house: RelayFixture) -> None:
@@ -87,17 +89,18 @@ sys.exit(main(sys.stdin.buffer, watch=watch))
 
 def test_a_worker_killed_while_it_hands_partitions_over_leaves_none_without_an_owner(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(300)])
-    patient = {"session_timeout_ms": 30_000}  # so that only the restarted worker can bring its partitions back
+    # Longer than any wait of this test, so that only the restarted worker can bring its partitions back.
+    patient = {"session_timeout_ms": 900_000, "max_poll_ms": 900_000}
     with Launch((sys.executable, "-c", KILLED_HANDING_OVER)).process() as first:
         assert first.stdin is not None
         first.stdin.write(house.settings(0, **patient).to_json() + b"\n")
         first.stdin.flush()
         house.wait_until_through()
         with running(house.worker(slot=1, **patient)) as second:
-            assert first.wait(30) == -signal.SIGKILL
+            assert ended(first, "the killed worker") == -signal.SIGKILL
             with running(house.worker(slot=0, **patient)) as again:
                 house.publish([house.ping(n) for n in range(300)])
-                house.wait_until_through(20)
+                house.wait_until_through()
     assert second + again == []
     outputs_are_exact(house)
 
@@ -107,7 +110,7 @@ def test_an_event_that_is_too_late_for_a_view_is_counted_and_not_relayed(tmp_pat
     house.publish([house.ping(n) for n in range(10)])
     with running(house.worker(clock=lambda: time.time() + 3 * 3600)):
         house.wait_until_through()
-    views = [book.views for book in read_books(house.contract, cluster.admin()).values()]
+    views = [book.views for book in read_books(house.contract, cluster.admin(timeout_s=CALL_S)).values()]
     assert sum(view[house.handled].expired for view in views) == 10
     assert sum(view[house.loose].out for view in views) == 10
     records, _ = committed(house.contract, cluster)
@@ -118,7 +121,7 @@ def test_a_purpose_whose_review_expired_is_suspended_and_the_others_go_on(tmp_pa
     house = build(tmp_path, cluster, review_expires="2026-11-03")
     house.publish([house.ping(n) for n in range(10)] + [b"not avro"])
     relay(house)
-    views = [book.views for book in read_books(house.contract, cluster.admin()).values()]
+    views = [book.views for book in read_books(house.contract, cluster.admin(timeout_s=CALL_S)).values()]
     assert sum(view[house.handled].suspended for view in views) == 11
     assert sum(view[house.loose].out for view in views) == 10
     assert sum(view[house.loose].quarantined for view in views) == 1
@@ -136,7 +139,7 @@ def test_a_suspended_purpose_goes_on_when_its_review_is_renewed(tmp_path: Path, 
     renewed = replace(house, contract=load_valid(tmp_path, as_of=TODAY))  # renewing asks for no other digest
     renewed.publish([house.ping(n) for n in range(10, 30)])
     relay(renewed)
-    books = read_books(renewed.contract, cluster.admin())
+    books = read_books(renewed.contract, cluster.admin(timeout_s=CALL_S))
     assert all(book.imbalances() == [] for book in books.values())
     views = [book.views for book in books.values()]
     assert sum(view[house.handled].suspended for view in views) == 10
@@ -153,9 +156,9 @@ def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: Rela
     house.publish([house.ping(n) for n in range(20)], partition=0)
     admin = AdminClient({"bootstrap.servers": house.cluster.bootstrap})
     for future in admin.delete_records([TopicPartition(house.raw_topic, 0, 45)]).values():
-        future.result(30)
+        future.result(CALL_S)
     relay(house)
-    book = read_books(house.contract, house.cluster.admin())[house.raw_topic, 0]
+    book = read_books(house.contract, house.cluster.admin(timeout_s=CALL_S))[house.raw_topic, 0]
     assert (book.events_in, book.gap, book.next_offset) == (35, 15, 50)
     assert book.imbalances() == []
 
@@ -166,9 +169,9 @@ def test_a_gap_is_committed_even_when_nothing_follows_it(house: RelayFixture) ->
     house.publish([house.ping(n) for n in range(5)], partition=0)
     admin = AdminClient({"bootstrap.servers": house.cluster.bootstrap})
     for future in admin.delete_records([TopicPartition(house.raw_topic, 0, 10)]).values():
-        future.result(30)
+        future.result(CALL_S)
     relay(house)
-    assert read_books(house.contract, house.cluster.admin())[house.raw_topic, 0].gap == 5
+    assert read_books(house.contract, house.cluster.admin(timeout_s=CALL_S))[house.raw_topic, 0].gap == 5
 
 
 def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: RelayFixture) -> None:
@@ -189,7 +192,7 @@ def test_a_missing_key_stops_the_worker_before_it_sends_anything(house: RelayFix
         lane._windows._keys = EmptyKeyring()
     assert ends_in_trouble(worker).exit_code == Exit.UNAVAILABLE
     assert committed(house.contract, house.cluster) == ([], [])
-    assert read_books(house.contract, house.cluster.admin()) == {}
+    assert read_books(house.contract, house.cluster.admin(timeout_s=CALL_S)) == {}
 
 
 def test_a_session_timeout_that_the_brokers_refuse_is_the_operators_trouble(house: RelayFixture) -> None:
@@ -207,8 +210,6 @@ class EmptyKeyring:
 
 def ends_in_trouble(worker: Worker) -> Trouble:
     with running(worker) as raised:
-        deadline = time.monotonic() + 30
-        while not raised and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: raised, "the worker's end")
     assert isinstance(raised[0], Trouble)
     return raised[0]

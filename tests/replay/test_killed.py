@@ -1,7 +1,6 @@
 """A replay that is killed in the middle, again and again, on a real broker."""
 
 import signal
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from pipelines.broker import headers_of, records
 from pipelines.relay.steps import Step
+from tests.support.processes import completed
 from tests.support.replay_scene import Scene
 
 ROOT = Path(__file__).parents[2]
@@ -26,13 +26,10 @@ DEATHS = [
 
 
 def dies(scene: Scene, line: bytes, step: Step, occurrence: int) -> None:
-    ended = subprocess.run(
+    ended = completed(
         [sys.executable, "-m", "tests.replay.dying", step, str(occurrence)],
-        input=scene.house.settings(batch_events=40).to_json() + b"\n" + line + b"\n",
         cwd=ROOT,
-        stderr=subprocess.PIPE,
-        timeout=120,
-        check=False,
+        given=scene.house.settings(batch_events=40).to_json() + b"\n" + line + b"\n",
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
 

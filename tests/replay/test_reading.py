@@ -10,6 +10,7 @@ from pipelines.replay.selection import ByPlace, Place
 from pipelines.replay.tally import ViewTally
 from tests.support.replay_scene import Scene
 from tests.support.unreadable import publish_a_bomb, through
+from tests.support.waiting import CALL_S
 
 
 def test_a_batch_that_nobody_can_read_is_counted_and_passed_over(scene: Scene) -> None:
@@ -48,12 +49,12 @@ def test_an_event_is_found_though_nothing_is_there_where_the_place_before_it_poi
     house = scene.house
     house.publish([house.ping(1)], partition=0)
     producer = house.cluster.producer(**{"transactional.id": f"aborts-{house.source}"})
-    producer.init_transactions(30)
+    producer.init_transactions(CALL_S)
     producer.begin_transaction()
     for number in range(5):
         producer.produce(house.raw_topic, house.ping(number), partition=0)
     producer.flush(30)
-    producer.abort_transaction(30)
+    producer.abort_transaction(CALL_S)
     house.publish([house.ping(2), house.ping(3)], partition=0)
     scene.relay()
     noted_ms = scene.all_time().until_ms

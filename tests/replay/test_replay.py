@@ -16,6 +16,7 @@ from pipelines.replay.selection import ByTime
 from pipelines.replay.tally import ViewTally
 from pipelines.trouble import Exit, Trouble
 from tests.support.replay_scene import Scene
+from tests.support.waiting import CALL_S, until
 
 
 def found(scene: Scene, topic: str) -> list[Message]:
@@ -259,11 +260,8 @@ def test_a_replay_that_cannot_be_recorded_writes_nothing(scene: Scene) -> None:
     scene.relay()
     scene.correct("[0, 4000]", "[0, 4095]")
     house.cluster.changer().set(house.contract.changes.name, {"max.message.bytes": "1"})
-    deadline = time.monotonic() + 30
-    while house.cluster.admin().topic_configs([house.contract.changes.name])[house.contract.changes.name][
-        "max.message.bytes"
-    ] != "1":  # fmt: skip
-        assert time.monotonic() < deadline
+    admin, record = house.cluster.admin(timeout_s=CALL_S), house.contract.changes.name
+    until(lambda: admin.topic_configs([record])[record]["max.message.bytes"] == "1", "the smaller limit of the record")
     with pytest.raises(Trouble, match="record") as refused:
         scene.replay().execute()
     assert refused.value.exit_code == Exit.UNAVAILABLE

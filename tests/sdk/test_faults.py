@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import defaultdict
 from itertools import count
 from pathlib import Path
@@ -16,6 +15,8 @@ from pipelines.broker import Cluster, EmbeddedKafka, NewTopic, records
 from pipelines.contract.model import Contract, Event
 from pipelines.sdk import RawProducer, Report
 from pipelines.sdk.report import QUEUE_FULL
+from tests.support.processes import ended
+from tests.support.waiting import CALL_S, joined, until
 
 _KEYS = 7
 
@@ -27,7 +28,7 @@ def broker(private_kafka: EmbeddedKafka) -> psutil.Process:
 
 
 def made(kafka: EmbeddedKafka, event: Event) -> Cluster:
-    kafka.cluster.admin().create([NewTopic(event.raw_topic, 3, 1, {})])
+    kafka.cluster.admin(timeout_s=CALL_S).create([NewTopic(event.raw_topic, 3, 1, {})])
     return kafka.cluster
 
 
@@ -74,14 +75,15 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_event(
     reports = []
     try:
         for _ in range(3):
-            time.sleep(1)
+            before = sent
+            until(lambda was=before: sent > was + 400, "events that are sent", progress=lambda: sent)
             private_kafka.kill(1)
             reports.append(producer.flush(0.5))
             private_kafka.restart(1)
     finally:
         stopping.set()
-        publishing.join(60)
-    reports.append(producer.close(90))
+        joined(publishing, "the publisher", progress=lambda: sent)
+    reports.append(producer.close(CALL_S))
     there = arrived(cluster, event)
     assert sent > 1_000
     assert there == list(range(1, sent + 1))
@@ -93,20 +95,20 @@ def test_a_broker_that_does_not_answer_holds_nobody_and_its_losses_are_told(
     private_kafka: EmbeddedKafka, broker: psutil.Process, contract: Contract, event: Event
 ) -> None:
     cluster = made(private_kafka, event)
-    settings = {"queue.buffering.max.messages": 50, "message.timeout.ms": 8_000, "linger.ms": 1}
+    settings = {"queue.buffering.max.messages": 50, "message.timeout.ms": 20_000, "linger.ms": 1}
     with RawProducer(cluster, contract, room_s=0.05, overrides=settings) as producer:
         for number in range(1, 31):
             send(producer, event, number)
-        reports = [producer.flush(60)]
+        reports = [producer.flush(CALL_S)]
         assert reports == [Report(30, ())]
         broker.suspend()
         for number in range(31, 101):
             send(producer, event, number)
-        reports.append(producer.flush(60))
+        reports.append(producer.flush(CALL_S))
         broker.resume()
         for number in range(101, 131):
             send(producer, event, number)
-        reports.append(producer.flush(60))
+        reports.append(producer.flush(CALL_S))
     errors = {lost.error for lost in reports[1].unacknowledged}
     assert errors == {QUEUE_FULL, "_MSG_TIMED_OUT"}
     assert len(reports[1].unacknowledged) == 70
@@ -142,7 +144,7 @@ def test_of_a_producer_that_is_killed_there_is_a_beginning_of_each_key_in_order_
         while acknowledged < 2_000:  # however long the first answer takes
             acknowledged = int(process.stdout.readline())
         process.kill()
-        assert process.wait(60) == -signal.SIGKILL
+        assert ended(process, "the killed producer") == -signal.SIGKILL
     there = set(arrived(cluster, event))
     assert len(there) >= acknowledged
     for key in range(_KEYS):
@@ -151,7 +153,7 @@ def test_of_a_producer_that_is_killed_there_is_a_beginning_of_each_key_in_order_
 
 
 def test_threads_may_share_a_producer(cluster: Cluster, contract: Contract, event: Event) -> None:
-    cluster.admin().create([NewTopic(event.raw_topic, 3, 1, {})])
+    cluster.admin(timeout_s=CALL_S).create([NewTopic(event.raw_topic, 3, 1, {})])
     producer, reports = RawProducer(cluster, contract, overrides={"queue.buffering.max.messages": 100}), []
 
     def publish(thread: int) -> None:
@@ -163,7 +165,7 @@ def test_threads_may_share_a_producer(cluster: Cluster, contract: Contract, even
         thread.start()
     while any(thread.is_alive() for thread in threads):
         reports.append(producer.flush(0.01))
-    reports.append(producer.close(60))
+    reports.append(producer.close(CALL_S))
     assert sum(report.acknowledged for report in reports) == 4_000
     assert reports[-1].unacknowledged == ()
     assert len(arrived(cluster, event)) == 4_000

@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pipelines.contract.model import Contract, Event
 from pipelines.sdk import Misfit, RawProducer, Report, UnacknowledgedError
 from pipelines.sdk.report import INTERRUPTED
 from tests.sdk.pings import SECRET, fields
+from tests.support.processes import completed
 
 MakeTopic = Callable[..., str]
 
@@ -32,28 +32,28 @@ for _ in range(5):
 """
 
 
-def program_ends(cluster: Cluster, event: Event, close_s: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, cluster.bootstrap, event.name, close_s]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def program_ends(cluster: Cluster, event: Event, close_s: str) -> tuple[int, str]:
+    """Return the program's exit code and what it said on standard error."""
+    ended = completed([sys.executable, "-c", PROGRAM, cluster.bootstrap, event.name, close_s])
+    return ended.returncode, ended.stderr.decode()
 
 
 def test_a_program_that_ends_without_closing_has_its_events_delivered(
     cluster: Cluster, event: Event, make_topic: MakeTopic
 ) -> None:
     make_topic(event.raw_topic)
-    ended = program_ends(cluster, event, "60")
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert program_ends(cluster, event, "60") == (0, "")
     assert len(list(records(cluster, event.raw_topic))) == 5
 
 
 def test_a_program_that_ends_without_a_broker_says_once_how_many_events_were_lost(
     nowhere: Cluster, event: Event
 ) -> None:
-    ended = program_ends(nowhere, event, "0.5")
-    said = [line for line in ended.stderr.splitlines() if "RawProducer" in line]
-    assert ended.returncode == 0
+    exit_code, told = program_ends(nowhere, event, "0.5")
+    said = [line for line in told.splitlines() if "RawProducer" in line]
+    assert exit_code == 0
     assert said == [f"RawProducer was not closed: 5 events were not acknowledged by {nowhere.bootstrap} (_PURGE_QUEUE)"]
-    assert "synthetic" not in ended.stderr
+    assert "synthetic" not in told
 
 
 def test_a_producer_that_nobody_holds_any_more_has_its_events_delivered(

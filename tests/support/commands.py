@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import psutil
 
+from tests.support.processes import completed, ended
 from tests.support.relay_fixture import RelayFixture
 from tests.support.waiting import until
 
@@ -26,8 +27,6 @@ COMMAND = (
     if _SCRIPT.exists()
     else [sys.executable, "-c", "import sys; from pipelines.cli import main; sys.argv[0] = 'pipelines'; main()"]
 )
-PATIENCE_S = 120.0
-_LOOK_S = 0.05
 
 
 def surroundings(folder: Path) -> dict[str, str]:
@@ -36,25 +35,17 @@ def surroundings(folder: Path) -> dict[str, str]:
     return {**kept, "TMPDIR": str(folder)}
 
 
-def run(*arguments: str, cwd: Path, seconds: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, whatever that is."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env=surroundings(cwd),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, whatever that is; blocks for as long as the command works."""
+    found = completed([*COMMAND, *arguments], cwd=cwd, env=surroundings(cwd))
+    return subprocess.CompletedProcess(found.args, found.returncode, found.stdout.decode(), found.stderr.decode())
 
 
-def done(*arguments: str, cwd: Path, seconds: float = PATIENCE_S) -> str:
+def done(*arguments: str, cwd: Path) -> str:
     """Run a command that must end well; what it printed."""
-    ended = run(*arguments, cwd=cwd, seconds=seconds)
-    assert ended.returncode == 0, f"pipelines {' '.join(arguments)}: {ended.returncode}\n{ended.stdout}{ended.stderr}"
-    return ended.stdout
+    found = run(*arguments, cwd=cwd)
+    assert found.returncode == 0, f"pipelines {' '.join(arguments)}: {found.returncode}\n{found.stdout}{found.stderr}"
+    return found.stdout
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -97,17 +88,21 @@ class Running:
             assert len(said) >= times or self.process.poll() is None, self.log.read_text()
             return said if len(said) >= times else []
 
-        return until(look, f"{times} times {event} {fields} in the log")
+        return until(look, f"{times} times {event} {fields} in the log", progress=lambda: self.log.stat().st_size)
 
     def workers(self) -> list[psutil.Process]:
         """The processes that have started to work; a spare that waits for a death is none of them."""
         started = {line["pid"] for line in self.said("worker.started")}
         return [child for child in psutil.Process(self.process.pid).children() if child.pid in started]
 
-    def end(self, number: int = signal.SIGTERM, seconds: float = PATIENCE_S) -> int:
+    def end(self, number: int = signal.SIGTERM) -> int:
         """Send the supervisor a signal and wait for its end; its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(seconds)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the supervisor's end; its exit code."""
+        return ended(self.process, "`pipelines run`")
 
 
 @contextmanager

@@ -16,6 +16,8 @@ import orjson
 import pytest
 from filelock import FileLock
 
+from tests.support.waiting import LIMIT_S
+
 ROOT = Path(__file__).parents[2]
 IMAGE = "telemetry-pipelines:tests"
 KAFKA = "apache/kafka:4.3.1"
@@ -28,7 +30,7 @@ class CommandFailedError(AssertionError):
 
 
 def run(
-    command: Sequence[str], *, cwd: Path = ROOT, seconds: float = 120, environment: Mapping[str, str] | None = None
+    command: Sequence[str], *, cwd: Path = ROOT, seconds: float = LIMIT_S, environment: Mapping[str, str] | None = None
 ) -> str:
     """Run a command that must end well; what it printed."""
     ended = subprocess.run(
@@ -48,7 +50,7 @@ def run(
     return ended.stdout
 
 
-def docker(*arguments: str, seconds: float = 120) -> str:
+def docker(*arguments: str, seconds: float = LIMIT_S) -> str:
     """Run `docker` to a good end; what it printed, without the line's end."""
     return run(["docker", *arguments], seconds=seconds).strip()
 
@@ -142,7 +144,7 @@ class Compose:
     files: Sequence[Path]
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str, seconds: float = 240) -> str:
+    def __call__(self, *arguments: str, seconds: float = LIMIT_S) -> str:
         """Run a command of Compose to a good end; what it printed."""
         named = [word for file in self.files for word in ("-f", str(file))]
         command = [*compose_command(), "-p", self.project, *named, *arguments]

@@ -6,6 +6,7 @@ from pipelines.relay.audit import read_books
 from pipelines.trouble import Exit, Trouble
 from tests.support.oracle import committed, differences, expect, reordered
 from tests.support.relay_fixture import RelayFixture
+from tests.support.waiting import CALL_S
 
 
 def outputs_are_exact(house: RelayFixture) -> None:
@@ -14,7 +15,7 @@ def outputs_are_exact(house: RelayFixture) -> None:
     assert expectation.events.total() > 0
     assert differences(expectation, records, notes) == {}
     assert reordered(expectation, records) == 0
-    books = read_books(house.contract, house.cluster.admin())
+    books = read_books(house.contract, house.cluster.admin(timeout_s=CALL_S))
     assert sum(book.events_in for book in books.values()) == expectation.events.total()
     assert [book.imbalances() for book in books.values()] == [[]] * len(books)
 

@@ -5,6 +5,8 @@ A test module that needs its relay on a broker of its own, or with other argumen
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,26 @@ def house(tmp_path: Path, cluster: Cluster) -> RelayFixture:
 def scene(tmp_path: Path, cluster: Cluster) -> Scene:
     """Return such a source for tests that replay what its workers have relayed."""
     return scene_on(tmp_path, cluster)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test with the mark `cpu_seconds(LIMIT)` when this process has used so much CPU time in it.
+
+    A wall clock would fail such a test on a busy machine, where a second of CPU takes many.
+    """
+    mark = item.get_closest_marker("cpu_seconds")
+    if mark is None:
+        return (yield)
+    (limit,) = mark.args
+
+    def over(_number: int, _frame: object) -> None:
+        pytest.fail(f"used more than {limit} s of CPU")
+
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, limit)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.broker import AdminClient, Cluster, Door, EmbeddedKafka
+from pipelines.broker import AdminClient, Cluster, Door, EmbeddedKafka, Producer
+from tests.support.waiting import CALL_S, LOOK_S, until
 
 MakeTopic = Callable[..., str]
 
@@ -55,7 +56,7 @@ def delete_topics(cluster: Cluster, names: list[str]) -> None:
     """What no room of the project can do."""
     client = AdminClient({"bootstrap.servers": cluster.bootstrap})  # must outlive its futures
     for future in client.delete_topics(names).values() if names else ():
-        future.result(30)
+        future.result(CALL_S)
 
 
 def alter(cluster: Cluster, topic: str, name: str, value: str) -> None:
@@ -66,4 +67,9 @@ def alter(cluster: Cluster, topic: str, name: str, value: str) -> None:
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     for future in client.incremental_alter_configs([resource]).values():
-        future.result(30)
+        future.result(CALL_S)
+
+
+def flushed(producer: Producer) -> None:
+    """Wait until a producer has delivered, or given up, all that it was handed; blocks while its queue gets shorter."""
+    until(lambda: producer.flush(LOOK_S) == 0, "the delivery of every record", progress=lambda: len(producer))

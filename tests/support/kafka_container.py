@@ -10,6 +10,7 @@ from testcontainers.core.config import ConnectionMode, testcontainers_config
 
 from pipelines.broker.node import Node, settings
 from tests.support.container_engine import has_image
+from tests.support.waiting import LIMIT_S
 
 # Where it listens and as what, the container says itself.
 _OF_THE_PLACE = ("listener", "controller.", "process.roles", "node.id", "log.dirs", "inter.broker", "advertised.")
@@ -38,7 +39,7 @@ def container(image: str, overrides: Mapping[str, str]) -> Iterator[str]:
     for name, value in settings(node, [node], "", overrides).items():
         if not name.startswith(_OF_THE_PLACE):
             kafka.with_env("KAFKA_" + name.upper().replace(".", "_"), value)
-    kafka.start(timeout=120)
+    kafka.start(timeout=int(LIMIT_S))
     try:
         yield kafka.get_bootstrap_server()
     finally:

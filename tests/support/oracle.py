@@ -20,6 +20,7 @@ from pipelines.contract.model import Contract, Event, View
 from pipelines.keys import SubkeySource
 from pipelines.minimize import EventProgram, Fault, Handler, compile_event
 from pipelines.minimize.reference import minimize_event
+from tests.support.waiting import CALL_S
 
 Coordinates = tuple[str, int, int]
 
@@ -94,7 +95,7 @@ def obligations(
 
     With `partitions` only those of the raw topics are computed, so that several processes can share the work.
     """
-    topics = cluster.admin().topics(contract.raw_topics)
+    topics = cluster.admin(timeout_s=CALL_S).topics(contract.raw_topics)
     for event in contract.events.values():
         guard = compile_event(event)
         topic_hash = hashlib.sha256(topics[event.raw_topic].topic_id).digest()[:4]

@@ -20,7 +20,6 @@ from pipelines.broker import Cluster
 from pipelines.contract import derived_schemas, load, load_valid
 from pipelines.contract.model import DAY_MS, Contract, Event
 from pipelines.keys import Keyring, LocalKeyEncryption, extend
-from pipelines.relay.audit import behind, read_books
 from pipelines.relay.preflight import topic_ids
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
@@ -28,8 +27,11 @@ from pipelines.relay.steps import Watch
 from pipelines.relay.worker import Worker
 from pipelines.topics.applying import create_missing
 from pipelines.trouble import Exit, Trouble
+from tests.support.kafka import flushed
 from tests.support.names import unique
 from tests.support.signing import sign
+from tests.support.through import wait_until_through
+from tests.support.waiting import CALL_S, LIMIT_S, StalledError, joined, until
 
 TODAY = date(2026, 11, 23)
 OCCURRED_AT = datetime(2026, 11, 2, tzinfo=UTC)
@@ -82,7 +84,7 @@ class RelayFixture:
         for number, value in enumerate(values):
             place = number % 3 if partition is None else partition
             producer.produce(self.raw_topic, value, partition=place)
-        assert producer.flush(30) == 0
+        flushed(producer)
 
     def settings(self, slot: int = 0, **changes: Any) -> WorkerSettings:
         return WorkerSettings(
@@ -110,17 +112,17 @@ class RelayFixture:
         ids = topic_ids(self.contract, self.cluster, self.source)
         return Worker(station, self.contract, self.keyring, ids, clock)
 
-    def wait_until_through(self, seconds: float = 60) -> None:
-        """Wait until a commit covers every raw record."""
-        admin, deadline = self.cluster.admin(), time.monotonic() + seconds
-        while behind(self.contract, admin, read_books(self.contract, admin)):
-            assert time.monotonic() < deadline, "the workers do not get through"
-            time.sleep(0.05)
+    def wait_until_through(self, *, limit_s: float = LIMIT_S) -> None:
+        """Wait until a commit covers every raw record; blocks and raises as `through.wait_until_through` does."""
+        wait_until_through(self.contract, self.cluster.admin(timeout_s=CALL_S), limit_s=limit_s)
 
 
 @contextmanager
 def running(worker: Worker) -> Iterator[list[BaseException]]:
-    """Run a worker in a thread; what it raised is in the list once the block is left."""
+    """Run a worker in a thread; what it raised is in the list from when it ends.
+
+    A wait in the block that fails says what the worker has raised.
+    """
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -133,10 +135,13 @@ def running(worker: Worker) -> Iterator[list[BaseException]]:
     thread.start()
     try:
         yield raised
+    except StalledError as stalled:
+        for error in raised:
+            stalled.add_note(f"a worker had ended by then: {error!r}")
+        raise
     finally:
         worker.stop("test")
-        thread.join(60)
-        assert not thread.is_alive()
+        joined(thread, "the worker's thread")
 
 
 def build(
@@ -162,16 +167,17 @@ def build(
 
 def _create_topics(contract: Contract, cluster: Cluster) -> None:
     """Again, where a broker stood still for longer than an administrator waits: a machine with others on it may."""
-    deadline = time.monotonic() + 60
-    while True:
+
+    def created() -> bool:
         try:
             create_missing(contract, cluster, "tests")
         except Trouble as trouble:
-            if trouble.exit_code is not Exit.UNAVAILABLE or time.monotonic() > deadline:
+            if trouble.exit_code is not Exit.UNAVAILABLE:
                 raise
-            time.sleep(1)
-        else:
-            return
+            return False
+        return True
+
+    until(created, "the topics of a contract")
 
 
 def write_contract(folder: Path, source: str, review_expires: str, late: str, partitions: int = 3) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.broker import AdminClient, Cluster, EmbeddedKafka, embedded
+from tests.support.waiting import CALL_S
 
 ADMIN: Final = "admin"
 _PASSWORD: Final = "synthetic-password"
@@ -50,7 +51,7 @@ class SecuredKafka(EmbeddedKafka):
         ]
         client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 3, **_login(ADMIN)})
         for future in client.create_acls(rules).values():
-            future.result(30)
+            future.result(CALL_S)
 
     def _format(self, plan: embedded._Plan, config: Path) -> None:
         users = [f"SCRAM-SHA-512=[name={user},password={_PASSWORD}]" for user in self._users]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.kafka import flushed
 from tests.support.relay_fixture import RelayFixture, running
 
 # Zeros that zstd packs into a few hundred bytes, and that unpack to more than the client takes.
@@ -17,11 +18,11 @@ def publish_a_bomb(house: RelayFixture, partition: int, pieces: int = PIECES) ->
         producer.produce(
             house.raw_topic, bytes(BIG), partition=partition, on_delivery=lambda e, _: e and failed.append(e)
         )
-    assert producer.flush(60) == 0
+    flushed(producer)
     assert failed == []
 
 
 def through(house: RelayFixture) -> None:
     with running(house.worker(batch_events=3)) as raised:
-        house.wait_until_through(120)
+        house.wait_until_through()
     assert raised == []

@@ -12,6 +12,8 @@ from typing import Final
 
 from pipelines import retention
 from pipelines.retention import TopicSettings
+from tests.support.kafka import flushed
+from tests.support.waiting import CALL_S
 from tests.tombs.grave import Grave
 from tests.tombs.writing import BEAT_S, fill, fill_in_transactions, open_topic, producer_of, seal, worst_ms, write
 from tests.tombs.yard import RETENTION_MS, SEGMENT_MS, TIMES, Yard, Yards, now_ms
@@ -80,7 +82,7 @@ def transactional(yards: Yards, grave: Grave) -> None:
     producer.begin_transaction()
     born_ms = now_ms()
     write(producer, topic, grave.canary, born_ms)
-    producer.commit_transaction(30)
+    producer.commit_transaction(CALL_S)
     seal(yard, grave, born_ms)
     fill_in_transactions(yard, grave, producer, topic)
 
@@ -103,9 +105,9 @@ def _one_transaction(yards: Yards, grave: Grave, *, commit: bool) -> None:
     write(producer, topic, grave.canary, born_ms)
     time.sleep(1.0)
     if commit:
-        producer.commit_transaction(30)
+        producer.commit_transaction(CALL_S)
     else:
-        producer.abort_transaction(30)
+        producer.abort_transaction(CALL_S)
     seal(yard, grave, born_ms)
     grave.done.wait()
 
@@ -208,7 +210,7 @@ def compacted(yards: Yards, grave: Grave) -> None:
     topic, producer = open_topic(yard, grave, cleanup_policy="compact"), producer_of(yard, grave)
     born_ms = now_ms()
     producer.produce(topic, grave.canary, b"key", timestamp=born_ms)
-    assert producer.flush(30) == 0
+    flushed(producer)
     seal(yard, grave, born_ms)
     while not grave.done.wait(BEAT_S):
         producer.produce(topic, b"filler", b"another key", timestamp=now_ms())

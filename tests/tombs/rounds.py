@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from tests.support.waiting import StalledError, until
 from tests.tombs import kinds
 from tests.tombs.grave import Grave
 from tests.tombs.kinds import Kind
@@ -69,9 +70,15 @@ def _round(ground: Yards, number: int, names: list[str]) -> list[Grave]:
     threads = [threading.Thread(target=_bury, args=(ground, grave), name=grave.kind, daemon=True) for grave in graves]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + _LONGEST_S
+    with suppress(StalledError):  # each grave ends by its own bound, if its kind gets that far
+        until(
+            lambda: not any(thread.is_alive() for thread in threads),
+            "the end of every kind",
+            progress=lambda: [(grave.attempt, grave.sealed_at, grave.done.is_set()) for grave in graves],
+            stalled_s=_LONGEST_S,
+            limit_s=3 * _LONGEST_S,
+        )
     for thread, grave in zip(threads, graves, strict=True):
-        thread.join(max(0.0, deadline - time.monotonic()))
         if thread.is_alive():
             grave.fault = grave.fault or "it does not end"
             grave.done.set()

@@ -14,7 +14,6 @@ from tests.tombs.writing import worst_ms
 from tests.tombs.yard import now_ms
 
 CANARY = b"TOMB-of-a-test"
-pytestmark = pytest.mark.timeout(900)  # two rounds are in the first test's set-up
 
 
 @pytest.fixture(scope="module")

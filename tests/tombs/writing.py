@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from pipelines import retention
 from pipelines.broker import KafkaException, Producer
+from tests.support.kafka import flushed
+from tests.support.waiting import CALL_S
 from tests.tombs.grave import Grave
 from tests.tombs.yard import RETENTION_MS, SEGMENT_MS, TIMES, Yard, now_ms
 
@@ -49,7 +51,7 @@ def producer_of(yard: Yard, grave: Grave, *, transactional: bool = False) -> Pro
             "linger.ms": 0,
         }
     )
-    producer.init_transactions(30)
+    producer.init_transactions(CALL_S)
     return producer
 
 
@@ -57,7 +59,7 @@ def write(producer: Producer, topic: str, value: bytes, at_ms: int) -> None:
     """Write one record with its own time, and wait until it is written."""
     said: list[Any] = []
     producer.produce(topic, value, timestamp=at_ms, on_delivery=lambda error, _message: said.append(error))
-    assert producer.flush(30) == 0
+    flushed(producer)
     assert said == [None], f"not written: {said[0]}"
 
 
@@ -75,6 +77,6 @@ def fill_in_transactions(yard: Yard, grave: Grave, producer: Producer, topic: st
         try:
             producer.begin_transaction()
             producer.produce(topic, b"filler", timestamp=now_ms())
-            producer.commit_transaction(30)
+            producer.commit_transaction(CALL_S)
         except KafkaException:  # on a busy machine a transaction may time out; the next producer ends it
             producer = producer_of(yard, grave, transactional=True)

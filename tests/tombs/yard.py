@@ -20,6 +20,7 @@ from confluent_kafka.admin import (
 from pipelines.broker import AdminClient, EmbeddedKafka, NewTopic
 from pipelines.retention import BrokerTimes
 from tests.support.kafka import SHORT_TIMINGS, guarded
+from tests.support.waiting import CALL_S, joined
 from tests.tombs.digging import look, sweep
 from tests.tombs.grave import Grave
 
@@ -72,7 +73,7 @@ class Yard:
             "compression.type": "uncompressed",
             **{key.replace("_", "."): value for key, value in configs.items()},
         }
-        admin = self.kafka.cluster.admin(timeout_s=60)
+        admin = self.kafka.cluster.admin(timeout_s=CALL_S)
         assert admin.create([NewTopic(name, 1, self.kafka.brokers, settings)]) == (name,)
         return name
 
@@ -85,7 +86,7 @@ class Yard:
         ]
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=changes)
         for future in client.incremental_alter_configs([resource]).values():
-            future.result(30)
+            future.result(CALL_S)
 
     def give_up(self, fault: str) -> None:
         """Say of every open grave that it cannot be watched."""
@@ -171,7 +172,7 @@ def _watching(all_yards: list[Yard]) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join(60)
+        joined(thread, "the watch")
 
 
 def now_ms() -> int:

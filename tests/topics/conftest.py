@@ -1,6 +1,5 @@
 """A contract of topics alone, under names of its own, whose topics go away again; and changes behind our back."""
 
-import time
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -9,6 +8,7 @@ from pipelines.broker import AdminClient, Cluster
 from pipelines.contract.model import DAY_MS, HOUR_MS, ChangesTopic, Contract, QuarantineTopic, RawTopic, Topic
 from tests.support.kafka import delete_topics
 from tests.support.names import unique
+from tests.support.waiting import CALL_S, until
 from tests.topics.contracts import BASIS, HERE, Alter, AlterBroker, MakeContract, names
 
 
@@ -31,7 +31,7 @@ def make_contract() -> MakeContract:
 def contract(make_contract: MakeContract, cluster: Cluster) -> Iterator[Contract]:
     contract = make_contract(late_ms=6 * HOUR_MS)
     yield contract
-    delete_topics(cluster, list(cluster.admin().topics(names(contract))))
+    delete_topics(cluster, list(cluster.admin(timeout_s=CALL_S).topics(names(contract))))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def alter(cluster: Cluster) -> Alter:
     """Changes a topic's settings behind the project's back; None takes one away."""
     from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-    client, admin = AdminClient({"bootstrap.servers": cluster.bootstrap}), cluster.admin()
+    client, admin = AdminClient({"bootstrap.servers": cluster.bootstrap}), cluster.admin(timeout_s=CALL_S)
 
     def own(topic: str) -> dict[str, str]:
         return {
@@ -57,12 +57,12 @@ def alter(cluster: Cluster) -> Alter:
         ]
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
         for future in client.incremental_alter_configs([resource]).values():
-            future.result(30)
+            future.result(CALL_S)
         # The controller has it; the broker that answers learns of it a moment later.
-        deadline = time.monotonic() + 30
-        while any(own(topic).get(name) != value for name, value in changed.items()):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(
+            lambda: all(own(topic).get(name) == value for name, value in changed.items()),
+            f"a broker that knows the settings of {topic}",
+        )
 
     return alter
 
@@ -72,20 +72,21 @@ def alter_broker(cluster: Cluster) -> Iterator[AlterBroker]:
     """Sets a dynamic setting of broker 1, and takes it away after the test."""
     from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-    client, admin, used = AdminClient({"bootstrap.servers": cluster.bootstrap}), cluster.admin(), set[str]()
+    client, admin, used = (
+        AdminClient({"bootstrap.servers": cluster.bootstrap}),
+        cluster.admin(timeout_s=CALL_S),
+        set[str](),
+    )
 
     def change(entry: ConfigEntry) -> None:
         resource = ConfigResource(ResourceType.BROKER, "1", incremental_configs=[entry])
         for future in client.incremental_alter_configs([resource]).values():
-            future.result(30)
+            future.result(CALL_S)
 
     def alter(name: str, value: str) -> None:
         used.add(name)
         change(ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET))
-        deadline = time.monotonic() + 30
-        while admin.broker_configs()[1][name] != value:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: admin.broker_configs()[1][name] == value, f"a broker that knows its setting {name}")
 
     yield alter
     for name in used:

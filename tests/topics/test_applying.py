@@ -25,7 +25,8 @@ from pipelines.topics.progress import progress
 from pipelines.topics.state import OLDEST
 from pipelines.topics.verifying import verify
 from pipelines.trouble import Exit, Trouble
-from tests.support.kafka import MakeTopic, delete_topics
+from tests.support.kafka import MakeTopic, delete_topics, flushed
+from tests.support.waiting import CALL_S
 from tests.topics.contracts import Alter, MakeContract, names
 
 LATE = 6 * HOUR_MS
@@ -42,7 +43,7 @@ def retold(contract: Contract, **changed: Any) -> Contract:
 
 
 def recorded(contract: Contract, cluster: Cluster) -> list[dict[str, Any]]:
-    if contract.changes.name not in cluster.admin().topics():
+    if contract.changes.name not in cluster.admin(timeout_s=CALL_S).topics():
         return []
     return [orjson.loads(message.value() or b"") for message in records(cluster, contract.changes.name)]
 
@@ -67,7 +68,7 @@ def test_a_plan_is_applied_and_then_there_is_nothing_to_plan(cluster: Cluster, f
     assert (entry.ttl_before_ms, entry.worst_before_ms, entry.worst_ms) == (2 * DAY_MS, 2 * DAY_MS, DAY_MS)
     done = apply(planned, contract, cluster, "somebody")
     assert done.made == planned.steps
-    assert cluster.admin().topics([minimized])[minimized].partitions == 4
+    assert cluster.admin(timeout_s=CALL_S).topics([minimized])[minimized].partitions == 4
     again = planned_for(contract, cluster)
     assert again.is_empty
     assert again.entries == ()
@@ -77,10 +78,10 @@ def test_the_same_plan_once_more_changes_nothing_and_says_so(cluster: Cluster, f
     contract = retold(first, ttl_ms=DAY_MS)
     planned = planned_for(contract, cluster)
     apply(planned, contract, cluster, "tests")
-    before, records_before = look(contract, cluster.admin()), len(recorded(contract, cluster))
+    before, records_before = look(contract, cluster.admin(timeout_s=CALL_S)), len(recorded(contract, cluster))
     again = apply(planned, contract, cluster, "tests")
     assert (again.made, again.found_made) == ((), planned.steps)
-    assert look(contract, cluster.admin()) == before
+    assert look(contract, cluster.admin(timeout_s=CALL_S)) == before
     assert len(recorded(contract, cluster)) == records_before
 
 
@@ -91,7 +92,7 @@ def test_a_shorter_ttl_is_kept_from_when_the_old_segments_are_gone(
     now_s = time.time()
     planned = planned_for(contract, cluster)
     done = apply(planned, contract, cluster, "tests", clock=lambda: now_s)
-    retention_ms = int(cluster.admin().topic_configs([minimized])[minimized]["retention.ms"])
+    retention_ms = int(cluster.admin(timeout_s=CALL_S).topic_configs([minimized])[minimized]["retention.ms"])
     times = planned.state.times
     waiting_ms = retention_ms + times.look_ms + times.delete_delay_ms + times.slack_ms
     assert done.kept_from_ms == {minimized: int(now_s * 1000) + waiting_ms}
@@ -101,11 +102,11 @@ def test_a_shorter_late_gives_retention_more_only_when_latecomers_are_gone(
     cluster: Cluster, first: Contract, minimized: str
 ) -> None:
     contract = retold(first, late_ms=HOUR_MS)
-    before = cluster.admin().topic_configs([minimized])[minimized]
+    before = cluster.admin(timeout_s=CALL_S).topic_configs([minimized])[minimized]
     planned = planned_for(contract, cluster)
     assert [set(step.settings) for step in planned.steps] == [{OLDEST}, set()]
     done = apply(planned, contract, cluster, "tests")
-    now = cluster.admin().topic_configs([minimized])[minimized]
+    now = cluster.admin(timeout_s=CALL_S).topic_configs([minimized])[minimized]
     assert {name for name in now if now[name] != before[name]} == {OLDEST}
     waiting = planned_for(contract, cluster)
     assert waiting.is_empty
@@ -126,7 +127,7 @@ def test_a_shorter_late_gives_retention_more_only_when_latecomers_are_gone(
 def test_a_plan_that_is_older_than_latecomers_is_refused(
     cluster: Cluster, first: Contract, minimized: str, alter: Alter
 ) -> None:
-    usual = cluster.admin().topic_configs([minimized])[minimized]
+    usual = cluster.admin(timeout_s=CALL_S).topic_configs([minimized])[minimized]
     contract = retold(first, ttl_ms=3 * DAY_MS)
     old = planned_for(contract, cluster)
     alter(minimized, {OLDEST: str(9 * DAY_MS)})
@@ -134,7 +135,7 @@ def test_a_plan_that_is_older_than_latecomers_is_refused(
     with pytest.raises(Trouble, match=f"{minimized} let in records that this plan would let outlive") as refused:
         apply(old, contract, cluster, "tests")
     assert refused.value.exit_code == Exit.REFUSED
-    assert cluster.admin().topic_configs([minimized])[minimized] == usual
+    assert cluster.admin(timeout_s=CALL_S).topic_configs([minimized])[minimized] == usual
     (entry,) = planned_for(contract, cluster).entries
     assert entry.held is not None
 
@@ -171,7 +172,7 @@ def test_a_change_that_cannot_be_recorded_is_not_made(cluster: Cluster, first: C
     with pytest.raises(Trouble, match="so nothing was changed") as refused:
         apply(planned, contract, cluster, "tests")
     assert refused.value.exit_code == Exit.UNAVAILABLE
-    now = look(contract, cluster.admin())
+    now = look(contract, cluster.admin(timeout_s=CALL_S))
     assert progress(planned, now).done == ()
 
 
@@ -184,17 +185,20 @@ def test_a_cluster_that_somebody_changed_since_is_refused_with_what_changed(
     with pytest.raises(Trouble, match=f"{minimized}: retention.ms was [0-9]+, is 123456789") as refused:
         apply(planned, contract, cluster, "tests")
     assert refused.value.exit_code == Exit.REFUSED
-    assert cluster.admin().topic_configs([minimized])[minimized]["retention.ms"] == "123456789"
+    assert cluster.admin(timeout_s=CALL_S).topic_configs([minimized])[minimized]["retention.ms"] == "123456789"
 
 
 def test_a_topic_that_somebody_made_or_took_away_since_is_refused(
     cluster: Cluster, contract: Contract, minimized: str
 ) -> None:
     planned = planned_for(contract, cluster)
-    cluster.admin().create([NewTopic(minimized, 1, 1)])
+    cluster.admin(timeout_s=CALL_S).create([NewTopic(minimized, 1, 1)])
     with pytest.raises(Trouble, match=f"{minimized} was made, and not as planned"):
         apply(planned, contract, cluster, "tests")
-    assert names(contract) - {minimized} == names(contract) - cluster.admin().topics(names(contract)).keys()
+    assert (
+        names(contract) - {minimized}
+        == names(contract) - cluster.admin(timeout_s=CALL_S).topics(names(contract)).keys()
+    )
     planned = planned_for(contract, cluster)
     delete_topics(cluster, [minimized])
     with pytest.raises(Trouble, match=f"{minimized} is gone"):
@@ -221,7 +225,7 @@ def lagging(cluster: Cluster, topic: str, group: str, ages_ms: list[int]) -> Non
     now_ms = int(time.time() * 1000)
     for age_ms in ages_ms:
         producer.produce(topic, b"x", partition=0, timestamp=now_ms - age_ms)
-    assert producer.flush(30) == 0
+    flushed(producer)
     consumer = cluster.consumer(**{"group.id": group})
     consumer.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
     consumer.close()
@@ -247,7 +251,7 @@ def test_a_lagging_group_is_named_with_its_lag_and_its_loss_has_to_be_accepted(
 def test_what_only_compaction_kept_is_not_deleted_without_asking_its_readers(
     cluster: Cluster, first: Contract, minimized: str, alter: Alter
 ) -> None:
-    kept = cluster.admin().topic_configs([minimized])[minimized]["retention.ms"]
+    kept = cluster.admin(timeout_s=CALL_S).topic_configs([minimized])[minimized]["retention.ms"]
     alter(minimized, {"message.timestamp.before.max.ms": str(9 * DAY_MS), "retention.ms": str(9 * DAY_MS)})
     group = f"compacted-{minimized}"
     lagging(cluster, minimized, group, [5 * DAY_MS, 4 * DAY_MS, 3 * DAY_MS, 2 * HOUR_MS])
@@ -273,11 +277,11 @@ def worn(make_contract: MakeContract, cluster: Cluster) -> Iterator[Any]:
         contract = make_contract(late_ms=LATE)
         (minimized,) = contract.topics
         used.extend(names(contract))
-        cluster.admin().create([NewTopic(minimized, 1, 1)])
+        cluster.admin(timeout_s=CALL_S).create([NewTopic(minimized, 1, 1)])
         return contract, planned_for(contract, cluster)
 
     yield make
-    delete_topics(cluster, list(cluster.admin().topics(used)))
+    delete_topics(cluster, list(cluster.admin(timeout_s=CALL_S).topics(used)))
 
 
 def test_killed_at_every_moment_and_repeated_it_ends_in_the_same_state(
@@ -291,7 +295,7 @@ def test_killed_at_every_moment_and_repeated_it_ends_in_the_same_state(
     assert len(moments) == 16
 
     def shape(contract: Contract) -> list[Any]:
-        topics = look(contract, cluster.admin()).topics
+        topics = look(contract, cluster.admin(timeout_s=CALL_S)).topics
         return [(each.partitions, each.replication, each.settings) for _, each in sorted(topics.items())]
 
     wanted = shape(contract)
@@ -301,7 +305,7 @@ def test_killed_at_every_moment_and_repeated_it_ends_in_the_same_state(
         file.write_bytes(pickle.dumps((contract, planned, cluster.bootstrap)))
         killed = subprocess.run([sys.executable, "-m", "tests.topics.killed", str(file), str(number)], check=False)
         assert killed.returncode == -signal.SIGKILL, moments[number - 1]
-        made = progress(planned, look(contract, cluster.admin())).done
+        made = progress(planned, look(contract, cluster.admin(timeout_s=CALL_S))).done
         written = recorded(contract, cluster)
         # Killed after the last word of it: then nothing is left, and nothing more is said.
         ended = [(each["kind"], each["plan"]) for each in written][-1:] == [("applied", fingerprint(planned))]

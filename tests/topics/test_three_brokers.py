@@ -11,6 +11,7 @@ from pipelines.contract.model import Contract
 from pipelines.topics.applying import create_missing
 from pipelines.topics.verifying import Verdict, verify
 from pipelines.trouble import Trouble
+from tests.support.waiting import CALL_S, until
 from tests.topics.contracts import MakeContract, names
 
 
@@ -26,7 +27,9 @@ def test_three_brokers_get_three_replicas(kafka3: EmbeddedKafka, make_contract: 
 def test_what_lies_on_a_broker_that_is_down_is_unproven(kafka3: EmbeddedKafka, make_contract: MakeContract) -> None:
     contract, cluster = make_contract(), kafka3.cluster
     (minimized,) = contract.topics
-    cluster.admin().create([NewTopic(minimized, 3, 1)])  # one replica a partition, each on a broker of its own
+    cluster.admin(timeout_s=CALL_S).create(
+        [NewTopic(minimized, 3, 1)]
+    )  # one replica a partition, each on a broker of its own
     create_missing(contract, cluster, "tests")
     assert verify(contract, cluster, int(time.time() * 1000)).unproven == ()
     try:
@@ -45,11 +48,14 @@ def test_what_lies_on_a_broker_that_is_down_is_unproven(kafka3: EmbeddedKafka, m
 
 def until_unproven(cluster: Cluster, contract: Contract) -> Verdict:
     """The verdict once the cluster has noticed that a broker is gone."""
-    deadline = time.monotonic() + 60
-    while True:
+
+    def unproven() -> Verdict | None:
         with contextlib.suppress(Trouble):  # the cluster still counts the broker that nobody reaches
             verdict = verify(contract, cluster, int(time.time() * 1000))
             if any("is down" in each.why for each in verdict.unproven):
                 return verdict
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+        return None
+
+    verdict = until(unproven, "a cluster that knows that a broker is down")
+    assert verdict is not None
+    return verdict

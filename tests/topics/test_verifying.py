@@ -17,7 +17,8 @@ from pipelines.topics.looking import look_around
 from pipelines.topics.planning import plan
 from pipelines.topics.state import OLDEST
 from pipelines.topics.verifying import Verdict, verdict_lines, verify
-from tests.support.kafka import delete_topics
+from tests.support.kafka import delete_topics, flushed
+from tests.support.waiting import CALL_S
 from tests.topics.contracts import BASIS, HERE, Alter, AlterBroker, names
 
 DAY = str(24 * HOUR_MS)
@@ -83,12 +84,12 @@ def drifted(cluster: Cluster, contract: Contract, alter: Alter, alter_broker: Al
     alter(f"{SHORTER}-{source}", {"retention.ms": "3600000", "min.insync.replicas": None})
     delete_topics(cluster, [f"{GONE}-{source}"])
     yield wanted
-    delete_topics(cluster, list(cluster.admin().topics(names(wanted))))
+    delete_topics(cluster, list(cluster.admin(timeout_s=CALL_S).topics(names(wanted))))
 
 
 def plant_old(cluster: Cluster, alter: Alter, topic: str, age_ms: int, partition: int = 1) -> None:
     """Write a record that the topic does not let in, and leave the topic as it was."""
-    usual = cluster.admin().topic_configs([topic])[topic][OLDEST]
+    usual = cluster.admin(timeout_s=CALL_S).topic_configs([topic])[topic][OLDEST]
     alter(topic, {OLDEST: str(90 * DAY_MS)})
     write_old(cluster, topic, age_ms, partition)
     alter(topic, {OLDEST: usual})
@@ -97,7 +98,7 @@ def plant_old(cluster: Cluster, alter: Alter, topic: str, age_ms: int, partition
 def write_old(cluster: Cluster, topic: str, age_ms: int, partition: int = 1) -> None:
     producer = cluster.producer()
     producer.produce(topic, b"synthetic", partition=partition, timestamp=int(time.time() * 1000) - age_ms)
-    assert producer.flush(30) == 0
+    flushed(producer)
 
 
 def test_every_planted_drift_is_found_and_nothing_else(
