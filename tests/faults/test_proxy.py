@@ -13,6 +13,7 @@ from pipelines.broker.node import free_nodes
 from tests.faults.proxy import Proxy
 from tests.faults.wire import END_TXN, INIT_PRODUCER_ID, PRODUCE
 from tests.support.kafka import delete_topics, flushed
+from tests.support.names import unique
 from tests.support.waiting import CALL_S, joined, until
 
 CONCURRENT_TRANSACTIONS = 51
@@ -22,9 +23,10 @@ API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 0, -1)
 
 @pytest.fixture
 def topic(direct: Cluster) -> Iterator[str]:
-    assert direct.admin(timeout_s=CALL_S).create([NewTopic("passed-on", 1, 1)]) == ("passed-on",)
-    yield "passed-on"
-    delete_topics(direct, ["passed-on"])
+    name = unique("passed-on")
+    assert direct.admin(timeout_s=CALL_S).create([NewTopic(name, 1, 1)]) == (name,)
+    yield name
+    delete_topics(direct, [name])
 
 
 def values(cluster: Cluster, topic: str) -> list[bytes]:
@@ -86,8 +88,9 @@ def test_any_bytes_pass_unchanged_and_in_order() -> None:
 def test_a_held_commit_cuts_the_client_and_waits_for_its_delivery(
     proxy: Proxy, through: Cluster, direct: Cluster, topic: str
 ) -> None:
-    producer = transactional(through, "held-commit")
-    held = proxy.hold_end_txn(transactional_id="held-commit")
+    name = unique("held-commit")
+    producer = transactional(through, name)
+    held = proxy.hold_end_txn(transactional_id=name)
     begin(producer, topic, b"first")
     started = time.monotonic()
     producer.commit_transaction(CALL_S)
@@ -103,9 +106,10 @@ def test_a_held_commit_cuts_the_client_and_waits_for_its_delivery(
 
 
 def test_a_hold_is_for_one_transactional_id_and_for_commit_or_abort(proxy: Proxy, through: Cluster, topic: str) -> None:
-    one, other = transactional(through, "one"), transactional(through, "other")
-    abort = proxy.hold_end_txn(transactional_id="one", commit=False)
-    commit = proxy.hold_end_txn(transactional_id="other")
+    names = unique("one"), unique("other")
+    one, other = (transactional(through, name) for name in names)
+    abort = proxy.hold_end_txn(transactional_id=names[0], commit=False)
+    commit = proxy.hold_end_txn(transactional_id=names[1])
     begin(one, topic, b"value")
     begin(other, topic, b"value")
     one.commit_transaction(CALL_S)
@@ -121,7 +125,7 @@ def test_a_hold_is_for_one_transactional_id_and_for_commit_or_abort(proxy: Proxy
 
 def test_any_request_can_be_held(proxy: Proxy, through: Cluster, topic: str) -> None:
     held = proxy.hold(lambda request: request.api_key == INIT_PRODUCER_ID)
-    producer = transactional(through, "held-init")
+    producer = transactional(through, unique("held-init"))
     assert held.taken.is_set()
     begin(producer, topic, b"value")
     held.deliver()
@@ -199,7 +203,7 @@ def test_nothing_is_left_open_after_the_stop(proxy: Proxy, through: Cluster, top
     threads = threading.active_count()
     (port,) = free_nodes(1)
     with Proxy({port.port: next(iter(proxy.ports))}) as second:
-        producer = transactional(Cluster(through.bootstrap), "left-open")
+        producer = transactional(Cluster(through.bootstrap), unique("left-open"))
         held = second.hold_end_txn()
         client = socket.create_connection(("127.0.0.1", port.port))
         until(lambda: second.connections == 1, "the client's connection")
