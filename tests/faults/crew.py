@@ -53,8 +53,8 @@ class Witness:
 
         None comes when the slot (without one: any slot) has written nothing for `seconds`, or after ten minutes.
         """
-        deadline = moved = time.monotonic()
-        deadline += LIMIT_S
+        moved = time.monotonic()
+        deadline = moved + LIMIT_S
         with self._news:
             at = since
             while True:

@@ -25,7 +25,7 @@ from tests.support.waiting import StalledError, until
 # A little more than the age from which the supervisor restarts a worker without a pause.
 OLD_ENOUGH_S: Final = 5.2
 _PATIENCE_S: Final = 90.0
-_MARGIN_S: Final = 0.7
+_MARGIN_S: Final = 2.0
 _RECOVERING_S: Final = 10.0  # after which a worker that was put out will not recover any more: it had nothing at hand
 _LEAST_DELAY_MS: Final = 0.05
 

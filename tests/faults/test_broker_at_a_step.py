@@ -58,9 +58,8 @@ def markers(house: RelayFixture) -> None:
     (docs/decisions/0064), and no client can mend that.
     """
     places = [(house.raw_topic, number) for number in range(3)]
-    house.cluster.admin(timeout_s=CALL_S).committed(
-        house.settings().group, places
-    )  # which waits for an open transaction
+    admin = house.cluster.admin(timeout_s=CALL_S)
+    admin.committed(house.settings().group, places)  # which waits for an open transaction
     station = Station(house.settings(), house.cluster, structlog.stdlib.get_logger())
     assert Hanging(station, [house.handled, house.loose, house.contract.quarantine.name], lambda: False).over()
 
@@ -71,7 +70,8 @@ def test_a_broker_that_is_killed_at_any_step_and_comes_back_loses_and_doubles_no
 ) -> None:
     raised = killed_at(step, house, broker, lambda: markers(house))
     if step is Step.SENDING_OFFSETS:
-        # The broker may have begun to end the transaction that its death broke off, and lose a marker of that.
+        # A broker that comes back may call the transaction that it died in ended without all of its markers
+        # (KAFKA-20734), as in the test below. Then the worker must say so.
         kept_or_missed_aloud(house, raised, 661)
     else:
         assert raised == []

@@ -73,3 +73,9 @@ def alter(cluster: Cluster, topic: str, name: str, value: str) -> None:
 def flushed(producer: Producer) -> None:
     """Wait until a producer has delivered, or given up, all that it was handed; blocks while its queue gets shorter."""
     until(lambda: producer.flush(LOOK_S) == 0, "the delivery of every record", progress=lambda: len(producer))
+
+
+def members_of(cluster: Cluster, group: str) -> int:
+    """Return how many members a consumer group has now."""
+    client = AdminClient({"bootstrap.servers": cluster.bootstrap, **cluster.properties})  # must outlive its futures
+    return len(client.describe_consumer_groups([group])[group].result(CALL_S).members)
