@@ -36,9 +36,10 @@ from pipelines.broker.changer import Changer
 from pipelines.broker.cluster import Cluster
 from pipelines.broker.embedded import EmbeddedKafka, find_running
 from pipelines.broker.node import Door
+from pipelines.broker.passing import error_of, passes
 from pipelines.broker.reading import headers_of, records
 from pipelines.broker.survey import Survey
-from pipelines.broker.unreachable import error_of, unreachable
+from pipelines.broker.unreachable import SilentClusterError, unreachable
 
 __all__ = [
     "OFFSET_BEGINNING",
@@ -65,6 +66,7 @@ __all__ = [
     "Place",
     "Producer",
     "Setting",
+    "SilentClusterError",
     "Source",
     "Survey",
     "TopicInfo",
@@ -72,6 +74,7 @@ __all__ = [
     "error_of",
     "find_running",
     "headers_of",
+    "passes",
     "records",
     "unreachable",
 ]

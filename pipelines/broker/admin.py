@@ -30,7 +30,8 @@ from confluent_kafka.admin import NewTopic as _ClientNewTopic  # type: ignore[at
 from pipelines.broker.answers import At, Committed, NewTopic, Offset, Partition, Place, Setting, Source, TopicInfo
 from pipelines.broker.asking import PAUSE_S, Asking
 from pipelines.broker.committed import CommittedOffsets
-from pipelines.broker.unreachable import error_of, unreachable
+from pipelines.broker.passing import error_of
+from pipelines.broker.unreachable import unreachable
 
 _SOURCES: Final = {
     ConfigSource.DYNAMIC_TOPIC_CONFIG.value: Source.TOPIC,
@@ -148,6 +149,7 @@ class Admin:
         found = self._asking.ask(
             lambda within_s: self._client.list_offsets(asked, isolation_level=level, request_timeout=within_s),
             "list the offsets",
+            {partition.topic for partition in asked},
         )
         return {
             (partition.topic, partition.partition): Offset(

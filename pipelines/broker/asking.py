@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
@@ -13,46 +12,54 @@ from typing import Final, TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from pipelines.broker.unreachable import error_of, unreachable
+from pipelines.broker.passing import error_of, passes
+from pipelines.broker.unreachable import missing, unreachable
 
-_LEAST_S: Final = 1.0
+LEAST_S: Final = 1.0
 PAUSE_S: Final = 0.1
-# What ends by itself while a broker goes away, a leader is chosen or a new topic becomes known everywhere.
-_PASSING: Final = frozenset(
-    {
-        KafkaError._TRANSPORT,  # noqa: SLF001 - librdkafka's own codes begin so
-        KafkaError._WAIT_COORD,  # noqa: SLF001
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.FENCED_LEADER_EPOCH,
-        KafkaError.UNKNOWN_LEADER_EPOCH,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.NOT_COORDINATOR,
-    }
-)
+ROUNDS: Final = 4
+"""So many times a request gets its whole time, while the cluster answers another one in between."""
+# A topic becomes known to every broker within a second; one that is not listed for so long does not exist.
+_APPEARS_WITHIN_S: Final = 2.0
 _Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks, whom, and for how long (seconds, for each request with its repetitions; twice of a slow one)."""
+    """Who asks, whom, and for how long.
+
+    A request may take `timeout_s` seconds with its repetitions. A busy cluster needs longer for one request while it
+    answers another: such a request gets that time again, up to `rounds` times in all. So a call that raises has taken
+    1.1 times `timeout_s` where nobody answers and, with four rounds, at most six times `timeout_s`.
+    """
 
     client: AdminClient
     bootstrap: str
     timeout_s: float
+    rounds: int = ROUNDS
 
-    def ask(self, call: Callable[[float], Mapping[_Key, Future[_Answer]]], wanted: str) -> dict[_Key, _Answer]:
+    def ask(
+        self,
+        call: Callable[[float], Mapping[_Key, Future[_Answer]]],
+        wanted: str,
+        topics: Collection[str] = (),
+    ) -> dict[_Key, _Answer]:
         """The answers to a request of many parts, all of them.
 
+        Args:
+            call: makes the request, which may take so many seconds.
+            wanted: what it is for, in an error.
+            topics: those that it is about.
+
         Raises:
-            Trouble: (exit 3) one part was refused, or did not come in time.
+            Trouble: (exit 3) one part was refused, or did not come in time, or there is no such topic.
         """
         # A little more than the request's own limit: the request answers first, with a reason.
         return self.patiently(
-            lambda within_s: {key: future.result(within_s + _LEAST_S) for key, future in call(within_s).items()}, wanted
+            lambda within_s: {key: future.result(within_s + LEAST_S) for key, future in call(within_s).items()},
+            wanted,
+            topics,
         )
 
     def each(
@@ -66,7 +73,7 @@ class Asking:
         found: dict[_Key, _Answer | KafkaError] = {}
         for key, future in call(self.timeout_s).items():
             try:
-                found[key] = future.result(self.timeout_s + _LEAST_S)
+                found[key] = future.result(self.timeout_s + LEAST_S)
             except KafkaException as refused:
                 error = error_of(refused)
                 if error is None:
@@ -76,36 +83,51 @@ class Asking:
                 raise unreachable(None, self.bootstrap, wanted) from None
         return found
 
-    def patiently(self, call: Callable[[float], _Answer], wanted: str) -> _Answer:
+    def patiently(self, call: Callable[[float], _Answer], wanted: str, topics: Collection[str] = ()) -> _Answer:
         """Make a request, which gets the seconds that it may take, again and again until it is answered.
 
-        A cluster that answers something else by then is there and was slow: the request is given its time once more.
+        Args:
+            call: makes the request.
+            wanted: what it is for, in an error.
+            topics: those that it is about. One that the cluster does not list for two seconds ends the repetitions.
 
         Raises:
-            Trouble: (exit 3) it was refused for good, or there was no answer in time.
+            Trouble: (exit 3) it was refused for good, there was no answer in time, or there is no such topic.
         """
-        deadline, once_more = time.monotonic() + self.timeout_s, True
+        deadline, round_, listed_at = time.monotonic() + self.timeout_s, 1, time.monotonic()
         while True:
             cause: KafkaException | None = None
             try:
-                return call(max(_LEAST_S, deadline - time.monotonic()))
+                return call(max(LEAST_S, deadline - time.monotonic()))
             except KafkaException as refused:
                 cause, error = refused, error_of(refused)
-                timed_out = error is not None and error.code() == KafkaError._TIMED_OUT  # noqa: SLF001 - as above
-                if not timed_out and (error is None or error.code() not in _PASSING):
+                # Also a request that was just made times out, with an older one on the same connection.
+                timed_out = error is not None and error.code() == KafkaError._TIMED_OUT  # noqa: SLF001 - librdkafka's own codes begin so
+                if error is None or not (timed_out or passes(error)):
                     raise unreachable(refused, self.bootstrap, wanted) from None
             except FutureTimeoutError:
                 timed_out = True
-            if timed_out or time.monotonic() + PAUSE_S > deadline:
-                if not once_more or not self._answers():
-                    raise unreachable(cause, self.bootstrap, wanted) from None
-                deadline, once_more = time.monotonic() + self.timeout_s, False
-            else:
+            if time.monotonic() + PAUSE_S <= deadline:
                 time.sleep(PAUSE_S)
-                self._answers()  # what the client remembers of leaders may be what failed
+                names = self.listed(LEAST_S)
+            else:
+                most = self.rounds if timed_out else min(2, self.rounds)
+                names = self.listed(max(LEAST_S, self.timeout_s / 2)) if round_ < most else None
+                if names is None:
+                    raise unreachable(cause, self.bootstrap, wanted) from None
+                deadline, round_ = time.monotonic() + self.timeout_s, round_ + 1
+            if names is None or names.issuperset(topics):
+                listed_at = time.monotonic()
+            elif time.monotonic() - listed_at > _APPEARS_WITHIN_S:
+                raise missing(set(topics) - names, self.bootstrap) from None
 
-    def _answers(self) -> bool:
-        with contextlib.suppress(KafkaException):
-            self.client.list_topics(timeout=_LEAST_S)
-            return True
-        return False
+    def listed(self, within_s: float) -> set[str] | None:
+        """Return the names of the topics that this client may see; None where nobody answers in so many seconds.
+
+        With the list the client learns of partitions and leaders anew: what it remembers of them may be why a request
+        failed, and it does not ask by itself for a leader that it takes to be missing.
+        """
+        try:
+            return set(self.client.list_topics(timeout=within_s).topics)
+        except KafkaException:
+            return None

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from pipelines.broker.admin import Admin
-from pipelines.broker.asking import Asking
+from pipelines.broker.asking import ROUNDS, Asking
 from pipelines.broker.changer import Changer
 from pipelines.broker.committed import OPEN_S, CommittedOffsets
 from pipelines.broker.log import ClientLog
@@ -91,9 +91,12 @@ class Cluster:
         """
         return self._made(lambda settings, log: Consumer(settings, logger=log), _CONSUMER, overrides)
 
-    def admin(self, *, timeout_s: float = REACH_S, open_s: float = OPEN_S) -> Admin:
-        """An admin client; each call waits for `timeout_s` seconds, for offsets in a transaction `open_s` more."""
-        asking = self._asking(timeout_s)
+    def admin(self, *, timeout_s: float = REACH_S, open_s: float = OPEN_S, rounds: int = ROUNDS) -> Admin:
+        """An admin client; each call waits for `timeout_s` seconds, for offsets in a transaction `open_s` more.
+
+        Where the cluster answers, and only this request is slow, it is waited for `rounds` times.
+        """
+        asking = self._asking(timeout_s, rounds)
         return Admin(asking, CommittedOffsets(asking, self.consumer, open_s))
 
     def survey(self, *, timeout_s: float = REACH_S) -> Survey:
@@ -112,9 +115,9 @@ class Cluster:
         """
         self.admin(timeout_s=timeout_s).broker_ids()
 
-    def _asking(self, timeout_s: float) -> Asking:
+    def _asking(self, timeout_s: float, rounds: int = ROUNDS) -> Asking:
         client = self._made(lambda settings, log: AdminClient(settings, logger=log), {}, {})
-        return Asking(client, self.bootstrap, timeout_s)
+        return Asking(client, self.bootstrap, timeout_s, rounds)
 
     def _made(
         self,

@@ -10,7 +10,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipelines.broker.answers import Committed, Partition
 from pipelines.broker.asking import Asking
-from pipelines.broker.unreachable import error_of, unreachable
+from pipelines.broker.passing import error_of
+from pipelines.broker.unreachable import unreachable
 from pipelines.trouble import Exit, Trouble
 
 OPEN_S: Final = 60.0
@@ -61,10 +62,13 @@ class CommittedOffsets:
     def _decided(self, group: str, asked: list[TopicPartition], wanted: str) -> list[TopicPartition]:
         stable, last = self._reader(group, "read_committed"), self._reader(group, "read_uncommitted")
         silent_until = time.monotonic() + self._asking.timeout_s
+        open_until = silent_until + self._open_s
         while (found := self._asking.patiently(lambda _: self._attempt(stable, asked), wanted)) is None:
             # The coordinator tells what was committed last, whatever is open on top of it: so it is no silence.
             told = self._asking.patiently(lambda _: self._attempt(last, asked), wanted) is not None
-            if told and time.monotonic() > silent_until + self._open_s:
+            if told:
+                silent_until = time.monotonic() + self._asking.timeout_s
+            if told and time.monotonic() > open_until:
                 raise Trouble(
                     f"cannot {wanted} at {self._asking.bootstrap}: a transaction holds them open",
                     hint="Whoever began it has died, and it ends by itself within its timeout. If it outlasts that: "

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, Message, TopicPartition
 
 from pipelines.broker.answers import At
 from pipelines.broker.cluster import REACH_S, Cluster
+from pipelines.broker.passing import passes
 from pipelines.broker.unreachable import unreachable
 from pipelines.trouble import Trouble
 
@@ -56,17 +57,19 @@ def records(
         heard_at = time.monotonic()
         while follow or open_partitions:
             messages = consumer.consume(_BATCH, _WAIT_S)
-            if messages:
+            heard = False
+            for message in messages:
+                error = message.error()
+                heard |= error is None or error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's local codes are spelled so
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
+                    open_partitions.discard(message.partition() or 0)
+                elif not passes(error):
+                    raise unreachable(error, cluster.bootstrap, f"read {topic}")
+            if heard:
                 heard_at = time.monotonic()
             elif not follow and time.monotonic() - heard_at > REACH_S:
                 raise unreachable(None, cluster.bootstrap, f"read {topic}")
-            for message in messages:
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local codes are spelled so
-                    open_partitions.discard(message.partition() or 0)
-                elif not error.retriable():
-                    raise unreachable(error, cluster.bootstrap, f"read {topic}")
     finally:
         consumer.close()

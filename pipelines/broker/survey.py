@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package has no __all__
     AclBindingFilter,
     AclOperation,
@@ -21,12 +21,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 )
 
 from pipelines.broker.answers import Grant, Offset, Partition
-from pipelines.broker.asking import PAUSE_S, Asking
-from pipelines.broker.unreachable import unreachable
+from pipelines.broker.asking import LEAST_S, PAUSE_S, Asking
+from pipelines.broker.passing import error_of, passes
 from pipelines.trouble import Trouble
 
 _READS: Final = frozenset({AclOperation.READ, AclOperation.ALL})
-_ATTEMPTS: Final = 5
 _PREFIXED: Final = ResourcePatternType.PREFIXED
 
 
@@ -44,15 +43,19 @@ class Survey:
             Trouble: (exit 3) not even that may be known.
         """
         asked = [ConfigResource(ResourceType.TOPIC, topic)]
-        answer = self._asking.each(
-            lambda within_s: self._asking.client.describe_configs(asked, request_timeout=within_s),
-            f"describe the topic {topic}",
-        )[asked[0]]
-        if not isinstance(answer, KafkaError):
+
+        def is_there(within_s: float) -> bool:
+            answers = self._asking.client.describe_configs(asked, request_timeout=within_s)
+            try:
+                answers[asked[0]].result(within_s + LEAST_S)
+            except KafkaException as refused:
+                error = error_of(refused)
+                if error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    return False
+                raise
             return True
-        if answer.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            return False
-        raise unreachable(answer, self._asking.bootstrap, f"know whether there is a topic {topic}")
+
+        return self._asking.patiently(is_there, f"know whether there is a topic {topic}")
 
     def readers(self) -> tuple[Grant, ...] | None:
         """Who is allowed to read which topics by an ACL; None where this client may not ask.
@@ -114,20 +117,25 @@ class Survey:
     def oldest(self, partitions: Iterable[Partition]) -> dict[Partition, Offset | None]:
         """The oldest record of each partition, aborted ones and markers included; None where nobody answers for it.
 
-        An empty partition has the offset -1.
+        An empty partition has the offset -1. One whose leader moves is asked again, within the time of one request.
         """
         asked = set(partitions)
         found: dict[Partition, Offset | None] = {}
-        # A new partition, or one whose leader just moved, answers a moment later.
-        for attempt in range(_ATTEMPTS):
-            time.sleep(attempt * PAUSE_S)
-            found.update(self._oldest(asked))
-            asked = {each for each in asked if found[each] is None}
-            if not asked:
+        until, pause_s = time.monotonic() + self._asking.timeout_s, PAUSE_S
+        while asked:
+            answers = self._oldest(asked)
+            found.update({each: None if isinstance(told, KafkaError) else told for each, told in answers.items()})
+            # A new partition, or one whose leader moves, answers a moment later, once the client has heard of it.
+            asked = {each for each, told in answers.items() if isinstance(told, KafkaError) and passes(told)}
+            if time.monotonic() + pause_s > until:
                 break
+            if asked:
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, LEAST_S)
+                self._asking.listed(LEAST_S)
         return found
 
-    def _oldest(self, partitions: Iterable[Partition]) -> dict[Partition, Offset | None]:
+    def _oldest(self, partitions: Iterable[Partition]) -> dict[Partition, Offset | KafkaError]:
         asked = {TopicPartition(topic, number): OffsetSpec.for_timestamp(1) for topic, number in partitions}
         if not asked:
             return {}
@@ -135,7 +143,7 @@ class Survey:
             lambda within_s: self._asking.client.list_offsets(asked, request_timeout=within_s), "list the offsets"
         )
         return {
-            (partition.topic, partition.partition): None
+            (partition.topic, partition.partition): answer
             if isinstance(answer, KafkaError)
             else Offset(answer.offset, None if answer.timestamp < 0 else answer.timestamp)
             for partition, answer in found.items()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
 
+from pipelines.broker.passing import error_of, passes
 from pipelines.trouble import Exit, Trouble
 
 _DENIED: Final = frozenset(
@@ -21,9 +23,8 @@ _DENIED: Final = frozenset(
 _MISCONFIGURED: Final = frozenset({"_INVALID_ARG", "_CONFLICT"})
 
 
-def error_of(exception: KafkaException) -> KafkaError | None:
-    """The KafkaError inside an exception, or None."""
-    return next((arg for arg in exception.args if isinstance(arg, KafkaError)), None)
+class SilentClusterError(Trouble):
+    """No broker answered in time, or none could answer yet. A caller that can wait may ask again."""
 
 
 def unreachable(cause: KafkaException | KafkaError | None, bootstrap: str, wanted: str) -> Trouble:
@@ -42,4 +43,17 @@ def unreachable(cause: KafkaException | KafkaError | None, bootstrap: str, wante
             f"Is a Kafka running at {bootstrap}? `pipelines broker start` starts one here; "
             "--bootstrap or PIPELINES_BOOTSTRAP points at another."
         )
-    return Trouble(f"cannot {wanted} at {bootstrap} ({name})", hint=hint, exit_code=Exit.UNAVAILABLE)
+    silent = error is None or error.code() == KafkaError._TIMED_OUT or passes(error)  # noqa: SLF001 - librdkafka's local codes are spelled so
+    kind = SilentClusterError if silent else Trouble
+    return kind(f"cannot {wanted} at {bootstrap} ({name})", hint=hint, exit_code=Exit.UNAVAILABLE)
+
+
+def missing(topics: Iterable[str], bootstrap: str) -> Trouble:
+    """Return what to raise for topics that the cluster does not list. One that hides a topic answers the same."""
+    names = sorted(topics)
+    more = f" (nor {len(names) - 1} more)" if len(names) > 1 else ""
+    return Trouble(
+        f"there is no topic {names[0]}{more} at {bootstrap}",
+        hint="`pipelines topics apply` creates the contract's topics. "
+        "A topic that this client's principal may not describe looks the same.",
+    )

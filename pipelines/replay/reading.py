@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.broker import Cluster, Consumer, KafkaError, Message, TopicPartition, unreachable
+from pipelines.broker import Cluster, Consumer, KafkaError, Message, TopicPartition, passes, unreachable
 from pipelines.relay.limits import BATCH_BYTES, FETCHING, SLICE
 from pipelines.relay.search import Search
 from pipelines.relay.suspects import PATIENCE_S
@@ -85,7 +85,7 @@ class RawReader:
                     self._take(consumer, number, message)
                 elif self._heed(consumer, number, error, message.offset()):
                     upset.add(number)
-            if messages:
+            if any((error := message.error()) is None or not passes(error) for message in messages):
                 heard_at = time.monotonic()
             elif portion.events:
                 return
@@ -132,7 +132,7 @@ class RawReader:
         if code in PATIENCE_S:
             self._search(consumer, number)
             return True
-        if not error.retriable():
+        if not passes(error):
             raise unreachable(error, self._cluster.bootstrap, f"read {self._topic}")
         return False
 

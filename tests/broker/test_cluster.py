@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from pipelines.broker import Cluster, KafkaError, KafkaException, NewTopic, TopicPartition
+from pipelines.broker import Cluster, KafkaException, NewTopic, TopicPartition
 from pipelines.broker.log import QUIET_S, ClientLog
 from pipelines.trouble import Exit, Trouble
 from tests.support.kafka import delete_topics, flushed
@@ -143,19 +143,3 @@ def test_lines_of_one_kind_are_held_back_for_a_while_and_counted(caplog: pytest.
         log.log(logging.WARNING, "%s [%s] %s", "OTHER", "rdkafka#1", f"at {now}")
     held_back = [record.__dict__["held_back"] for record in caplog.records if record.__dict__["facility"] == "FAIL"]
     assert held_back == [0, 2]
-
-
-def test_a_cluster_that_was_slow_is_asked_once_more_and_one_that_stays_slow_is_told(cluster: Cluster) -> None:
-    admin = cluster.admin(timeout_s=1)
-    asking, asked = admin._asking, list[float]()
-
-    def slow(within_s: float) -> str:
-        asked.append(within_s)
-        if len(asked) % 3:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        return "told"
-
-    with pytest.raises(Trouble, match="cannot ask"):
-        asking.patiently(slow, "ask")
-    assert len(asked) == 2
-    assert asking.patiently(slow, "ask") == "told"
