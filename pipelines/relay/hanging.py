@@ -15,14 +15,22 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Final, NoReturn
 
-from pipelines.broker import Consumer, KafkaException, Offset, Partition, TopicInfo, TopicPartition
+from pipelines.broker import (
+    Consumer,
+    KafkaException,
+    Offset,
+    Partition,
+    SilentClusterError,
+    TopicInfo,
+    TopicPartition,
+)
 from pipelines.relay.station import Station
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Exit, Trouble
 
 # Others' transactions end within their timeout, and the coordinator's look for overdue ones: 10 s by default.
 _DECIDED_WITHIN_S: Final = TRANSACTION_TIMEOUT_MS / 1000 + 10 + 5
-_ANSWERED_WITHIN_S: Final = 60.0
+_REFUSED_FOR_S: Final = 60.0
 _PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.5
 _ENOUGH_REPLICAS: Final = 3
@@ -46,14 +54,15 @@ class Hanging:
         self._station = station
         self._topics = sorted(topics)
         self._stopping = stopping
-        self._admin = station.cluster.admin()
+        # A slow request is made again here, with a sign of life in between, and not within the client.
+        self._admin = station.cluster.admin(rounds=1)
         # Topics with too few replicas, on several brokers; which was so once is looked at for good.
         self._few: frozenset[str] = frozenset()
         self._judged_again_s = _JUDGED_AGAIN_S
         self._judge_at = float("-inf")
         self._awaited: Mapping[Partition, Offset] = {}  # the ends that are to be decided
         self._awaited_since = 0.0  # and since when brokers have answered without a break
-        self._silent_since: float | None = None
+        self._unanswered: tuple[type[Trouble], float] | None = None  # how, and since when
         self._reader: Consumer | None = None  # of the group's offsets; joins nothing
         self._offsets_wait_s = _OFFSETS_WAIT_S
 
@@ -72,11 +81,14 @@ class Hanging:
     def over(self) -> bool:
         """Wait until everything that is in the topics now is committed or aborted: usually it is. False when stopped.
 
+        A worker waits for silent brokers as long as it takes, as in its other waits.
+
         Raises:
-            Trouble: something is not, though every transaction's time is over (exit 4); or no broker says (exit 3).
+            Trouble: something is not, though every transaction's time is over (exit 4); the cluster refused to say, or
+                a topic was missing, for a minute (exit 3); or brokers were silent for longer than the settings bear.
         """
         self._judge()
-        self._awaited, self._silent_since = {}, None
+        self._awaited, self._unanswered = {}, None
         return self._wait(float("inf"), patient=False)
 
     def over_within(self, seconds: float) -> bool:
@@ -111,7 +123,9 @@ class Hanging:
                 if self._look():
                     return True
             except Trouble as trouble:
-                if trouble.exit_code is Exit.REFUSED or (self._silent_for() > _ANSWERED_WITHIN_S and not patient):
+                silent = isinstance(trouble, SilentClusterError)
+                borne_s = self._station.settings.bears_silence_s if silent else _REFUSED_FOR_S
+                if trouble.exit_code is Exit.REFUSED or (self._unanswered_for(trouble) > borne_s and not patient):
                     raise
                 pause_s = _LONGEST_PAUSE_S  # a refusal comes at once
             if time.monotonic() + pause_s > until:
@@ -120,19 +134,20 @@ class Hanging:
             pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
         return False
 
-    def _silent_for(self) -> float:
-        """Seconds. What brokers may have ended while they did not answer counts from then on."""
-        now = time.monotonic()
-        self._silent_since = now if self._silent_since is None else self._silent_since
+    def _unanswered_for(self, trouble: Trouble) -> float:
+        """Seconds of the same kind of trouble. What brokers may have ended meanwhile counts from now on."""
+        now, kind = time.monotonic(), type(trouble)
         self._awaited_since = now
-        return now - self._silent_since
+        if self._unanswered is None or self._unanswered[0] is not kind:
+            self._unanswered = (kind, now)
+        return now - self._unanswered[1]
 
     def _look(self) -> bool:
         """Look once at what is awaited, which is all that is there when nothing is."""
         if not self._awaited:
             self._awaited, self._awaited_since = self._ends(), time.monotonic()
         stable = self._admin.offsets(self._awaited, "latest", read_committed=True)
-        self._silent_since = None
+        self._unanswered = None
         undecided = {
             place: stable[place].offset for place, end in self._awaited.items() if stable[place].offset < end.offset
         }
@@ -155,16 +170,17 @@ class Hanging:
         """Once a minute, as replicas move and brokers come. Say so once, where looking often begins."""
         if time.monotonic() < self._judge_at:
             return
-        self._judge_at = time.monotonic() + _JUDGED_EVERY_S
+        found: Mapping[str, TopicInfo] = {}
         with suppress(Trouble):
             found = self._admin.topics([*self._topics, _OFFSETS])
-            if _OFFSETS not in found:
-                self._judge_at = time.monotonic() + self._judged_again_s
-                self._judged_again_s = min(2 * self._judged_again_s, _JUDGED_EVERY_S)
             few = {name for name, topic in found.items() if topic.replication < _ENOUGH_REPLICAS} - self._few
             if few and len(self._holders(found)) > 1:
                 self._few |= few
                 self._station.log.warning("replicas.few", topics=sorted(few))
+        self._judge_at = time.monotonic() + _JUDGED_EVERY_S
+        if _OFFSETS not in found:  # not made yet, or nobody answered
+            self._judge_at = time.monotonic() + self._judged_again_s
+            self._judged_again_s = min(2 * self._judged_again_s, _JUDGED_EVERY_S)
 
     def _holders(self, found: Mapping[str, TopicInfo]) -> set[int]:
         """All brokers that there are, those that are away and hold a replica included."""

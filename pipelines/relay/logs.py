@@ -17,6 +17,7 @@ import structlog
 # a line of the Kafka client about connections.
 VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "worker.started": frozenset({"contract", "walk", "pid"}),
+    "worker.waiting": frozenset({"message"}),
     "worker.ready": frozenset({"topics"}),
     "worker.stopping": frozenset({"cause"}),
     "worker.stopped": frozenset(),

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from pipelines.broker import Cluster
+from pipelines.broker import Admin, Cluster, SilentClusterError
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, open_keyring, topic_hash
 from pipelines.relay.ahead import Ahead, current
 from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.station import Station
+from pipelines.relay.succession import StoppedError
 from pipelines.topics.judging import judged
 from pipelines.topics.looking import look
 from pipelines.topics.state import INITIAL_DELAY_MS
 from pipelines.trouble import Exit, Trouble
 
 _SHOWN = 5
+_PAUSE_S = 0.5
 
 
 def contract_of(settings: WorkerSettings, ahead: Ahead | None = None) -> Contract:
@@ -55,7 +59,32 @@ def topic_ids(
     Raises:
         Trouble: a topic is missing or breaks its promise (exit 4), or no broker answers (exit 3).
     """
-    live = look(contract, cluster.admin(), initial_delay_ms=initial_delay_ms)
+    return _ids(contract, cluster.admin(), source, initial_delay_ms)
+
+
+def topic_ids_in_the_end(station: Station, contract: Contract, stopping: Callable[[], bool]) -> Mapping[str, bytes]:
+    """The same for a worker, which waits for brokers that are silent.
+
+    Raises:
+        StoppedError: it was told to stop meanwhile.
+        Trouble: a topic is missing or breaks its promise (exit 4), or the cluster refuses to say (exit 3).
+    """
+    settings, admin = station.settings, station.cluster.admin(rounds=1)  # so that signs of life come in between
+    began = time.monotonic()
+    while not stopping():
+        station.beat()
+        try:
+            return _ids(contract, admin, settings.source, settings.initial_delay_ms)
+        except SilentClusterError as silent:
+            if time.monotonic() - began > settings.bears_silence_s:
+                raise
+            station.log.warning("worker.waiting", message=str(silent))
+            time.sleep(_PAUSE_S)
+    raise StoppedError
+
+
+def _ids(contract: Contract, admin: Admin, source: str, initial_delay_ms: int) -> Mapping[str, bytes]:
+    live = look(contract, admin, initial_delay_ms=initial_delay_ms)
     _refuse([str(breach) for breach in judged(contract, live)])
     # From the same look: a worker that starts after a crash has no time for asking twice.
     ids = {event.raw_topic: live.topics[event.raw_topic].topic_id for event in contract.events_of(source)}

@@ -22,10 +22,11 @@ from pipelines.relay import metrics
 from pipelines.relay.ahead import read_ahead
 from pipelines.relay.collector import relax
 from pipelines.relay.logs import ClientLogHandler, configure
-from pipelines.relay.preflight import contract_of, keyring_of, topic_ids
+from pipelines.relay.preflight import contract_of, keyring_of, topic_ids_in_the_end
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Watch
+from pipelines.relay.succession import StoppedError
 from pipelines.relay.worker import Worker
 from pipelines.trouble import Trouble
 
@@ -43,20 +44,21 @@ def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
     logging.getLogger().handlers[:] = [ClientLogHandler(log)]
     try:
         contract = contract_of(settings, ahead)
-        cluster = Cluster(settings.bootstrap, settings.properties)
+        station = Station(settings, Cluster(settings.bootstrap, settings.properties), log, watch)
         keyring = keyring_of(settings, contract)
-        ids = topic_ids(contract, cluster, settings.source, settings.initial_delay_ms)
+        stop = Stop(stdin)
+        ids = topic_ids_in_the_end(station, contract, stop.is_wanted)
         walk = "compiled" if compiled() else "pure"
         metrics.BUILD.labels(walk).set(1)
         log.info("worker.started", contract=contract.policy_version, walk=walk, pid=os.getpid())
         events = contract.events_of(settings.source)
         metrics.begin(settings.source, {event.raw_topic: [view.topic for view in event.views] for event in events})
-        worker = Worker(Station(settings, cluster, log, watch), contract, keyring, ids)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: worker.stop("signal"))
-        _on_end(stdin, lambda: worker.stop("supervisor_gone"))
+        worker = Worker(station, contract, keyring, ids)
+        stop.reaches(worker.stop)
         relax()
         worker.run()
+    except StoppedError:
+        pass  # while it waited for brokers, before there was a worker
     except Trouble as trouble:
         log.error("worker.trouble", message=str(trouble), hint=trouble.hint, exit_code=int(trouble.exit_code))  # noqa: TRY400 - a traceback may hold values
         return int(trouble.exit_code)
@@ -67,15 +69,37 @@ def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
     return 0
 
 
-def _on_end(stream: IO[bytes], stop: Callable[[], None]) -> None:
-    def wait() -> None:
+class Stop:
+    """Hears SIGTERM, SIGINT and the end of standard input, also before there is a worker to stop."""
+
+    def __init__(self, stdin: IO[bytes]) -> None:
+        self._stdin = stdin
+        self._cause: str | None = None
+        self._tell: Callable[[str], None] = lambda _cause: None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: self._want("signal"))
+        threading.Thread(target=self._wait, name="stdin", daemon=True).start()
+
+    def is_wanted(self) -> bool:
+        """Whether there was a reason to stop."""
+        return self._cause is not None
+
+    def reaches(self, tell: Callable[[str], None]) -> None:
+        """Call this with the cause when there is one; at once, if there was one."""
+        self._tell = tell
+        if self._cause is not None:
+            tell(self._cause)
+
+    def _want(self, cause: str) -> None:
+        self._cause = cause
+        self._tell(cause)
+
+    def _wait(self) -> None:
         # Not stream.read(): a thread that blocks inside a buffered reader keeps the interpreter from ending.
         with contextlib.suppress(OSError):
-            while os.read(stream.fileno(), 64):
+            while os.read(self._stdin.fileno(), 64):
                 pass
-        stop()
-
-    threading.Thread(target=wait, name="stdin", daemon=True).start()
+        self._want("supervisor_gone")
 
 
 def _place(fault: BaseException) -> str:

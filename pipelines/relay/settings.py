@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -58,6 +59,11 @@ class WorkerSettings:
     def fences_borne(self) -> int:
         """So often within a minute another producer may fence this slot's before that is a second process."""
         return 5
+
+    @property
+    def bears_silence_s(self) -> float:
+        """For so long it waits for brokers that do not answer: a worker until it is told to stop."""
+        return inf
 
     @property
     def rival_hint(self) -> str:

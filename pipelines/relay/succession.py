@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition
+from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition, unreachable
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.metrics import REPLACEMENTS
 from pipelines.relay.station import Station
@@ -76,7 +76,8 @@ class Succession:
 
         Raises:
             StoppedError: the worker was told to stop meanwhile.
-            Trouble: the cluster refuses this worker and will go on doing so, or a transaction hangs.
+            Trouble: the cluster refuses this worker and will go on doing so, a transaction hangs, or brokers were
+                silent for longer than the settings bear.
         """
         if self._producer is not None and self.doubt is None:
             self._hear(self._producer)
@@ -180,6 +181,7 @@ class Succession:
             self.doubt = failure.args[0].name()
 
     def _initialize(self, producer: Producer) -> None:
+        began = time.monotonic()
         while True:
             self._station.beat()  # waiting for brokers that are away is not being stuck
             try:
@@ -189,6 +191,8 @@ class Succession:
                     raise StoppedError from None
                 if not failure.args[0].retriable():
                     raise
+                if time.monotonic() - began > self._settings.bears_silence_s:
+                    raise unreachable(failure, self._station.cluster.bootstrap, "begin a transaction") from None
             else:
                 return
 

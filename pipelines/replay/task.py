@@ -57,6 +57,11 @@ class ReplaySettings(WorkerSettings):
         return 0
 
     @property
+    def bears_silence_s(self) -> float:
+        """A minute: whoever runs the command waits for its end, and can repeat it."""
+        return 60.0
+
+    @property
     def rival_hint(self) -> str:
         """What to do about a rival."""
         return "Wait until it is done, then repeat this command; nothing is sent twice."

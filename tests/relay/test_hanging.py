@@ -252,10 +252,10 @@ def test_what_brokers_may_have_ended_while_they_were_silent_is_given_its_time(
     assert asked
 
 
-def test_a_new_producer_bears_silence_for_as_long_as_any_other(
+def test_a_new_producer_bears_a_refusal_for_as_long_as_any_other(
     house: RelayFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hanging, "_ANSWERED_WITHIN_S", 2.0)
+    monkeypatch.setattr(hanging, "_REFUSED_FOR_S", 2.0)
     looking = hanging_in(house, "nowhere")
     assert not looking.over_within(3.0)  # a batch that waited, before its producer was replaced
     begun = time.monotonic()
@@ -307,7 +307,7 @@ def test_offsets_with_one_copy_are_looked_at_as_topics_are(house: RelayFixture) 
 
 
 def test_a_topic_that_is_not_there_is_not_decided(house: RelayFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hanging, "_ANSWERED_WITHIN_S", 0.5)
+    monkeypatch.setattr(hanging, "_REFUSED_FOR_S", 0.5)
     looking = hanging_in(house, "nowhere")
     with pytest.raises(Trouble, match="nowhere is not there"):
         looking.over()
