@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from pipelines.cli.connect import connect
 from pipelines.cli.options import contract_option, initial_delay_option, kafka_options, key_options, overlay_option
@@ -24,6 +22,7 @@ from pipelines.relay.logs import configure
 from pipelines.relay.preflight import keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Launch, Supervisor
+from pipelines.relay.worker_metrics import registry_of
 from pipelines.topics.watching import Watch, Watched
 
 
@@ -146,12 +145,12 @@ def command(
         topic_ids(contract, cluster, one.source, initial_delay_ms)
     with tempfile.TemporaryDirectory(prefix="pipelines-metrics-") as folder:
         launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": folder})
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+        log = configure("supervisor")
+        registry = registry_of(Path(folder), log)
         slots = [(one.source, one.slot) for one in settings]
         supervisor = Supervisor(
             settings,
-            configure("supervisor"),
+            log,
             launch,
             ended=lambda pid: forget(pid, Path(folder)),
             stuck=lambda ages_s: stuck(ages_s, registry, time.time()),

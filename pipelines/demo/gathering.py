@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipelines.broker import Message, headers_of
@@ -17,6 +16,7 @@ from pipelines.contract.model import Contract, Event
 from pipelines.demo.evidence import After, Evidence, Example, OutSide, RawSide
 from pipelines.demo.search import search_line, search_record
 from pipelines.keys import SubkeySource, epoch_start
+from pipelines.relay.worker_metrics import registry_of
 from pipelines.simulate import Tally, find
 
 LOGS = "logs"
@@ -75,9 +75,7 @@ def gather_logs(files: Iterable[Path], evidence: Evidence) -> None:
 
 def exposed(folder: Path) -> bytes:
     """The metrics in a folder of Prometheus' multiprocess files, as Prometheus would scrape them."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return generate_latest(registry_of(folder))
 
 
 def gather_metrics(scraped: bytes, evidence: Evidence) -> None:

@@ -7,17 +7,20 @@ metrics, where the signs are, so it needs nothing of a worker that may be past a
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.multiprocess import mark_process_dead
 
+from pipelines.relay.worker_metrics import UNREADABLE
+
 _BEAT: Final = "pipelines_worker_beat_timestamp_seconds"
+_BEATS_LIE_IN: Final = "gauge_livemax"
 
 WITHIN_S: Final = 90.0
 """How long a worker may be silent. Longer than any call of its takes: the longest asks for committed offsets (60 s)."""
@@ -44,7 +47,7 @@ class Health:
 def stuck(
     ages_s: Mapping[tuple[str, int], float], registry: CollectorRegistry, now_s: float, within_s: float = WITHIN_S
 ) -> frozenset[tuple[str, int]]:
-    """The slots whose worker is stuck; none while the signs cannot be read.
+    """The slots whose worker is stuck; none while signs of life cannot be read.
 
     A worker that starts, or dies while it does, has a file of signs that is still empty: no reason to end a run.
 
@@ -52,10 +55,10 @@ def stuck(
         ages_s: slot with a process → how long ago that was started; one that never gave a sign is stuck, too.
         registry, now_s, within_s: as for `look`.
     """
-    try:
-        found = look(ages_s, registry, now_s, within_s)
-    except (struct.error, OSError, ValueError):
+    shown = list(registry.collect())
+    if any(s.value and s.labels["kind"] == _BEATS_LIE_IN for m in shown if m.name == UNREADABLE for s in m.samples):
         return frozenset()
+    found = _look(ages_s, shown, now_s, within_s)
     return frozenset(
         (one.source, one.slot)
         for one in found
@@ -74,9 +77,13 @@ def look(
         now_s: seconds since 1970.
         within_s: who was silent for longer is stuck.
     """
+    return _look(slots, registry.collect(), now_s, within_s)
+
+
+def _look(slots: Iterable[tuple[str, int]], shown: Iterable[Metric], now_s: float, within_s: float) -> list[Health]:
     beats = {
         (sample.labels["source"], int(sample.labels["slot"])): sample.value
-        for metric in registry.collect()
+        for metric in shown
         if metric.name == _BEAT
         for sample in metric.samples
     }
@@ -93,9 +100,11 @@ def _health(source: str, slot: int, beat_s: float | None, now_s: float, within_s
 def forget(pid: int, folder: Path) -> None:
     """Put away what a process that ended showed of the present; what it counted stays (Prometheus' multiprocess mode).
 
-    A file that it made and did not fill any more would make every later look at the folder fail.
+    A file that it made and did not fill any more would be taken for one that cannot be read.
     """
-    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+    with suppress(FileNotFoundError):  # somebody else put one away meanwhile
+        mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
     for file in folder.glob(f"*_{pid}.db"):
-        if file.stat().st_size == 0:
-            file.unlink()
+        with suppress(FileNotFoundError):
+            if file.stat().st_size == 0:
+                file.unlink()

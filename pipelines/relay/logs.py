@@ -50,6 +50,7 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "review.expired": frozenset({"purpose"}),
     "replay.started": frozenset({"replay", "event_type", "resumed"}),
     "replay.finished": frozenset({"replay", "events"}),
+    "metrics.unreadable": frozenset({"file"}),
     "supervisor.started": frozenset({"workers"}),
     "supervisor.worker_ended": frozenset({"source", "slot", "exit_code", "restart_in_s"}),
     "supervisor.worker_stuck": frozenset({"source", "slot"}),

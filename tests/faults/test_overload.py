@@ -12,11 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from pipelines.broker import Cluster
 from pipelines.relay.supervisor import Launch
+from pipelines.relay.worker_metrics import registry_of
 from tests.support.exactness import everything_came_out_once
 from tests.support.kafka import flushed
 from tests.support.oracle import committed
@@ -63,11 +62,8 @@ def watched(house: RelayFixture, metrics_dir: Path) -> Iterator[list[int]]:
 
 
 def gauge(metrics_dir: Path, name: str) -> float:
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(metrics_dir))
-    return max(
-        (sample.value for metric in registry.collect() for sample in metric.samples if sample.name == name), default=0.0
-    )
+    shown = registry_of(metrics_dir).collect()
+    return max((sample.value for metric in shown for sample in metric.samples if sample.name == name), default=0.0)
 
 
 def press(house: RelayFixture, seconds: float, value: Callable[[int], bytes]) -> int:

@@ -25,7 +25,7 @@ from pipelines.relay.succession import StoppedError, Succession
 from pipelines.relay.supervisor import Launch
 from pipelines.replay.task import ReplaySettings
 from pipelines.trouble import Trouble
-from tests.support.relay_fixture import RelayFixture, build
+from tests.support.relay_fixture import RelayFixture
 
 TOPIC = "synthetic"
 
@@ -145,11 +145,6 @@ def test_whether_to_look_often_is_asked_again_soon_when_nobody_answered(monkeypa
     assert admin.asked > asked
 
 
-@pytest.fixture
-def relay(tmp_path: Path, cluster: Cluster) -> RelayFixture:
-    return build(tmp_path, cluster)
-
-
 class SilentAtFirst:
     """The real administration, which does not answer the first times."""
 
@@ -166,27 +161,27 @@ class SilentAtFirst:
         return self._admin.broker_settings()
 
 
-def test_a_worker_that_starts_while_brokers_are_silent_goes_on_when_they_answer(relay: RelayFixture) -> None:
+def test_a_worker_that_starts_while_brokers_are_silent_goes_on_when_they_answer(house: RelayFixture) -> None:
     with capture_logs() as lines:
         found = topic_ids_in_the_end(
-            station(SilentAtFirst(relay.cluster, 2), relay.settings()), relay.contract, lambda: False
+            station(SilentAtFirst(house.cluster, 2), house.settings()), house.contract, lambda: False
         )
-    assert found == topic_ids(relay.contract, relay.cluster, relay.source)
+    assert found == topic_ids(house.contract, house.cluster, house.source)
     assert [line["event"] for line in lines] == ["worker.waiting"] * 2
 
 
-def test_a_worker_that_is_told_to_stop_before_any_broker_answers_does(relay: RelayFixture) -> None:
+def test_a_worker_that_is_told_to_stop_before_any_broker_answers_does(house: RelayFixture) -> None:
     with pytest.raises(StoppedError):
-        topic_ids_in_the_end(station(Admin(silence())), relay.contract, lambda: True)
+        topic_ids_in_the_end(station(Admin(silence())), house.contract, lambda: True)
 
 
 @pytest.mark.parametrize("how", ["signal", "supervisor_gone"])
 def test_a_process_that_waits_for_brokers_ends_when_it_is_told_to(
-    relay: RelayFixture, tmp_path: Path, how: str
+    house: RelayFixture, tmp_path: Path, how: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         nowhere = f"127.0.0.1:{server.getsockname()[1]}"
-    told = WorkerSettings(**{**asdict(relay.settings()), "bootstrap": nowhere})
+    told = WorkerSettings(**{**asdict(house.settings()), "bootstrap": nowhere})
     with (tmp_path / "log").open("wb") as log, Launch(output=log.fileno()).process() as process:
         assert process.stdin is not None
         process.stdin.write(told.to_json() + b"\n")
