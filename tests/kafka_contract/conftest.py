@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from pipelines.broker import AdminClient, Cluster, NewTopic
+from tests.support.kafka import delete_topics
 from tests.support.memory_kafka import MemoryCluster
 
 
@@ -30,7 +31,7 @@ def admin_client(each: Cluster) -> Any:
 
 
 @pytest.fixture
-def new_topic(each: Cluster, admin_client: Any) -> Iterator[Callable[..., str]]:
+def new_topic(each: Cluster) -> Iterator[Callable[..., str]]:
     """Makes topics, by default of one partition. Settings are given with underscores: `retention_ms="1000"`."""
     made: list[str] = []
 
@@ -43,8 +44,7 @@ def new_topic(each: Cluster, admin_client: Any) -> Iterator[Callable[..., str]]:
 
     yield make
     if not isinstance(each, MemoryCluster):
-        for future in admin_client.delete_topics(made).values() if made else ():
-            future.result(30)
+        delete_topics(each, made)
 
 
 @pytest.fixture

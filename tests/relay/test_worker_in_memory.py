@@ -16,71 +16,52 @@ from pipelines.relay.audit import read_books
 from pipelines.relay.steps import Step, Watch
 from pipelines.topics.applying import create_missing
 from pipelines.trouble import Exit, Trouble
-from tests.oracle import committed, differences, expect, reordered
-from tests.relay.house import House, build, running
+from tests.support.exactness import outputs_are_exact
 from tests.support.memory_kafka import MemoryCluster
+from tests.support.oracle import committed
+from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.relaying import CrashError
+from tests.support.waiting import until
 
 QUICK = {"linger_ms": 5, "session_timeout_ms": 200, "batch_events": 50}
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> House:
+def built(tmp_path_factory: pytest.TempPathFactory) -> RelayFixture:
     """One contract, made once: making it takes longer than relaying."""
     return build(tmp_path_factory.mktemp("contract"), MemoryCluster())
 
 
 @pytest.fixture
-def house(built: House) -> House:
+def house(built: RelayFixture) -> RelayFixture:
     """The contract with its topics on an in-memory cluster of the test's own."""
     cluster = MemoryCluster()
     create_missing(built.contract, cluster, "tests")
     return replace(built, cluster=cluster)
 
 
-def memory(house: House) -> MemoryCluster:
+def memory(house: RelayFixture) -> MemoryCluster:
     assert isinstance(house.cluster, MemoryCluster)
     return house.cluster
 
 
-def outputs_are_exact(house: House) -> None:
-    expectation = expect(house.contract, house.cluster, house.keyring)
-    records, notes = committed(house.contract, house.cluster)
-    assert expectation.events.total() > 0
-    assert differences(expectation, records, notes) == {}
-    assert reordered(expectation, records) == 0
-    books = read_books(house.contract, house.cluster.admin())
-    assert sum(book.events_in for book in books.values()) == expectation.events.total()
-    assert [book.imbalances() for book in books.values()] == [[]] * len(books)
-
-
-def relay(house: House, **changes: Any) -> None:
+def relay(house: RelayFixture, **changes: Any) -> None:
     with running(house.worker(**{**QUICK, **changes})) as raised:
         house.wait_until_through(30)
     assert raised == []
 
 
-def until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def publish(house: House, count: int, **more: Any) -> None:
+def publish(house: RelayFixture, count: int, **more: Any) -> None:
     house.publish([house.ping(number) for number in range(count)], **more)
 
 
-def test_every_event_reaches_each_view_or_quarantine_exactly_once(house: House) -> None:
+def test_every_event_reaches_each_view_or_quarantine_exactly_once(house: RelayFixture) -> None:
     out_of_bounds, no_device = house.ping(4001), house.ping(1, device="")
     house.publish([house.ping(n) for n in range(200)] + [out_of_bounds, no_device, b"not avro", b""])
     relay(house)
     outputs_are_exact(house)
     _, notes = committed(house.contract, house.cluster)
     assert len(notes) == 3
-
-
-class CrashError(Exception):
-    """Stands for SIGKILL: nothing after it runs."""
 
 
 def at(step: Step, occurrence: int, act: Callable[[], object]) -> Watch:
@@ -113,7 +94,7 @@ def crash() -> None:
         Step.COMMITTED,
     ],
 )
-def test_a_worker_that_breaks_off_at_any_step_leaves_no_trace(house: House, step: Step) -> None:
+def test_a_worker_that_breaks_off_at_any_step_leaves_no_trace(house: RelayFixture, step: Step) -> None:
     publish(house, 150)
     worker = house.worker(watch=at(step, 2, crash), **QUICK)
     with pytest.raises(CrashError):
@@ -122,7 +103,7 @@ def test_a_worker_that_breaks_off_at_any_step_leaves_no_trace(house: House, step
     outputs_are_exact(house)
 
 
-def test_who_gets_the_partitions_of_a_dead_worker_ends_its_transaction(house: House) -> None:
+def test_who_gets_the_partitions_of_a_dead_worker_ends_its_transaction(house: RelayFixture) -> None:
     assigned = threading.Event()
 
     def watch(step: Step) -> None:
@@ -135,7 +116,7 @@ def test_who_gets_the_partitions_of_a_dead_worker_ends_its_transaction(house: Ho
         with running(house.worker(slot=0, watch=watch, **QUICK)) as dead:
             assert assigned.wait(30)
             publish(house, 300)
-            until(lambda: dead)
+            until(lambda: dead, "the crash")
         memory(house).advance(1)  # its session is over, its transaction has 29 s left
         house.wait_until_through(30)
     assert [type(error) for error in dead] == [CrashError]
@@ -143,7 +124,7 @@ def test_who_gets_the_partitions_of_a_dead_worker_ends_its_transaction(house: Ho
     outputs_are_exact(house)
 
 
-def test_two_workers_share_a_source_and_take_over_from_each_other(house: House) -> None:
+def test_two_workers_share_a_source_and_take_over_from_each_other(house: RelayFixture) -> None:
     publish(house, 150)
     with running(house.worker(slot=0, **QUICK)) as first:
         with running(house.worker(slot=1, **QUICK)) as second:
@@ -156,7 +137,7 @@ def test_two_workers_share_a_source_and_take_over_from_each_other(house: House) 
 
 
 @pytest.mark.parametrize("step", [Step.BEGUN, Step.PRODUCED, Step.OFFSETS_SENT, Step.COMMITTING, Step.COMMITTED])
-def test_a_producer_that_is_fenced_is_replaced_and_its_batch_sent_again(house: House, step: Step) -> None:
+def test_a_producer_that_is_fenced_is_replaced_and_its_batch_sent_again(house: RelayFixture, step: Step) -> None:
     publish(house, 150)
     slot_id = house.settings().slot_id
 
@@ -169,7 +150,7 @@ def test_a_producer_that_is_fenced_is_replaced_and_its_batch_sent_again(house: H
     outputs_are_exact(house)
 
 
-def test_a_slot_that_two_processes_run_ends_in_trouble(house: House) -> None:
+def test_a_slot_that_two_processes_run_ends_in_trouble(house: RelayFixture) -> None:
     publish(house, 600)
     slot_id = house.settings().slot_id
 
@@ -182,7 +163,7 @@ def test_a_slot_that_two_processes_run_ends_in_trouble(house: House) -> None:
     assert trouble.value.exit_code == Exit.REFUSED
 
 
-def test_a_worker_that_stood_still_beyond_its_session_and_its_transaction_begins_anew(house: House) -> None:
+def test_a_worker_that_stood_still_beyond_its_session_and_its_transaction_begins_anew(house: RelayFixture) -> None:
     publish(house, 150)
 
     def stand_still() -> None:
@@ -195,7 +176,7 @@ def test_a_worker_that_stood_still_beyond_its_session_and_its_transaction_begins
     outputs_are_exact(house)
 
 
-def test_a_batch_of_partitions_that_another_worker_got_meanwhile_is_not_committed(house: House) -> None:
+def test_a_batch_of_partitions_that_another_worker_got_meanwhile_is_not_committed(house: RelayFixture) -> None:
     sent, may_go_on = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -207,7 +188,7 @@ def test_a_batch_of_partitions_that_another_worker_got_meanwhile_is_not_committe
         running(house.worker(slot=1, **settings)) as other,
         running(house.worker(slot=0, watch=at(Step.SENDING_OFFSETS, 1, wait), **settings)) as slow,
     ):
-        until(lambda: sent.is_set() or publish(house, 60))
+        until(lambda: sent.is_set() or publish(house, 60), "a batch of slot 0")
         memory(house).advance(11)  # it is put out for not polling; its transaction has time left …
         memory(house).advance(1)  # … and its session is over
         house.wait_until_through(30)
@@ -218,13 +199,13 @@ def test_a_batch_of_partitions_that_another_worker_got_meanwhile_is_not_committe
     outputs_are_exact(house)
 
 
-def delete_before(house: House, offset: int) -> None:
+def delete_before(house: RelayFixture, offset: int) -> None:
     for future in memory(house).admin_client().delete_records([TopicPartition(house.raw_topic, 0, offset)]).values():
         future.result(0)
 
 
 @pytest.mark.parametrize("left", [0, 5])
-def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: House, left: int) -> None:
+def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: RelayFixture, left: int) -> None:
     publish(house, 30, partition=0)
     relay(house)
     publish(house, 20, partition=0)
@@ -235,7 +216,7 @@ def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: Hous
     assert book.imbalances() == []
 
 
-def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: House) -> None:
+def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: RelayFixture) -> None:
     publish(house, 1, partition=0)
     with house.cluster.consumer(**{"group.id": house.settings().group}) as consumer:
         consumer.commit(offsets=[TopicPartition(house.raw_topic, 0, 1)], asynchronous=False)
@@ -244,7 +225,7 @@ def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: House) ->
     assert trouble.value.exit_code == Exit.REFUSED
 
 
-def test_an_event_that_is_too_late_for_a_view_is_counted_and_not_relayed(house: House) -> None:
+def test_an_event_that_is_too_late_for_a_view_is_counted_and_not_relayed(house: RelayFixture) -> None:
     publish(house, 10)
     with running(house.worker(clock=lambda: time.time() + 25 * 3600, **QUICK)):
         house.wait_until_through(30)

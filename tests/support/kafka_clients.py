@@ -11,15 +11,14 @@ import pytest
 from pipelines.broker import Cluster, KafkaError, KafkaException, Message
 from tests.support.memory_kafka import MemoryCluster
 from tests.support.memory_kafka.consumer import MemoryConsumer
+from tests.support.waiting import until
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def wait_until(is_so: Callable[[], object], what: str) -> None:
-    """Call a function again and again until it returns something true; it does the waiting between calls."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline, f"in vain: {what}"
+    """Call a function again and again until it returns something true; it does the waiting between its calls."""
+    until(is_so, what, limit_s=PATIENCE_S, sleep=lambda _: None)
 
 
 def read(consumer: Any, count: int) -> list[Message]:
