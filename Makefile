@@ -24,7 +24,7 @@ demo: $(RUNTIME) ## Run the whole thing on this machine, checked: broker, traffi
 	@$(BIN)/pipelines demo $(ARGS)
 
 test: $(DEV) ## Run all tests, those on a real Kafka included, on two cores
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+	@$(BIN)/pytest -n 2 --max-worker-restart 2 $(ARGS)
 
 wheel: $(DEV) ## Build a wheel in dist/: compiled where a C compiler finds Python.h, pure elsewhere
 	@rm -rf build; $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
@@ -34,7 +34,7 @@ wheel: $(DEV) ## Build a wheel in dist/: compiled where a C compiler finds Pytho
 test-wheel: $(WHEEL)/.wheel ## Run the tests on the compiled wheel, installed in .venv-wheel; on a pure one, say so and skip
 	@set -e; if ! $(WHEEL)/bin/python -P -c 'from pipelines.minimize import compiled; raise SystemExit(not compiled())'; then \
 	  echo 'skipped: the wheel is pure, because no C compiler here finds Python.h; `make test` tested the same code'; exit 0; fi; \
-	PYTHONSAFEPATH=1 PIPELINES_FAULT_EVENTS=10000 $(WHEEL)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -o pythonpath= $(or $(ARGS),$(ON_A_WHEEL))
+	PYTHONSAFEPATH=1 PIPELINES_FAULT_EVENTS=10000 $(WHEEL)/bin/pytest -n 2 --max-worker-restart 2 -o pythonpath= $(or $(ARGS),$(ON_A_WHEEL))
 
 lint: $(DEV) ## Check style, formatting, types, the rooms and the catalog; all findings, then a verdict
 	@failed=; \
