@@ -1,7 +1,7 @@
 # Needs make and Python 3.11–3.14; everything else is set up in .venv. `make` lists the targets.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test wheel test-wheel lint format types check lock clean
+.PHONY: help setup demo test-fast test test-long wheel wheel-environment test-wheel lint format types check lock clean
 SHELL := /bin/sh
 
 VENV := .venv
@@ -11,11 +11,15 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 WHEEL := .venv-wheel
+# A test process that dies in native code is replaced (tests/support/scheduling.py).
+ON_TWO_CORES := -n 2 --max-worker-restart 2
+# The sizes of tests that are marked `scaled`.
+LONG := PIPELINES_JOB_EVENTS=200000 PIPELINES_FAULT_EVENTS=100000 PIPELINES_OVERLOAD_S=60 PIPELINES_EVERY_VALUE=1 PIPELINES_EXAMPLES=20000
 # What the compiled modules are part of. Everything else: make test-wheel ARGS=tests
 ON_A_WHEEL := tests/minimize tests/keys tests/envelope tests/bench tests/relay/test_lane.py tests/relay/test_worker.py tests/faults/test_faults.py
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo '  ARGS="…" passes arguments on: make test ARGS="tests/keys -x", make demo ARGS=--json'
 
 setup: $(DEV) ## Create .venv with everything (the other targets do it when needed)
@@ -23,18 +27,26 @@ setup: $(DEV) ## Create .venv with everything (the other targets do it when need
 demo: $(RUNTIME) ## Run the whole thing on this machine, checked: broker, traffic, workers
 	@$(BIN)/pipelines demo $(ARGS)
 
-test: $(DEV) ## Run all tests, those on a real Kafka included, on two cores
-	@$(BIN)/pytest -n 2 --max-worker-restart 2 $(ARGS)
+test-fast: $(DEV) ## Run the tests that need no broker and little time: before each commit
+	@PIPELINES_EXAMPLES=$(or $(PIPELINES_EXAMPLES),20) $(BIN)/pytest $(ON_TWO_CORES) -m 'not (broker or container or slow or long)' $(ARGS)
+
+test: $(DEV) ## Run all tests but those of test-long, on two cores; on a real Kafka, too
+	@$(BIN)/pytest $(ON_TWO_CORES) -m 'not long' $(ARGS)
+
+test-long: $(DEV) ## Run chaos, the main job, corruption and properties at full size: hours; writes docs/long-run.md
+	@$(LONG) $(BIN)/pytest $(ON_TWO_CORES) -m 'long or scaled' --record docs/long-run.md $(ARGS)
 
 wheel: $(DEV) ## Build a wheel in dist/: compiled where a C compiler finds Python.h, pure elsewhere
 	@rm -rf build; $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 	@ls -t dist/*.whl | head -n 1
 
+wheel-environment: $(WHEEL)/.wheel
+
 # Without cwd on the import path, so that the installed package is what runs; a .pth file leads to the tests alone.
 test-wheel: $(WHEEL)/.wheel ## Run the tests on the compiled wheel, installed in .venv-wheel; on a pure one, say so and skip
 	@set -e; if ! $(WHEEL)/bin/python -P -c 'from pipelines.minimize import compiled; raise SystemExit(not compiled())'; then \
 	  echo 'skipped: the wheel is pure, because no C compiler here finds Python.h; `make test` tested the same code'; exit 0; fi; \
-	PYTHONSAFEPATH=1 PIPELINES_FAULT_EVENTS=10000 $(WHEEL)/bin/pytest -n 2 --max-worker-restart 2 -o pythonpath= $(or $(ARGS),$(ON_A_WHEEL))
+	PYTHONSAFEPATH=1 PIPELINES_FAULT_EVENTS=10000 $(WHEEL)/bin/pytest $(ON_TWO_CORES) -m 'not long' -o pythonpath= $(or $(ARGS),$(ON_A_WHEEL))
 
 lint: $(DEV) ## Check style, formatting, types, the rooms and the catalog; all findings, then a verdict
 	@failed=; \

@@ -7,9 +7,10 @@ reconfigure brokers on embedded ones alone. tests/support/brokers.py says who ow
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -19,6 +20,7 @@ from pipelines.broker.node import free_nodes
 from tests.support import alive, unsteady
 from tests.support.brokers import Brokers, Kind, shared_broker
 from tests.support.kafka import SHORT_TIMINGS, MakeTopic, delete_topics, guarded
+from tests.support.long_run import LongRun
 from tests.support.permits import BUDGET
 from tests.support.scheduling import FileScheduling, on_three_brokers
 from tests.support.waiting import CALL_S
@@ -38,10 +40,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("pipelines")
 
 
-# Tests on three brokers come first, since nobody else may have one meanwhile; beside them, long ones that need none.
-# Then the longest: on two cores, what begins last should not be what takes longest.
+# Files of these come first among their like, longest first: on two cores, what begins last should not take longest.
 _FIRST = (
-    "/test_three_brokers",
     "minimize/",
     "end_to_end/test_main_job.py",
     "faults/test_faults.py",
@@ -54,10 +54,19 @@ _FIRST = (
 )
 
 
-def _rank(item: pytest.Item) -> tuple[int, bool]:
-    path = item.path.as_posix()
-    first = next((rank for rank, part in enumerate(_FIRST) if part in path), len(_FIRST))
-    return first, not _needs(item)  # neighbours keep a private cluster alive
+def _order(items: list[pytest.Item]) -> Callable[[pytest.Item], tuple[bool, bool, int, bool]]:
+    """Return a key to sort tests by: files on three brokers, files without a broker, which can run beside them, others.
+
+    Neighbours that use a private cluster keep it alive.
+    """
+    on_brokers = {item.path for item in items if _needs(item) or _SHARED & _fixtures(item)}
+
+    def key(item: pytest.Item) -> tuple[bool, bool, int, bool]:
+        path = item.path.as_posix()
+        rank = next((rank for rank, part in enumerate(_FIRST) if part in path), len(_FIRST))
+        return not on_three_brokers(item.nodeid), item.path in on_brokers, rank, not _needs(item)
+
+    return key
 
 
 def _fixtures(item: pytest.Item) -> set[str]:
@@ -80,6 +89,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="The Kafka to test on: the embedded one, apache/kafka in a container, or one that runs. "
         "Give the latter the timings of tests/support/kafka.py. Topics of the tests' own are made and deleted there.",
     )
+    parser.addoption(
+        "--record", type=Path, metavar="PAGE", help="Write the run's outcome, sizes and figures to this page."
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -87,6 +99,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     config.pluginmanager.register(Controller(), "brokers of this run")
+    if config.getoption("--record"):
+        config.pluginmanager.register(LongRun(config.getoption("--record")), "record of this run")
     if unsteady.ALONE not in os.environ:
         config.pluginmanager.register(unsteady.Unsteady(unsteady.running_alone(config)), "unsteady tests")
 
@@ -128,7 +142,7 @@ class Controller:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=_rank)
+    items.sort(key=_order(items))
     elsewhere = config.getoption("--kafka") != "embedded"
     for item in items:
         fixtures, private = _fixtures(item), _needs(item)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final
@@ -33,6 +33,9 @@ from pipelines.broker.committed import CommittedOffsets
 from pipelines.broker.passing import error_of
 from pipelines.broker.unreachable import unreachable
 
+# The controller refuses a request that needs more than 10,000 metadata records (POLICY_VIOLATION): one for each topic,
+# partition and setting.
+_RECORDS_A_REQUEST: Final = 5_000
 _SOURCES: Final = {
     ConfigSource.DYNAMIC_TOPIC_CONFIG.value: Source.TOPIC,
     ConfigSource.DYNAMIC_BROKER_CONFIG.value: Source.BROKER,
@@ -96,13 +99,17 @@ class Admin:
 
         Gives the names of those that were made.
         """
+        made = [name for batch in _batches(topics) for name in self._create(batch)]
+        if not made:
+            return ()
+        self._wait_until_known(made)
+        return tuple(made)
+
+    def _create(self, topics: Sequence[NewTopic]) -> Iterator[str]:
         asked = [
             _ClientNewTopic(each.name, each.partitions, each.replication, config=dict(each.configs)) for each in topics
         ]
-        if not asked:
-            return ()
         limits = {"operation_timeout": self._timeout_s, "request_timeout": self._timeout_s}
-        made = []
         for name, future in self._client.create_topics(asked, **limits).items():
             try:
                 future.result(2 * self._timeout_s)
@@ -113,9 +120,7 @@ class Admin:
                 raise unreachable(refused, self._bootstrap, f"create the topic {name}") from None
             except FutureTimeoutError:
                 raise unreachable(None, self._bootstrap, f"create the topic {name}") from None
-            made.append(name)
-        self._wait_until_known(made)
-        return tuple(made)
+            yield name
 
     def topic_settings(self, names: Iterable[str]) -> dict[str, dict[str, Setting]]:
         """Every setting in force for each topic, inherited ones included. The topics must exist."""
@@ -198,6 +203,19 @@ class Admin:
             }
             for resource, entries in found.items()
         }
+
+
+def _batches(topics: Sequence[NewTopic]) -> Iterator[Sequence[NewTopic]]:
+    """Cut the topics into requests that the controller takes."""
+    begin, records = 0, 0
+    for end, topic in enumerate(topics):
+        needed = 1 + topic.partitions + len(topic.configs)
+        if records + needed > _RECORDS_A_REQUEST and end > begin:
+            yield topics[begin:end]
+            begin, records = end, 0
+        records += needed
+    if begin < len(topics):
+        yield topics[begin:]
 
 
 def _values(settings: Mapping[str, Setting]) -> dict[str, str]:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```sh\n(.*?)^```|((?:^    \S.*\n)+)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def _lines(page: Path) -> list[str]:
@@ -51,6 +51,6 @@ def test_every_link_in_a_document_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_make_target_that_a_document_names_exists(page: Path) -> None:
-    named = set(re.findall(r"`make ([a-z]+)", page.read_text(encoding="utf-8")))
+    named = set(re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8")))
     named |= {line.split()[1] for line in _lines(page) if re.match(r"make [a-z]", line)}
     assert named <= TARGETS
