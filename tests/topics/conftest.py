@@ -69,7 +69,7 @@ def alter(cluster: Cluster) -> Alter:
 
 @pytest.fixture
 def alter_broker(cluster: Cluster) -> Iterator[AlterBroker]:
-    """Sets a dynamic setting of broker 1, and takes it away after the test."""
+    """Sets a dynamic setting of broker 1 of a private cluster, and takes it away after the test."""
     from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
     client, admin, used = (
