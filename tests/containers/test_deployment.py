@@ -17,6 +17,7 @@ from pipelines.demo.checks import CHECKS
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.containers.deployment import FILES, Deployment, deployed, said, slot_of
 from tests.containers.monitoring import Server, alerts, expressions
+from tests.support.calm import calm
 from tests.support.commands import free_port
 from tests.support.container_engine import ROOT, Compose, docker, health, inspected, python
 from tests.support.waiting import until
@@ -141,9 +142,11 @@ def test_minimizers_that_are_stopped_at_work_leave_within_the_transaction_timeou
     simulator = deployment.simulate(4, 8_000, 4_000)
     before = deployment.books()
     until(lambda: deployment.books() != before, "work at hand")
-    started = time.monotonic()
-    deployment.compose("stop", *(f"minimizer-{source}" for source in deployment.contract.sources))
-    assert time.monotonic() - started < TRANSACTION_TIMEOUT_MS / 1000
+    with calm() as sampled:
+        started = time.monotonic()
+        deployment.compose("stop", *(f"minimizer-{source}" for source in deployment.contract.sources))
+        # But for the time in which this machine was short of CPU.
+        assert sampled.seconds(started, time.monotonic()) < TRANSACTION_TIMEOUT_MS / 1000
     assert {inspected(one)["State"]["ExitCode"] for one in deployment.minimizers()} == {0}
     assert {place: book.imbalances() for place, book in deployment.books().items() if book.imbalances()} == {}
     deployment.simulated(simulator)
