@@ -28,9 +28,6 @@ from pipelines.relay.station import Station
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Exit, Trouble
 
-# Others' transactions end within their timeout, and the coordinator's look for overdue ones: 10 s by default.
-_DECIDED_WITHIN_S: Final = TRANSACTION_TIMEOUT_MS / 1000 + 10 + 5
-_REFUSED_FOR_S: Final = 60.0
 _PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.5
 _ENOUGH_REPLICAS: Final = 3
@@ -48,10 +45,19 @@ class Hanging:
     Args:
         topics: their names.
         stopping: whether the worker was told to stop; a wait ends then.
+        clock: monotonic seconds; tests move it by hand.
     """
 
-    def __init__(self, station: Station, topics: Iterable[str], stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        station: Station,
+        topics: Iterable[str],
+        stopping: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._station = station
+        self._limits = station.settings.limits
         self._topics = sorted(topics)
         self._stopping = stopping
         # A slow request is made again here, with a sign of life in between, and not within the client.
@@ -70,13 +76,13 @@ class Hanging:
     def few(self) -> bool:
         """Whether to look at the topics before every batch."""
         self._judge()
-        return bool(self._few - {_OFFSETS})
+        return self._limits.look == "always" or bool(self._few - {_OFFSETS})
 
     @property
     def few_of_offsets(self) -> bool:
         """Whether to look at the group's offsets before every batch."""
         self._judge()
-        return _OFFSETS in self._few
+        return self._limits.look == "always" or _OFFSETS in self._few
 
     def over(self) -> bool:
         """Wait until everything that is in the topics now is committed or aborted: usually it is. False when stopped.
@@ -116,7 +122,7 @@ class Hanging:
         return told
 
     def _wait(self, seconds: float, *, patient: bool) -> bool:
-        until, pause_s = time.monotonic() + seconds, _PAUSE_S
+        until, pause_s = self._clock() + seconds, _PAUSE_S
         while not self._stopping():
             self._station.beat()  # waiting is not being stuck
             try:
@@ -124,11 +130,11 @@ class Hanging:
                     return True
             except Trouble as trouble:
                 silent = isinstance(trouble, SilentClusterError)
-                borne_s = self._station.settings.bears_silence_s if silent else _REFUSED_FOR_S
+                borne_s = self._station.settings.bears_silence_s if silent else self._limits.refused_s
                 if trouble.exit_code is Exit.REFUSED or (self._unanswered_for(trouble) > borne_s and not patient):
                     raise
                 pause_s = _LONGEST_PAUSE_S  # a refusal comes at once
-            if time.monotonic() + pause_s > until:
+            if self._clock() + pause_s > until:
                 break
             time.sleep(pause_s)
             pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
@@ -136,7 +142,7 @@ class Hanging:
 
     def _unanswered_for(self, trouble: Trouble) -> float:
         """Seconds of the same kind of trouble. What brokers may have ended meanwhile counts from now on."""
-        now, kind = time.monotonic(), type(trouble)
+        now, kind = self._clock(), type(trouble)
         self._awaited_since = now
         if self._unanswered is None or self._unanswered[0] is not kind:
             self._unanswered = (kind, now)
@@ -145,14 +151,14 @@ class Hanging:
     def _look(self) -> bool:
         """Look once at what is awaited, which is all that is there when nothing is."""
         if not self._awaited:
-            self._awaited, self._awaited_since = self._ends(), time.monotonic()
+            self._awaited, self._awaited_since = self._ends(), self._clock()
         stable = self._admin.offsets(self._awaited, "latest", read_committed=True)
         self._unanswered = None
         undecided = {
             place: stable[place].offset for place, end in self._awaited.items() if stable[place].offset < end.offset
         }
         self._awaited = {place: self._awaited[place] for place in undecided}
-        if undecided and time.monotonic() - self._awaited_since > _DECIDED_WITHIN_S:
+        if undecided and self._clock() - self._awaited_since > self._limits.decided_s:
             self._refuse(undecided)
         return not undecided
 
@@ -168,7 +174,7 @@ class Hanging:
 
     def _judge(self) -> None:
         """Once a minute, as replicas move and brokers come. Say so once, where looking often begins."""
-        if time.monotonic() < self._judge_at:
+        if self._limits.look != "auto" or self._clock() < self._judge_at:
             return
         found: Mapping[str, TopicInfo] = {}
         with suppress(Trouble):
@@ -177,9 +183,9 @@ class Hanging:
             if few and len(self._holders(found)) > 1:
                 self._few |= few
                 self._station.log.warning("replicas.few", topics=sorted(few))
-        self._judge_at = time.monotonic() + _JUDGED_EVERY_S
+        self._judge_at = self._clock() + _JUDGED_EVERY_S
         if _OFFSETS not in found:  # not made yet, or nobody answered
-            self._judge_at = time.monotonic() + self._judged_again_s
+            self._judge_at = self._clock() + self._judged_again_s
             self._judged_again_s = min(2 * self._judged_again_s, _JUDGED_EVERY_S)
 
     def _holders(self, found: Mapping[str, TopicInfo]) -> set[int]:

@@ -13,14 +13,8 @@ from pipelines.relay.hanging import hangs
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
 
-# A stable OffsetFetch waits for the transaction of who held the partition before: up to its timeout and a sweep, 40 s.
-# With the questions around it, no longer than a member may be away from its group (60 s).
-_COMMITTED_WAIT_S = 45.0
 # Not for long, before that transaction is ended: who held the partition is not its owner any more.
 _FENCED_AFTER_S = 0.5
-_WATERMARK_WAIT_S = 10.0
-# A coordinator that still reads its log knows more a moment later.
-_BEHIND_WAIT_S = 60.0
 
 
 def read_books(
@@ -37,7 +31,8 @@ def read_books(
         if committed.error is not None:
             raise KafkaException(committed.error)
         station.beat()
-        low, high = consumer.get_watermark_offsets(committed, timeout=_WATERMARK_WAIT_S, cached=False)
+        wait_s = station.settings.limits.watermark_s
+        low, high = consumer.get_watermark_offsets(committed, timeout=wait_s, cached=False)
         books[committed.topic, committed.partition] = _book(station, committed, low, high)
     return books
 
@@ -74,7 +69,7 @@ class Reached:
         self._doubted_since = now if self._doubted_since is None else self._doubted_since
         for topic, partition in behind:
             self._station.log.error("position.behind", topic=topic, partition=partition)
-        if now - self._doubted_since > _BEHIND_WAIT_S:
+        if now - self._doubted_since > self._station.settings.limits.behind_s:
             raise Trouble(
                 f"the group {self._station.settings.group} stands behind what it had committed",
                 hint="The brokers lost commits, or somebody set offsets back. What follows may be relayed twice.",
@@ -96,7 +91,7 @@ def _stable(station: Station, consumer: Consumer, partitions: list[TopicPartitio
         if found is not None:
             return found
         fence(station, places)
-    found = _committed_within(_COMMITTED_WAIT_S, consumer, partitions)
+    found = _committed_within(station.settings.limits.committed_s, consumer, partitions)
     if found is None:
         station.beat()
         _refuse_if_they_hang(station, partitions)

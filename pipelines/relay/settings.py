@@ -10,6 +10,7 @@ from typing import Literal
 
 import orjson
 
+from pipelines.relay.waits import RelayLimits
 from pipelines.topics.state import INITIAL_DELAY_MS
 
 
@@ -20,7 +21,8 @@ class WorkerSettings:
     `overlay` names what is laid over the contract. `initial_delay_ms` is the
     brokers' `log.initial.task.delay.ms`. `batch_events` bounds a transaction, `linger_ms` is how long a batch
     waits to fill. `max_poll_ms` is how long a worker may be away from its group, and so how long a rebalance waits for
-    anybody; it is at least the session timeout. Times are milliseconds.
+    anybody; it is at least the session timeout. Times are milliseconds; those of `limits`, which says for how long the
+    worker waits for what, are seconds.
     """
 
     source: str
@@ -39,6 +41,7 @@ class WorkerSettings:
     slow_commit_ms: int = 400
     overlay: str | None = None
     initial_delay_ms: int = INITIAL_DELAY_MS
+    limits: RelayLimits = field(default_factory=RelayLimits)
 
     @property
     def group(self) -> str:
@@ -79,4 +82,4 @@ class WorkerSettings:
         """Read what `to_json` wrote."""
         document = orjson.loads(line)
         paths = {name: Path(document[name]) for name in ("contract_dir", "keyring", "kek_file")}
-        return cls(**{**document, **paths})
+        return cls(**{**document, **paths, "limits": RelayLimits(**document["limits"])})

@@ -31,7 +31,6 @@ _QUICK_RESTARTS, _QUICK_WITHIN_S = 10, 60.0
 _LONGEST_PAUSE_S = 30.0
 _FIRST_PAUSE_S = 0.5
 _TICK_S = 0.02
-_LOOK_EVERY_S = 5.0  # for workers that are stuck
 
 
 @dataclass(slots=True)
@@ -72,6 +71,8 @@ class Launch:
     `output` is where its log lines go (a file descriptor; None: this process's standard error). `environment` is added
     to this process's own. `grace_s` is how long a worker that is asked to end may take: a batch at hand is done within
     its transaction's timeout. `spare` keeps one process more, which a worker's death makes a worker at once.
+    `look_every_s` is how often workers are looked at that may be stuck; one that was stuck twice is killed, so it is
+    long enough for a machine that slept to let them take a step.
     """
 
     command: Sequence[str] = (sys.executable, "-m", "pipelines.relay.process")
@@ -79,6 +80,7 @@ class Launch:
     output: int | None = None
     grace_s: float = 60.0
     spare: bool = True
+    look_every_s: float = 5.0
 
     def process(self, read_ahead: Path | None = None, overlay: str | None = None) -> subprocess.Popen[bytes]:
         """A process that waits for its settings on standard input; it may read a contract while it waits."""
@@ -131,7 +133,7 @@ class Supervisor:
                 if self._spare is not None and all(slot.process for slot in self.slots):
                     self._spare.tend(now)
                 if now >= self._look_at:
-                    self._look_at = now + _LOOK_EVERY_S
+                    self._look_at = now + self._launch.look_every_s
                     self._end_stuck(now)
                 self._stopping.wait(_TICK_S)
         finally:

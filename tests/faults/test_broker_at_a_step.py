@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
 from pipelines.broker import EmbeddedKafka
-from pipelines.relay import hanging
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step, Watch
+from pipelines.relay.waits import RelayLimits
 from tests.support.exactness import everything_came_out_once, kept_or_missed_aloud
 from tests.support.relay_fixture import RelayFixture, build, running
 from tests.support.relaying import get_through
@@ -79,20 +80,20 @@ def test_a_broker_that_is_killed_at_any_step_and_comes_back_loses_and_doubles_no
 
 
 def test_a_commit_that_a_dying_broker_acknowledged_is_kept_or_missed_aloud(
-    house: RelayFixture, broker: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture, broker: EmbeddedKafka
 ) -> None:
-    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 10.0)
-    raised = killed_at(Step.COMMITTED, house, broker, lambda: None)
+    raised = killed_at(Step.COMMITTED, house, broker, lambda: None, limits=RelayLimits(decided_s=10.0))
     kept_or_missed_aloud(house, raised, 661)
 
 
 def killed_at(
-    step: Step, house: RelayFixture, broker: EmbeddedKafka, settle: Callable[[], object]
+    step: Step, house: RelayFixture, broker: EmbeddedKafka, settle: Callable[[], object], **settings: Any
 ) -> list[BaseException]:
     """Relay 661 events over a broker that is killed and comes back; what the worker raised."""
     house.publish([house.ping(n) for n in range(600)] + [house.ping(4_001)])
     killed = threading.Event()
-    with running(house.worker(watch=killing_at(step, broker, killed, settle), batch_events=200)) as raised:
+    watch = killing_at(step, broker, killed, settle)
+    with running(house.worker(watch=watch, batch_events=200, **settings)) as raised:
         until(killed.is_set, "the kill of the broker")
         broker.restart(1)
         house.publish([house.ping(n) for n in range(60)])

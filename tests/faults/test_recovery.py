@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.broker import Cluster
-from pipelines.relay.hanging import Hanging
 from pipelines.relay.steps import Step
+from pipelines.relay.waits import RelayLimits
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.faults.recovery import violations
 from tests.faults.recovery_scene import Scene, trickling
@@ -194,10 +194,8 @@ def test_a_transaction_that_nobody_ends_is_over_by_its_timeout_and_a_sweep(
 
 
 def test_a_worker_that_looks_before_every_batch_takes_over_from_one_that_hangs(
-    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture,
 ) -> None:
-    monkeypatch.setattr(Hanging, "few", True)  # as with few replicas on several brokers
-    monkeypatch.setattr(Hanging, "few_of_offsets", True)
     awake, armed, hangs, commits = threading.Event(), threading.Event(), threading.Event(), [0, 0]
 
     def hang(step: Step) -> None:
@@ -209,7 +207,7 @@ def test_a_worker_that_looks_before_every_batch_takes_over_from_one_that_hangs(
     def go_on(step: Step) -> None:
         commits[1] += step is Step.COMMITTED
 
-    held = {"max_poll_ms": 6_000, "batch_events": 20}
+    held = {"max_poll_ms": 6_000, "batch_events": 20, "limits": RelayLimits(look="always")}
     other = house.worker(slot=1, watch=go_on, **held)
     with running(house.worker(watch=hang, **held)) as first, running(other) as second:
 

@@ -12,8 +12,8 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # the 
 from structlog.testing import capture_logs
 
 from pipelines.broker import AdminClient, EmbeddedKafka
-from pipelines.relay import hanging, positions
 from pipelines.relay.steps import Step
+from pipelines.relay.waits import RelayLimits
 from pipelines.trouble import Exit, Trouble
 from tests.faults.quorum import group_coordinator, leaders, transaction_coordinator
 from tests.support.brokers import Brokers, Kind
@@ -76,9 +76,8 @@ def leaders_or_none(house: RelayFixture, topic: str) -> Mapping[int, int]:
 
 
 def test_a_commit_whose_markers_reached_some_partitions_only_is_finished_or_missed_aloud(
-    tmp_path: Path, brokers: EmbeddedKafka, house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, brokers: EmbeddedKafka, house: RelayFixture
 ) -> None:
-    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 20.0)
     house = build(tmp_path / "second", brokers.cluster)
     coordinator = transaction_coordinator(brokers, house.settings().slot_id)
     only = min(ALL - {coordinator, group_coordinator(brokers, house.settings().group)})
@@ -103,7 +102,7 @@ def test_a_commit_whose_markers_reached_some_partitions_only_is_finished_or_miss
             half_done.set()
 
     house.publish([house.ping(n) for n in range(100)])
-    with running(house.worker(watch=watch)) as raised:
+    with running(house.worker(watch=watch, limits=RelayLimits(decided_s=20.0))) as raised:
         until(half_done.is_set, "a commit is cut in half")
         brokers.start()
         house.publish([house.ping(n) for n in range(100)])
@@ -124,10 +123,9 @@ def one_copy_each(house: RelayFixture, brokers: EmbeddedKafka) -> int:
 
 @pytest.mark.parametrize("often", [True, False], ids=["looked for before every batch", "not looked for"])
 def test_a_marker_that_went_with_the_only_copy_while_the_coordinator_lived_is_missed_aloud(
-    tmp_path: Path, brokers: EmbeddedKafka, house: RelayFixture, monkeypatch: pytest.MonkeyPatch, *, often: bool
+    tmp_path: Path, brokers: EmbeddedKafka, house: RelayFixture, *, often: bool
 ) -> None:
-    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 5.0)
-    monkeypatch.setattr(hanging, "_ENOUGH_REPLICAS", 3 if often else 0)
+    limits = RelayLimits(look="auto" if often else "never", decided_s=5.0)
     house = build(tmp_path / "second", brokers.cluster)
     only, steps = one_copy_each(house, brokers), list[Step]()
 
@@ -140,7 +138,7 @@ def test_a_marker_that_went_with_the_only_copy_while_the_coordinator_lived_is_mi
             raise FatalError  # with its transaction open
 
     house.publish([house.ping(n) for n in range(100)])
-    with running(house.worker(watch=watch, batch_events=200)) as raised:
+    with running(house.worker(watch=watch, batch_events=200, limits=limits)) as raised:
         until(lambda: Step.COMMITTED in steps, "a commit without one of its markers")
         brokers.start()
         house.publish([house.ping(n) for n in range(100)])
@@ -151,7 +149,7 @@ def test_a_marker_that_went_with_the_only_copy_while_the_coordinator_lived_is_mi
         assert raised[0].exit_code is Exit.REFUSED
     else:
         assert isinstance(raised[0], FatalError)
-        with running(house.worker()) as raised:
+        with running(house.worker(limits=limits)) as raised:
             house.wait_until_through()
         assert raised == []
         expectation = expect(house.contract, house.cluster, house.keyring)
@@ -178,11 +176,9 @@ def kept_apart(kafka: EmbeddedKafka, folder: Path) -> RelayFixture:
 
 
 def test_offsets_whose_marker_may_go_with_their_only_copy_are_kept_or_missed_aloud(
-    tmp_path: Path, one_copy_of_offsets: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, one_copy_of_offsets: EmbeddedKafka
 ) -> None:
-    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 10.0)
-    monkeypatch.setattr(positions, "_COMMITTED_WAIT_S", 5.0)
-    monkeypatch.setattr(positions, "_BEHIND_WAIT_S", 10.0)
+    limits = RelayLimits(decided_s=10.0, committed_s=5.0, behind_s=10.0)
     brokers = one_copy_of_offsets
     house, steps = kept_apart(brokers, tmp_path), list[Step]()
     keeper = group_coordinator(brokers, house.settings().group)
@@ -194,7 +190,7 @@ def test_offsets_whose_marker_may_go_with_their_only_copy_are_kept_or_missed_alo
             until(lambda: -1 in leaders(brokers, "__consumer_offsets").values(), "the offsets have no leader")
 
     house.publish([house.ping(n) for n in range(100)])
-    with capture_logs() as lines, running(house.worker(watch=watch)) as raised:
+    with capture_logs() as lines, running(house.worker(watch=watch, limits=limits)) as raised:
         until(lambda: Step.COMMITTED in steps, "a commit whose offsets have no leader")
         brokers.start()
         house.publish([house.ping(n) for n in range(100)])

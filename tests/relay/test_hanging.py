@@ -12,10 +12,19 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from pipelines.broker import Cluster, KafkaError, KafkaException, Place, Producer, TopicInfo, TopicPartition
-from pipelines.relay import hanging, positions
+from pipelines.broker import (
+    Cluster,
+    KafkaError,
+    KafkaException,
+    Place,
+    Producer,
+    SilentClusterError,
+    TopicInfo,
+    TopicPartition,
+)
 from pipelines.relay.hanging import Hanging
 from pipelines.relay.station import Station
+from pipelines.relay.waits import RelayLimits
 from pipelines.trouble import Exit, Trouble
 from tests.support.exactness import outputs_are_exact
 from tests.support.kafka import flushed
@@ -24,8 +33,31 @@ from tests.support.relay_fixture import RelayFixture, running
 from tests.support.waiting import CALL_S, StalledError, joined, until
 
 
-def hanging_in(house: RelayFixture, topic: str) -> Hanging:
-    return Hanging(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [topic], bool)
+class Standing:
+    """Stands between a relay and its cluster: gives the administration and the consumer that it holds, if any."""
+
+    def __init__(self, cluster: Cluster, admin: Any = None, consumer: Any = None) -> None:
+        self.cluster, self.own_admin, self.own_consumer = cluster, admin, consumer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cluster, name)
+
+    def admin(self, **limits: Any) -> Any:
+        return self.own_admin or self.cluster.admin(**limits)
+
+    def consumer(self, **settings: Any) -> Any:
+        return self.own_consumer or self.cluster.consumer(**settings)
+
+
+def hanging_in(
+    house: RelayFixture,
+    topic: str,
+    clock: Callable[[], float] = time.monotonic,
+    cluster: Any = None,
+    **limits: Any,
+) -> Hanging:
+    settings = house.settings(limits=RelayLimits(**limits))
+    return Hanging(Station(settings, cluster or house.cluster, structlog.stdlib.get_logger()), [topic], bool, clock)
 
 
 @contextmanager
@@ -44,13 +76,10 @@ def unended(house: RelayFixture, topic: str | None) -> Iterator[Producer]:
 
 
 @pytest.mark.parametrize("where", ["handled", "loose", "quarantine"])
-def test_a_worker_refuses_to_write_where_a_transaction_hangs(
-    house: RelayFixture, monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
-    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 1.0)
+def test_a_worker_refuses_to_write_where_a_transaction_hangs(house: RelayFixture, where: str) -> None:
     topic = {"handled": house.handled, "loose": house.loose, "quarantine": house.contract.quarantine.name}[where]
     house.publish([house.ping(n) for n in range(30)])
-    worker = house.worker()
+    worker = house.worker(limits=RelayLimits(decided_s=1.0))
     with unended(house, topic), pytest.raises(Trouble, match=f"hangs in {topic}/0 from offset") as trouble:
         worker.run()
     assert trouble.value.exit_code is Exit.REFUSED
@@ -73,8 +102,7 @@ def test_a_transaction_that_is_only_open_is_waited_for(house: RelayFixture) -> N
     outputs_are_exact(house)
 
 
-def test_a_worker_whose_offsets_hang_says_so(house: RelayFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(positions, "_COMMITTED_WAIT_S", 3.0)
+def test_a_worker_whose_offsets_hang_says_so(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(30)])
     with running(house.worker()) as raised:
         house.wait_until_through()
@@ -82,7 +110,7 @@ def test_a_worker_whose_offsets_hang_says_so(house: RelayFixture, monkeypatch: p
     with offsets_left_open(house) as (leave_open, _):
         leave_open()
         with capture_logs() as lines, pytest.raises(Trouble, match="hangs in the offsets of the group") as trouble:
-            house.worker().run()
+            house.worker(limits=RelayLimits(committed_s=3.0)).run()
     assert trouble.value.exit_code is Exit.REFUSED
     assert [line["topic"] for line in lines if line["event"] == "offsets.hang"] == [house.raw_topic]
     with running(house.worker()) as raised:
@@ -92,13 +120,14 @@ def test_a_worker_whose_offsets_hang_says_so(house: RelayFixture, monkeypatch: p
 
 
 @pytest.mark.parametrize("often", [True, False], ids=["looked for before every batch", "not looked for"])
-def test_a_batch_is_not_sent_on_top_of_offsets_that_hang(
-    house: RelayFixture, monkeypatch: pytest.MonkeyPatch, *, often: bool
-) -> None:
-    monkeypatch.setattr(positions, "_COMMITTED_WAIT_S", 3.0)
-    monkeypatch.setattr(Hanging, "few_of_offsets", often)
+def test_a_batch_is_not_sent_on_top_of_offsets_that_hang(house: RelayFixture, *, often: bool) -> None:
+    limits = RelayLimits(look="always" if often else "never", committed_s=3.0)
     house.publish([house.ping(n) for n in range(30)])
-    with offsets_left_open(house) as (leave_open, _), capture_logs() as lines, running(house.worker()) as raised:
+    with (
+        offsets_left_open(house) as (leave_open, _),
+        capture_logs() as lines,
+        running(house.worker(limits=limits)) as raised,
+    ):
         house.wait_until_through()
         leave_open()
         house.publish([house.ping(n) for n in range(30)])
@@ -118,11 +147,14 @@ def test_a_batch_is_not_sent_on_top_of_offsets_that_hang(
 
 
 def test_offsets_that_are_only_open_are_waited_for_before_a_batch(
-    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture,
 ) -> None:
-    monkeypatch.setattr(Hanging, "few_of_offsets", True)
     house.publish([house.ping(n) for n in range(30)])
-    with offsets_left_open(house) as (leave_open, end), capture_logs() as lines, running(house.worker()) as raised:
+    with (
+        offsets_left_open(house) as (leave_open, end),
+        capture_logs() as lines,
+        running(house.worker(limits=RelayLimits(look="always"))) as raised,
+    ):
         house.wait_until_through()
         leave_open()
         house.publish([house.ping(n) for n in range(30)])
@@ -164,7 +196,7 @@ def test_a_properties_file_cannot_have_offsets_looked_at_that_are_undecided(hous
 
 
 def test_a_slow_network_gets_more_time_for_offsets_and_a_quick_answer_ends_that(house: RelayFixture) -> None:
-    looking, given = hanging_in(house, house.handled), list[float]()
+    given = list[float]()
 
     class Slow:
         def committed(self, asked: list[TopicPartition], seconds: float) -> list[TopicPartition]:
@@ -173,11 +205,8 @@ def test_a_slow_network_gets_more_time_for_offsets_and_a_quick_answer_ends_that(
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
             return asked
 
-    def ask() -> bool:
-        looking._reader = Slow()  # type: ignore[assignment]
-        return looking.offsets_over([TopicPartition(house.raw_topic, 0)])
-
-    assert [ask() for _ in range(4)] == [False, False, True, False]
+    looking = hanging_in(house, house.handled, cluster=Standing(house.cluster, consumer=Slow()))
+    assert [looking.offsets_over([TopicPartition(house.raw_topic, 0)]) for _ in range(4)] == [False, False, True, False]
     assert given == [2, 4, 8, 2]
 
 
@@ -216,10 +245,9 @@ def test_who_is_told_to_stop_waits_no_longer(house: RelayFixture) -> None:
 
 
 def test_a_batch_waits_a_moment_only_and_all_its_waits_count_together(
-    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture,
 ) -> None:
-    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 2.0)
-    looking = hanging_in(house, house.handled)
+    looking = hanging_in(house, house.handled, decided_s=2.0)
     assert looking.over_within(0.1)
     with unended(house, house.handled):
         begun = time.monotonic()
@@ -230,33 +258,39 @@ def test_a_batch_waits_a_moment_only_and_all_its_waits_count_together(
 
 
 def test_what_brokers_may_have_ended_while_they_were_silent_is_given_its_time(
-    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+    house: RelayFixture,
 ) -> None:
-    monkeypatch.setattr(hanging, "_DECIDED_WITHIN_S", 2.0)
-    looking = hanging_in(house, house.handled)
-    admin, asked = looking._admin, list[float]()
+    asked = list[float]()
 
-    class Silent:
-        def offsets(self, *_: object, **__: object) -> dict[Any, Any]:
+    class Admin:
+        """The real one, and silent for a while."""
+
+        is_silent, real = False, house.cluster.admin()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.real, name)
+
+        def offsets(self, *places: Any, **how: Any) -> Any:
+            if not self.is_silent:
+                return self.real.offsets(*places, **how)
             asked.append(time.monotonic())
-            raise Trouble("nobody answers", hint="")
+            raise SilentClusterError("nobody answers", hint="")
 
+    admin = Admin()
+    looking = hanging_in(house, house.handled, cluster=Standing(house.cluster, admin), decided_s=2.0)
     with unended(house, house.handled):
         assert not looking.over_within(0)
-        monkeypatch.setattr(looking, "_admin", Silent())
+        admin.is_silent = True
         assert not looking.over_within(3.0)
-        monkeypatch.setattr(looking, "_admin", admin)
+        admin.is_silent = False
         assert not looking.over_within(0)  # three seconds later, of which nobody could tell
         with pytest.raises(Trouble, match="hangs in"):
             looking.over_within(30)
     assert asked
 
 
-def test_a_new_producer_bears_a_refusal_for_as_long_as_any_other(
-    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hanging, "_REFUSED_FOR_S", 2.0)
-    looking = hanging_in(house, "nowhere")
+def test_a_new_producer_bears_a_refusal_for_as_long_as_any_other(house: RelayFixture) -> None:
+    looking = hanging_in(house, "nowhere", refused_s=2.0)
     assert not looking.over_within(3.0)  # a batch that waited, before its producer was replaced
     begun = time.monotonic()
     with pytest.raises(Trouble, match="nowhere is not there"):
@@ -265,8 +299,7 @@ def test_a_new_producer_bears_a_refusal_for_as_long_as_any_other(
 
 
 def test_who_looks_often_does_so_for_good(house: RelayFixture) -> None:
-    looking = hanging_in(house, house.handled)
-    brokers, replicas = [1, 2], (1,)
+    brokers, replicas, clock = [1, 2], (1,), [1000.0]
 
     class Told:
         def topics(self, names: list[str]) -> dict[str, TopicInfo]:
@@ -277,18 +310,16 @@ def test_who_looks_often_does_so_for_good(house: RelayFixture) -> None:
         def broker_ids(self) -> list[int]:
             return brokers
 
-    looking._admin = Told()  # type: ignore[assignment]
+    looking = hanging_in(house, house.handled, lambda: clock[0], Standing(house.cluster, Told()))
     with capture_logs() as lines:
         assert looking.few
         brokers = [1]
-        looking._judge_at = float("-inf")
+        clock[0] += 61
         assert looking.few
     assert [line["event"] for line in lines] == ["replicas.few"]
 
 
 def test_offsets_with_one_copy_are_looked_at_as_topics_are(house: RelayFixture) -> None:
-    looking = hanging_in(house, house.handled)
-
     class Told:
         def topics(self, names: list[str]) -> dict[str, TopicInfo]:
             copies = {name: (1,) if name == "__consumer_offsets" else (1, 2, 3) for name in names}
@@ -300,14 +331,19 @@ def test_offsets_with_one_copy_are_looked_at_as_topics_are(house: RelayFixture) 
         def broker_ids(self) -> list[int]:
             return [1, 2, 3]
 
-    looking._admin = Told()  # type: ignore[assignment]
+    looking = hanging_in(house, house.handled, cluster=Standing(house.cluster, Told()))
     with capture_logs() as lines:
         assert (looking.few, looking.few_of_offsets) == (False, True)
     assert [line["topics"] for line in lines] == [["__consumer_offsets"]]
 
 
-def test_a_topic_that_is_not_there_is_not_decided(house: RelayFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hanging, "_REFUSED_FOR_S", 0.5)
-    looking = hanging_in(house, "nowhere")
+def test_a_topic_that_is_not_there_is_not_decided(house: RelayFixture) -> None:
+    looking = hanging_in(house, "nowhere", refused_s=0.5)
     with pytest.raises(Trouble, match="nowhere is not there"):
         looking.over()
+
+
+def test_whether_to_look_before_every_batch_can_be_told(house: RelayFixture) -> None:
+    for look, often in (("auto", False), ("always", True), ("never", False)):
+        looking = hanging_in(house, house.handled, look=look)
+        assert (looking.few, looking.few_of_offsets) == (often, often)

@@ -12,13 +12,14 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from pipelines.broker import Cluster
-from pipelines.relay import metrics, outbox, positions, succession
+from pipelines.relay import metrics, outbox, succession
 from pipelines.relay.endpoint import application, serve
 from pipelines.relay.health import WITHIN_S, Health, State, forget, look, stuck
 from pipelines.relay.outbox import Outbox
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
 from pipelines.relay.succession import StoppedError
+from pipelines.relay.waits import RelayLimits
 from pipelines.relay.worker_metrics import registry_of
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.support.commands import free_port
@@ -71,7 +72,8 @@ def test_a_clock_that_was_set_back_makes_nobody_stuck() -> None:
 
 
 def test_no_call_of_a_worker_may_take_as_long_as_makes_it_stuck() -> None:
-    waits = [positions._COMMITTED_WAIT_S, positions._WATERMARK_WAIT_S, succession._INIT_WAIT_S, outbox._WAIT_S]
+    limits = RelayLimits()
+    waits = [limits.committed_s, limits.watermark_s, succession._INIT_WAIT_S, outbox._WAIT_S]
     assert outbox._WAIT_S == TRANSACTION_TIMEOUT_MS / 1000
     assert max(waits) + 20 < WITHIN_S
 

@@ -13,9 +13,10 @@ from structlog.testing import capture_logs
 from pipelines.broker import OFFSET_INVALID, Cluster, KafkaError, KafkaException, TopicPartition
 from pipelines.relay.books import PartitionBook
 from pipelines.relay.inbox import Inbox
-from pipelines.relay.positions import _BEHIND_WAIT_S, Reached
+from pipelines.relay.positions import Reached
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
+from pipelines.relay.waits import RelayLimits
 from pipelines.trouble import Exit, Trouble
 from tests.relay.mutants import Altered
 from tests.support.exactness import outputs_are_exact
@@ -80,7 +81,7 @@ def test_what_is_behind_is_not_believed_for_a_minute_and_then_refused(house: Rel
     assert memory.believes({PLACE: PartitionBook(10)})
     memory.advance({PLACE: PartitionBook(20)})
     assert not memory.believes({PLACE: PartitionBook(19)})
-    now[0] = _BEHIND_WAIT_S
+    now[0] = RelayLimits().behind_s
     assert not memory.believes({PLACE: PartitionBook(19), (PLACE[0], 1): PartitionBook(5)})
     now[0] += 1
     with pytest.raises(Trouble, match="stands behind") as refused:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
 from pipelines.relay.succession import StoppedError, Succession
 from pipelines.relay.supervisor import Launch
+from pipelines.relay.waits import RelayLimits
 from pipelines.replay.task import ReplaySettings
 from pipelines.trouble import Trouble
 from tests.support.relay_fixture import RelayFixture
@@ -85,7 +86,7 @@ def settings(kind: type[WorkerSettings] = WorkerSettings, **more: Any) -> Worker
     place = Path("/nowhere")
     return kind(
         source="synthetic", instance="test", slot=0, contract_dir=place, bootstrap="nowhere:1", keyring=place,
-        kek_file=place, **more,
+        kek_file=place, limits=RelayLimits(refused_s=0.5), **more,
     )  # fmt: skip
 
 
@@ -97,8 +98,7 @@ def silence() -> SilentClusterError:
     return SilentClusterError("cannot list the offsets at nowhere:1 (_TRANSPORT)", hint="")
 
 
-def test_a_worker_with_a_new_producer_bears_silence_longer_than_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.relay.hanging._REFUSED_FOR_S", 0.5)
+def test_a_worker_with_a_new_producer_bears_silence_longer_than_a_refusal() -> None:
     admin, began = Admin(silence()), time.monotonic()
     answering = threading.Timer(2.0, admin.script.clear)
     answering.start()
@@ -112,8 +112,7 @@ def test_a_worker_that_waits_for_silent_brokers_hears_that_it_is_to_stop() -> No
     assert not Hanging(station(Admin(silence())), [TOPIC], lambda: time.monotonic() - began > 1.0).over()
 
 
-def test_a_refusal_ends_the_wait_although_silence_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.relay.hanging._REFUSED_FOR_S", 0.5)
+def test_a_refusal_ends_the_wait_although_silence_came_before() -> None:
     refusal = Trouble("cannot list the offsets at nowhere:1 (TOPIC_AUTHORIZATION_FAILED)", hint="")
     admin = Admin(silence(), silence(), refusal)
     with pytest.raises(Trouble, match="AUTHORIZATION"):
@@ -131,10 +130,9 @@ def test_a_command_gives_up_on_silent_brokers() -> None:
     assert ReplaySettings.bears_silence_s.fget(impatient) == 60.0  # type: ignore[attr-defined]
 
 
-def test_whether_to_look_often_is_asked_again_soon_when_nobody_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whether_to_look_often_is_asked_again_soon_when_nobody_answered() -> None:
     clock, admin = [1000.0], Admin(silence())
-    monkeypatch.setattr("pipelines.relay.hanging.time.monotonic", lambda: clock[0])
-    looking = Hanging(station(admin), [TOPIC], bool)
+    looking = Hanging(station(admin), [TOPIC], bool, lambda: clock[0])
     assert not looking.few
     asked = admin.asked
     clock[0] += 4.0
@@ -181,7 +179,7 @@ def test_a_process_that_waits_for_brokers_ends_when_it_is_told_to(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         nowhere = f"127.0.0.1:{server.getsockname()[1]}"
-    told = WorkerSettings(**{**asdict(house.settings()), "bootstrap": nowhere})
+    told = replace(house.settings(), bootstrap=nowhere)
     with (tmp_path / "log").open("wb") as log, Launch(output=log.fileno()).process() as process:
         assert process.stdin is not None
         process.stdin.write(told.to_json() + b"\n")
@@ -203,3 +201,10 @@ def test_a_process_that_waits_for_brokers_ends_when_it_is_told_to(
     lines = [orjson.loads(line) for line in (tmp_path / "log").read_bytes().splitlines()]
     assert lines[-1]["event"] == "worker.stopped"
     assert not [line for line in lines if line["event"] in {"worker.trouble", "worker.started"}]
+
+
+def test_limits_reach_a_worker_process_as_they_are() -> None:
+    told = settings()
+    own = replace(told, limits=RelayLimits("always", 1.0, 2.0, 3.0, 4.0, 5.0))
+    assert WorkerSettings.from_json(own.to_json()) == own != told
+    assert WorkerSettings.from_json(told.to_json()) == told

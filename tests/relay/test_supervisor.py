@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-import pytest
 import structlog
 
-from pipelines.relay import supervisor as supervisor_module
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Ages, Launch, Supervisor
 from tests.support.waiting import joined, until
@@ -62,10 +60,15 @@ def supervising(
     order: str = "stay",
     slots: int = 2,
     stuck: Callable[[Ages], Collection[tuple[str, int]]] = lambda _ages_s: (),
+    look_every_s: float = 5.0,
 ) -> Iterator[tuple[Supervisor, list[int], list[int]]]:
     ended: list[int] = []
     codes: list[int] = []
-    launch = Launch((sys.executable, "-c", STAND_IN, str(tmp_path), order), grace_s=1.0 if order == "deaf" else 30.0)
+    launch = Launch(
+        (sys.executable, "-c", STAND_IN, str(tmp_path), order),
+        grace_s=1.0 if order == "deaf" else 30.0,
+        look_every_s=look_every_s,
+    )
     workers = [settings(tmp_path, slot) for slot in range(slots)]
     supervisor = Supervisor(workers, structlog.stdlib.get_logger(), launch, ended.append, stuck)
     thread = threading.Thread(target=lambda: codes.append(supervisor.run()))
@@ -146,9 +149,8 @@ def test_the_first_crashes_are_restarted_at_once_and_a_crash_loop_is_slowed_down
 
 
 def test_a_worker_that_stays_stuck_is_killed_and_started_again_and_one_that_seemed_so_once_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(supervisor_module, "_LOOK_EVERY_S", 0.2)
     looks = 0
 
     def stuck(ages_s: Ages) -> list[tuple[str, int]]:
@@ -159,7 +161,7 @@ def test_a_worker_that_stays_stuck_is_killed_and_started_again_and_one_that_seem
             return []
         return [("synthetic", 1), ("synthetic", 0)] if looks % 2 else [("synthetic", 1)]
 
-    with supervising(tmp_path, stuck=stuck) as (supervisor, ended, codes):
+    with supervising(tmp_path, stuck=stuck, look_every_s=0.2) as (supervisor, ended, codes):
         until(lambda: len(started(tmp_path, 1)) == 2, "the second start in slot 1")
         was = looks
         until(lambda: looks > was + 3, "more looks", progress=lambda: looks)

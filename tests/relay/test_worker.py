@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from pipelines.broker import AdminClient, Cluster, TopicPartition
 from pipelines.contract import load_valid
+from pipelines.keys import Keyring
 from pipelines.relay.audit import read_books
 from pipelines.relay.steps import Step
 from pipelines.relay.supervisor import Launch
@@ -189,10 +191,7 @@ def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: RelayFixt
 
 def test_a_missing_key_stops_the_worker_before_it_sends_anything(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(10)])
-    worker = house.worker()
-    (house.folder / "keyring.json").unlink()
-    for lane in worker._lanes.values():
-        lane._windows._keys = EmptyKeyring()
+    worker = replace(house, keyring=cast("Keyring", EmptyKeyring())).worker()
     assert ends_in_trouble(worker).exit_code == Exit.UNAVAILABLE
     assert committed(house.contract, house.cluster) == ([], [])
     assert read_books(house.contract, house.cluster.admin(timeout_s=CALL_S)) == {}
@@ -206,6 +205,9 @@ def test_a_session_timeout_that_the_brokers_refuse_is_the_operators_trouble(hous
 
 class EmptyKeyring:
     """A keyring that has run out."""
+
+    def runway_ms(self, _purpose: object, _now_ms: int) -> int:
+        return 0
 
     def subkeys_at(self, _purpose: object, _timestamp_ms: int) -> object:
         raise Trouble("no root", hint="make one")

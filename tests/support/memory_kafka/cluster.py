@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.broker import Cluster
-from pipelines.broker.asking import Asking
+from pipelines.broker.asking import ROUNDS, Asking
 from pipelines.broker.cluster import _CONSUMER, _PRODUCER
 from tests.support.memory_kafka.admin_client import MemoryAdminClient
 from tests.support.memory_kafka.broker import Broker
@@ -47,6 +47,6 @@ class MemoryCluster(Cluster):
         """Move the broker's clock on: sessions and transactions may end by it."""
         self.broker.advance(seconds)
 
-    def _asking(self, timeout_s: float) -> Asking:
+    def _asking(self, timeout_s: float, rounds: int = ROUNDS) -> Asking:
         client: Any = self.admin_client()
-        return Asking(client, self.bootstrap, timeout_s)
+        return Asking(client, self.bootstrap, timeout_s, rounds)
