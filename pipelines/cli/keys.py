@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.cli import times
 from pipelines.cli.options import contract_option, json_option, key_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.keys import (
@@ -81,7 +81,7 @@ def init(
     Run it as often as you like: what is there stays as it is. Makes the key-encryption key in its default place when
     there is neither that key nor a keyring.
     """
-    now_ms = _now_ms()
+    now_ms = times.now_ms()
     contract = _contract(contract_dir, overlay)
     kek, kek_made = kek_for_making(keyring_file, kek_file)
     path = keyring_file or DEFAULT_KEYRING
@@ -108,7 +108,7 @@ def status(
     contract_dir: Path, overlay: str | None, keyring_file: Path | None, kek_file: Path | None, as_json: bool
 ) -> None:
     """Show every purpose's rotation, present epoch, roots and runway. Exit code 3 if one has no root for now."""
-    now_ms = _now_ms()
+    now_ms = times.now_ms()
     contract = _contract(contract_dir, overlay)
     keyring = open_keyring(keyring_file, kek_file)
     keyring.verify()
@@ -203,7 +203,3 @@ def _purposes(contract: Contract) -> list[Purpose]:
 
 def _print_json(document: dict[str, Any]) -> None:
     click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

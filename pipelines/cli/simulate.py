@@ -24,8 +24,6 @@ from pipelines.simulate import SimulatedEvent, Simulation
 from pipelines.simulate.publishing import publish
 from pipelines.trouble import Exit
 
-FLUSH_S = 60.0
-
 
 @click.command("simulate")
 @click.option("--count", default=10_000, show_default=True, type=click.IntRange(1), help="How many events.")
@@ -41,6 +39,15 @@ FLUSH_S = 60.0
     metavar="SHARE",
     help="The share of events that are faulty on purpose: values out of bounds, and spoilt bytes.",
 )
+@click.option(
+    "--wait",
+    "wait_s",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long to wait in the end for the broker's acknowledgements.",
+)
 @contract_option
 @overlay_option
 @kafka_options
@@ -55,6 +62,7 @@ def command(
     devices: int,
     only: tuple[str, ...],
     faults: float,
+    wait_s: float,
     contract_dir: Path,
     overlay: str | None,
     bootstrap: str | None,
@@ -85,7 +93,7 @@ def command(
         task = progress.add_task("simulate", total=count)
         sent = publish(watched(), producer, rate=rate, tell=lambda done: progress.update(task, completed=done))
         progress.update(task, completed=count)
-        report = producer.close(FLUSH_S)
+        report = producer.close(wait_s)
     unacknowledged = Counter(lost.event for lost in report.unacknowledged)
     outcome = {
         "sent": dict(sent),

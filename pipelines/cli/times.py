@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -30,6 +31,11 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs
 
 
 MOMENT: Final = Moment()
+
+
+def now_ms() -> int:
+    """The present, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def spelled(timestamp_ms: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -24,8 +25,6 @@ from pipelines.minimize.wire import LONG, rest_of_varint
 from pipelines.trouble import Exit, Trouble
 
 MOST_BYTES: Final = 64 * 1024 * 1024
-MOST_UNPACKED: Final = 256 * 1024 * 1024
-MOST_EVENTS: Final = 200_000
 MOST_SCHEMA: Final = 1024 * 1024
 _CONTAINER: Final = b"Obj\x01"
 _SINGLE_OBJECT: Final = b"\xc3\x01"
@@ -34,13 +33,25 @@ _MARK: Final = 16
 _OURS: Final = ("class", "max_items", "class_review")
 
 
-def raw_values(content: bytes, event: Event, version: int | None = None) -> Iterator[bytes]:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is read of a file at most: so many events, and so many bytes after unpacking."""
+
+    events: int = 200_000
+    unpacked: int = 256 * 1024 * 1024
+
+
+_BOUNDS: Final = Bounds()
+
+
+def raw_values(content: bytes, event: Event, version: int | None = None, bounds: Bounds = _BOUNDS) -> Iterator[bytes]:
     """The events of a file, each in Avro single-object encoding.
 
     Args:
         content: the file.
         event: the event type that it should hold.
         version: which raw schema JSON events are written with; the newest if None.
+        bounds: what is read at most.
 
     Raises:
         Trouble: (exit 2) it is no such file, or is spoilt; says where, and never what.
@@ -52,11 +63,11 @@ def raw_values(content: bytes, event: Event, version: int | None = None) -> Iter
     if not content.strip():
         raise _trouble("the file is empty", "It holds raw events: JSON, one object a line, or an Avro container file.")
     if content.startswith(_CONTAINER):
-        yield from _container(content, event)
+        yield from _container(content, event, bounds)
     elif content.startswith(_SINGLE_OBJECT):
         yield _single(content, event)
     else:
-        yield from _json(content, event, version)
+        yield from _json(content, event, version, bounds)
 
 
 def _single(content: bytes, event: Event) -> bytes:
@@ -74,7 +85,7 @@ def _single(content: bytes, event: Event) -> bytes:
     return content
 
 
-def _json(content: bytes, event: Event, version: int | None) -> Iterator[bytes]:
+def _json(content: bytes, event: Event, version: int | None, bounds: Bounds) -> Iterator[bytes]:
     schemas = [schema for schema in event.versions if version in (None, schema.version)]
     if not schemas:
         raise _trouble(f"{event.name} has no version {version}", "See schemas/raw/.")
@@ -83,8 +94,8 @@ def _json(content: bytes, event: Event, version: int | None) -> Iterator[bytes]:
     if not first.rstrip().endswith(b"}"):  # the beginning of one event, written over several lines
         lines = [content]
     for number, line in enumerate(lines, 1):
-        if number > MOST_EVENTS:
-            raise _too_many()
+        if number > bounds.events:
+            raise _too_many(bounds)
         if line.strip():
             document = parse(line)
             value = document if isinstance(document, Unfit) else encode(schemas[-1], document)
@@ -93,7 +104,7 @@ def _json(content: bytes, event: Event, version: int | None) -> Iterator[bytes]:
             yield value
 
 
-def _container(content: bytes, event: Event) -> Iterator[bytes]:
+def _container(content: bytes, event: Event, bounds: Bounds) -> Iterator[bytes]:
     """Avro 1.12, "Object Container Files": magic, metadata, a mark; blocks of count, size, items and the mark."""
     file = _Cursor(content, len(_CONTAINER))
     meta = file.metadata()
@@ -103,19 +114,19 @@ def _container(content: bytes, event: Event) -> Iterator[bytes]:
         raise _trouble("the file is packed by a codec other than deflate", "Write it with the codec null or deflate.")
     mark = file.take(_MARK)
     steps = steps_of(schema.record, [], "")
-    number, room = 0, MOST_UNPACKED
+    number, room = 0, bounds.unpacked
     while file.at < len(content):
         count, block = file.number(), file.take(file.number())
         if codec == b"deflate":
-            block = _unpacked(block, room)
+            block = _unpacked(block, room, bounds)
             room -= len(block)
         if file.take(_MARK) != mark or count < 0:
             raise _spoilt()
         at = 0
         for _ in range(count):
             number += 1
-            if number > MOST_EVENTS:
-                raise _too_many()
+            if number > bounds.events:
+                raise _too_many(bounds)
             try:
                 end = walk_steps(steps, block, at, [], State(len(block), 0))
             except Malformed as malformed:
@@ -189,14 +200,14 @@ def _bare(schema: object) -> object:
             return schema
 
 
-def _unpacked(block: bytes, room: int) -> bytes:
+def _unpacked(block: bytes, room: int, bounds: Bounds) -> bytes:
     machine = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         unpacked = machine.decompress(block, room + 1)
     except zlib.error:
         raise _spoilt() from None
     if len(unpacked) > room or machine.unconsumed_tail:
-        raise _trouble(f"the file unpacks to more than {MOST_UNPACKED >> 20} MiB", "Take a part of it.")
+        raise _trouble(f"the file unpacks to more than {bounds.unpacked >> 20} MiB", "Take a part of it.")
     if not machine.eof:
         raise _spoilt()
     return unpacked
@@ -210,8 +221,10 @@ def _spoilt() -> Trouble:
     return _trouble("the file is cut or spoilt: it does not go on as an Avro container does", "Write it anew.")
 
 
-def _too_many() -> Trouble:
-    return _trouble(f"the file has more than {MOST_EVENTS:,} events", "Take a part of it: a sample need not be whole.")
+def _too_many(bounds: Bounds) -> Trouble:
+    return _trouble(
+        f"the file has more than {bounds.events:,} events", "Take a part of it: a sample need not be whole."
+    )
 
 
 _JSON_HINT: Final = "The file holds JSON, one event a line, as `pipelines try` reads it, or is an Avro container file."

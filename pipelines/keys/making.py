@@ -35,7 +35,16 @@ class Extension:
     kept: int
 
 
-def extend(path: Path, kek: KeyEncryption, purposes: Iterable[Purpose], *, first_ms: int, last_ms: int) -> Extension:
+def extend(
+    path: Path,
+    kek: KeyEncryption,
+    purposes: Iterable[Purpose],
+    *,
+    first_ms: int,
+    last_ms: int,
+    most_roots: int = MOST_ROOTS,
+    lock_s: float = LOCK_SECONDS,
+) -> Extension:
     """Make the roots that are missing for every epoch of every purpose that touches [first, last].
 
     Args:
@@ -44,26 +53,28 @@ def extend(path: Path, kek: KeyEncryption, purposes: Iterable[Purpose], *, first
         purposes: whose roots.
         first_ms: the oldest broker time that a raw event may still have: now - raw TTL.
         last_ms: how far ahead of need to reach.
+        most_roots: so many roots a keyring holds at most.
+        lock_s: so long the keyring's lock is waited for (seconds).
 
     Raises:
         Trouble: 2 if that is more roots than a keyring holds; 3 if another process holds the lock, or the file cannot
             be written; 4 if the keyring that is there cannot be used (it is left as it is).
     """
     spans = [(purpose, epoch_starts(first_ms, last_ms, purpose.rotate_ms)) for purpose in purposes]
-    if sum(map(_count, (starts for _, starts in spans))) > MOST_ROOTS:
+    if sum(map(_count, (starts for _, starts in spans))) > most_roots:
         raise Trouble(
-            f"this would take more than {MOST_ROOTS} roots",
+            f"this would take more than {most_roots} roots",
             hint="Look less far ahead, or let purposes rotate less often.",
             exit_code=Exit.USAGE,
         )
     wanted = {RootId(purpose.name, purpose.rotate_ms, start) for purpose, starts in spans for start in starts}
-    with _locked(path):
+    with _locked(path, lock_s):
         roots = read_roots(path, kek)
         present = roots or {}
         made = tuple(sorted(wanted.difference(present)))
-        if len(present) + len(made) > MOST_ROOTS:
+        if len(present) + len(made) > most_roots:
             raise Trouble(
-                f"the keyring at {path} would come to hold more than {MOST_ROOTS} roots",
+                f"the keyring at {path} would come to hold more than {most_roots} roots",
                 hint="Look less far ahead.",
                 exit_code=Exit.USAGE,
             )
@@ -111,16 +122,16 @@ def _count(starts: range) -> int:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, lock_s: float = LOCK_SECONDS) -> Iterator[None]:
     """The keyring's lock, beside it; two people who run `keys init` take turns."""
     lock_path = path.with_name(f"{path.name}.lock")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(lock_path, timeout=LOCK_SECONDS, mode=0o600)
+        lock = FileLock(lock_path, timeout=lock_s, mode=0o600)
         lock.acquire()
     except Timeout:
         raise Trouble(
-            f"another process has held the keyring's lock {lock_path} for {LOCK_SECONDS} s",
+            f"another process has held the keyring's lock {lock_path} for {lock_s} s",
             hint="Let it finish, then run this again.",
         ) from None
     except OSError as error:

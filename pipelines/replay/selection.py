@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from pipelines.retention import SLACK_MS
 
-_FAR: Final = 10_000  # offsets; further apart than this, two places are sought one by one
 Views = tuple[str, ...]
 Spans = dict[int, list[tuple[int, int]]]
 """By partition: stretches of offsets, from the first up to but without the second, ascending."""
@@ -92,10 +91,14 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ByPlace:
-    """Events by (partition, offset). None of them is older than `since_ms`, or it is past the raw topic's TTL."""
+    """Events by (partition, offset). None of them is older than `since_ms`, or it is past the raw topic's TTL.
+
+    Two places that are `far` offsets or more apart are sought one by one; between nearer ones all is read.
+    """
 
     places: Mapping[tuple[int, int], Place]
     since_ms: int
+    far: int = 10_000
 
     @property
     def topics(self) -> Views:
@@ -119,7 +122,7 @@ class ByPlace:
             if partition not in edges or not edges[partition].start <= offset < edges[partition].end:
                 continue
             mine = spans.setdefault(partition, [])
-            if mine and offset - mine[-1][1] < _FAR:
+            if mine and offset - mine[-1][1] < self.far:
                 mine[-1] = (mine[-1][0], offset + 1)
             else:
                 mine.append((offset, offset + 1))

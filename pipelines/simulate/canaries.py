@@ -96,6 +96,10 @@ class Tally:
             if number < self.issued:
                 self._seen[number >> 3] |= 1 << (number & 7)
 
+    def add(self, other: Tally) -> None:
+        """Mark what another tally of as many canaries has seen."""
+        self._seen = bytearray(mine | theirs for mine, theirs in zip(self._seen, other._seen, strict=True))
+
     @property
     def missing(self) -> int:
         """How many of the issued canaries have not been seen. Not 0: a search of the outputs would prove nothing."""

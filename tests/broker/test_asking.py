@@ -19,7 +19,7 @@ from pipelines.broker.committed import CommittedOffsets
 from pipelines.broker.passing import PASSING
 from pipelines.broker.survey import Survey
 from pipelines.trouble import Trouble
-from tests.conftest import delete_topics
+from tests.support.kafka import delete_topics
 
 TOPIC = "synthetic"
 PLACE = (TOPIC, 0)

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from pipelines.cli import keys as keys_command
-from pipelines.cli import main
+from pipelines.cli import main, times
 from pipelines.contract.findings import Position
 from pipelines.contract.model import DAY_MS, HOUR_MS, Answers, Contract, Purpose, QuarantineTopic, RawTopic
 from pipelines.keys import Keyring, LocalKeyEncryption
@@ -64,7 +64,7 @@ def purposes(monkeypatch: pytest.MonkeyPatch) -> list[Purpose]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The present in ms; a test may change it."""
     now = [NOW_MS]
-    monkeypatch.setattr(keys_command, "_now_ms", lambda: now[0])
+    monkeypatch.setattr(times, "now_ms", lambda: now[0])
     return now
 
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
-from operator import or_
 from pathlib import Path
 
 from pipelines.broker import Cluster, Message
@@ -60,7 +59,7 @@ def joined(parts: list[Future[Part]], canaries: int) -> Part:
         whole.notes.update(expectation.notes)
         whole.origin.update(expectation.origin)
         whole.events.update(expectation.events)
-        seen._seen = bytearray(map(or_, seen._seen, tally._seen))
+        seen.add(tally)
     return whole, seen
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.contract.model import Contract
 from pipelines.explain import raw_file
-from pipelines.explain.raw_file import raw_values
+from pipelines.explain.raw_file import Bounds, raw_values
 from pipelines.sdk.encoding import encoders
 from pipelines.simulate import Simulation
 from pipelines.trouble import Exit, Trouble
@@ -160,23 +160,21 @@ def test_a_file_that_is_too_large_is_refused_unread(shipped: Contract) -> None:
     tracemalloc.stop()
 
 
-def test_a_bomb_is_not_unpacked_beyond_the_bound(shipped: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw_file, "MOST_UNPACKED", 1024 * 1024)
+def test_a_bomb_is_not_unpacked_beyond_the_bound(shipped: Contract) -> None:
     content = frame(
         shipped.events[EVENT].versions[-1].text.encode(), block(1, _deflated(bytes(64 * 1024 * 1024))), b"deflate"
     )
     tracemalloc.start()
     with pytest.raises(Trouble, match="unpacks to more than 1 MiB"):
-        values(shipped, content)
+        list(raw_values(content, shipped.events[EVENT], bounds=Bounds(unpacked=1024 * 1024)))
     assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
     tracemalloc.stop()
 
 
-def test_too_many_events_are_refused(shipped: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw_file, "MOST_EVENTS", 5)
+def test_too_many_events_are_refused(shipped: Contract) -> None:
     for content in (container(shipped), b"\n".join([LINE] * 6)):
         with pytest.raises(Trouble, match="more than 5 events"):
-            values(shipped, content)
+            list(raw_values(content, shipped.events[EVENT], bounds=Bounds(events=5)))
 
 
 def test_a_version_that_is_not_there_is_named(shipped: Contract) -> None:

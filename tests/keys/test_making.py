@@ -123,13 +123,12 @@ def test_more_roots_than_a_keyring_holds_are_refused_before_any_is_made(
 
 
 def test_roots_pile_up_to_what_a_keyring_holds_and_no_further(
-    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose, monkeypatch: pytest.MonkeyPatch
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose
 ) -> None:
-    monkeypatch.setattr(making, "MOST_ROOTS", 3)
-    extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=2 * DAY_MS)
+    extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=2 * DAY_MS, most_roots=3)
     before = keyring_path.read_bytes()
     with pytest.raises(Trouble, match="come to hold more than 3"):
-        extend(keyring_path, kek, [make_purpose()], first_ms=2 * DAY_MS, last_ms=3 * DAY_MS)
+        extend(keyring_path, kek, [make_purpose()], first_ms=2 * DAY_MS, last_ms=3 * DAY_MS, most_roots=3)
     assert keyring_path.read_bytes() == before
 
 
@@ -140,11 +139,10 @@ def test_the_length_of_a_span_is_counted_even_where_len_gives_up(first: int, mor
 
 
 def test_a_lock_that_another_process_holds_is_trouble(
-    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose, monkeypatch: pytest.MonkeyPatch
+    keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose
 ) -> None:
-    monkeypatch.setattr(making, "LOCK_SECONDS", 0)
     with FileLock(f"{keyring_path}.lock"), pytest.raises(Trouble, match="lock") as trouble:
-        extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
+        extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0, lock_s=0)
     assert trouble.value.exit_code is Exit.UNAVAILABLE
 
 

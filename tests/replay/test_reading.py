@@ -2,10 +2,7 @@
 
 from collections import Counter
 
-import pytest
-
 from pipelines.broker import headers_of, records
-from pipelines.replay import selection
 from pipelines.replay.selection import ByPlace, Place
 from pipelines.replay.tally import ViewTally
 from tests.support.replay_scene import Scene
@@ -25,9 +22,8 @@ def test_a_batch_that_nobody_can_read_is_counted_and_passed_over(scene: Scene) -
 
 
 def test_places_that_lie_apart_are_found_each_and_nothing_between_them(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene,
 ) -> None:
-    monkeypatch.setattr(selection, "_FAR", 3)
     house = scene.house
     house.publish([house.ping(number) for number in range(90)])
     scene.relay()
@@ -35,7 +31,7 @@ def test_places_that_lie_apart_are_found_each_and_nothing_between_them(
     noted_ms = scene.all_time().until_ms
     places = {place: Place((house.handled,), noted_ms) for place in wanted}
     gone = {(0, 30): Place((house.loose,), noted_ms), (7, 0): Place((house.loose,), noted_ms)}
-    outcome = scene.replay(ByPlace({**places, **gone}, scene.since_ms), again=True).execute()
+    outcome = scene.replay(ByPlace({**places, **gone}, scene.since_ms, far=3), again=True).execute()
     assert outcome.tally.views[house.handled] == ViewTally(events_in=6, out=6)
     assert outcome.tally.views[house.loose] == ViewTally(events_in=2, expired=2)
     ids = Counter(dict(headers_of(message))["ce_id"] for message in records(house.cluster, house.handled))
@@ -43,9 +39,8 @@ def test_places_that_lie_apart_are_found_each_and_nothing_between_them(
 
 
 def test_an_event_is_found_though_nothing_is_there_where_the_place_before_it_points(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene,
 ) -> None:
-    monkeypatch.setattr(selection, "_FAR", 3)
     house = scene.house
     house.publish([house.ping(1)], partition=0)
     producer = house.cluster.producer(**{"transactional.id": f"aborts-{house.source}"})
@@ -59,7 +54,7 @@ def test_an_event_is_found_though_nothing_is_there_where_the_place_before_it_poi
     scene.relay()
     noted_ms = scene.all_time().until_ms
     places = {(0, offset): Place((house.handled,), noted_ms) for offset in (1, 7)}
-    outcome = scene.replay(ByPlace(places, scene.since_ms), again=True).execute()
+    outcome = scene.replay(ByPlace(places, scene.since_ms, far=3), again=True).execute()
     assert outcome.tally.views[house.handled] == ViewTally(events_in=1, out=1)
 
 

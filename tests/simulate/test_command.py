@@ -4,7 +4,6 @@ from collections import Counter
 from pathlib import Path
 
 import orjson
-import pytest
 from click.testing import CliRunner, Result
 
 from pipelines.broker import Cluster, records
@@ -45,13 +44,11 @@ def test_everything_acknowledged_is_in_raw_keyed_by_device_with_every_canary(
 
 
 def test_events_that_are_not_acknowledged_are_told_by_event_type_and_end_with_3(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster,
 ) -> None:
     """Nobody made the topic, and no broker of ours makes topics by itself."""
-    from pipelines.cli import simulate
-
-    monkeypatch.setattr(simulate, "FLUSH_S", 1.0)
-    result = _simulate("--bootstrap", cluster.bootstrap, "--count", "50", "--event", "tor.circuit", "--json")
+    asked = ("--count", "50", "--event", "tor.circuit", "--wait", "1", "--json")
+    result = _simulate("--bootstrap", cluster.bootstrap, *asked)
     assert result.exit_code == Exit.UNAVAILABLE
     outcome = orjson.loads(result.stdout)
     assert outcome["acknowledged"] == 0
