@@ -14,7 +14,7 @@ from tests.faults.link import Held
 from tests.faults.proxy import Proxy
 from tests.faults.wire import ADD_OFFSETS, ADD_PARTITIONS, PRODUCE
 from tests.support.exactness import outputs_are_exact
-from tests.support.kafka import members_of
+from tests.support.kafka import has_no_members
 from tests.support.relay_fixture import RelayFixture, running
 from tests.support.waiting import until
 
@@ -52,7 +52,7 @@ def an_abort_comes_late(house: RelayFixture, proxy: Proxy, through: Cluster, slo
     def watch(now: Step) -> None:
         if now is Step.PRODUCED and next(stalls, False):
             proxy.stall(True)
-            until(lambda: members_of(house.cluster, house.settings().group) == 0, "a group that put its member out")
+            until(lambda: has_no_members(house.cluster, house.settings().group), "a group that put its member out")
             proxy.stall(False)
         deliver(now)
 

@@ -16,7 +16,7 @@ from pipelines.broker import Cluster
 from pipelines.relay.settings import WorkerSettings
 from tests.faults.flow import Flow, flowing
 from tests.faults.proxy import Proxy
-from tests.support.kafka import members_of
+from tests.support.kafka import has_no_members
 from tests.support.relay_fixture import RelayFixture, build
 from tests.support.waiting import until
 
@@ -72,7 +72,7 @@ def test_a_network_that_stands_still_longer_than_anything_may_take_is_survived(
         proxy.stall(True)
         time.sleep(seconds)
         # A broker that is short of CPU puts a silent member out late.
-        until(lambda: members_of(house.cluster, house.settings().group) == 0, "a group that put its members out")
+        until(lambda: has_no_members(house.cluster, house.settings().group), "a group that put its members out")
         proxy.stall(False)
         flow.wait_for_commits()
     assert {line["worker"] for line in logged(flow, "partitions.lost")} == {

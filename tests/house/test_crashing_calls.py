@@ -20,7 +20,7 @@ CRASHES = {
     "list_consumer_group_offsets": "ends the process with SIGSEGV when the group's coordinator moved: it then looks "
     "for the coordinator of a group that an admin client has not (librdkafka 2.16: issue #5040); ask with "
     "`Cluster.admin().committed`, or a consumer's `committed`",
-    "describe_consumer_groups": _COORDINATOR + "ask the members, or the brokers' own tools",
+    "describe_consumer_groups": _COORDINATOR + "`list_consumer_groups` asks all brokers, and tells a group's state",
     "delete_consumer_groups": _COORDINATOR + "use a group of its own, which expires by itself",
     "alter_consumer_group_offsets": _COORDINATOR + "commit with a consumer of the group",
 }

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from confluent_kafka import ConsumerGroupState
+
 from pipelines.broker import AdminClient, Cluster, Door, EmbeddedKafka, Producer
 from tests.support.waiting import CALL_S, LOOK_S, until
 
@@ -75,7 +77,8 @@ def flushed(producer: Producer) -> None:
     until(lambda: producer.flush(LOOK_S) == 0, "the delivery of every record", progress=lambda: len(producer))
 
 
-def members_of(cluster: Cluster, group: str) -> int:
-    """Return how many members a consumer group has now."""
+def has_no_members(cluster: Cluster, group: str) -> bool:
+    """Return whether a consumer group is there and empty. Asks all brokers: what asks a coordinator may crash."""
     client = AdminClient({"bootstrap.servers": cluster.bootstrap, **cluster.properties})  # must outlive its futures
-    return len(client.describe_consumer_groups([group])[group].result(CALL_S).members)
+    found = client.list_consumer_groups(states={ConsumerGroupState.EMPTY}, request_timeout=CALL_S).result(CALL_S + 1)
+    return group in {listing.group_id for listing in found.valid}
