@@ -23,7 +23,7 @@ _SIZES: Final = (
 )
 
 
-@dataclass
+@dataclass(eq=False)
 class LongRun:
     """The plugin of the process that reports. It writes `page` when the run is over, whatever its outcome."""
 

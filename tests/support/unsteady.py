@@ -33,7 +33,7 @@ class Outcome:
     output: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Unsteady:
     """The plugin of the process that reports. `run_alone` runs one test again and blocks until it is over."""
 
