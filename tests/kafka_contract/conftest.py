@@ -13,8 +13,17 @@ from tests.support.kafka import delete_topics
 from tests.support.memory_kafka import MemoryCluster
 
 
-@pytest.fixture(params=["memory", pytest.param("embedded", marks=pytest.mark.broker)])
-def each(request: pytest.FixtureRequest) -> Cluster:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a test on the real Kafka ask for `cluster`, so that it has the marks and the broker of such tests."""
+    for item in items:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if params.get("any_cluster") == "embedded":
+            item.fixturenames = [*item.fixturenames, "cluster"]
+
+
+@pytest.fixture(params=["memory", "embedded"])
+def any_cluster(request: pytest.FixtureRequest) -> Cluster:
     """The in-memory Kafka, then the real one."""
     if request.param == "memory":
         return MemoryCluster()
@@ -23,28 +32,30 @@ def each(request: pytest.FixtureRequest) -> Cluster:
 
 
 @pytest.fixture
-def admin_client(each: Cluster) -> Any:
+def admin_client(any_cluster: Cluster) -> Any:
     """A client for what the product's `Admin` cannot do."""
     return (
-        each.admin_client() if isinstance(each, MemoryCluster) else AdminClient({"bootstrap.servers": each.bootstrap})
+        any_cluster.admin_client()
+        if isinstance(any_cluster, MemoryCluster)
+        else AdminClient({"bootstrap.servers": any_cluster.bootstrap})
     )
 
 
 @pytest.fixture
-def new_topic(each: Cluster) -> Iterator[Callable[..., str]]:
+def new_topic(any_cluster: Cluster) -> Iterator[Callable[..., str]]:
     """Makes topics, by default of one partition. Settings are given with underscores: `retention_ms="1000"`."""
     made: list[str] = []
 
     def make(partitions: int = 1, **settings: str) -> str:
         name = f"contract.{uuid4().hex}"
         configs = {key.replace("_", "."): value for key, value in settings.items()}
-        assert each.admin().create([NewTopic(name, partitions, 1, configs)]) == (name,)
+        assert any_cluster.admin().create([NewTopic(name, partitions, 1, configs)]) == (name,)
         made.append(name)
         return name
 
     yield make
-    if not isinstance(each, MemoryCluster):
-        delete_topics(each, made)
+    if not isinstance(any_cluster, MemoryCluster):
+        delete_topics(any_cluster, made)
 
 
 @pytest.fixture

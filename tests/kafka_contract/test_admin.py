@@ -10,22 +10,22 @@ from tests.support.kafka_clients import transactional
 from tests.support.memory_kafka.topics import INHERITED
 
 
-def test_a_cluster_answers(each: Cluster) -> None:
-    each.require()
-    assert each.admin().broker_ids() == (1,)
+def test_a_cluster_answers(any_cluster: Cluster) -> None:
+    any_cluster.require()
+    assert any_cluster.admin().broker_ids() == (1,)
 
 
-def test_a_topic_that_exists_is_left_as_it_is(each: Cluster, new_topic: Any) -> None:
+def test_a_topic_that_exists_is_left_as_it_is(any_cluster: Cluster, new_topic: Any) -> None:
     topic = new_topic(partitions=2, retention_ms="5000")
-    before = each.admin().topics([topic])
-    assert each.admin().create([NewTopic(topic, 3, 1, {"retention.ms": "1"})]) == ()
-    assert each.admin().topics([topic]) == before
-    assert each.admin().topic_configs([topic])[topic]["retention.ms"] == "5000"
+    before = any_cluster.admin().topics([topic])
+    assert any_cluster.admin().create([NewTopic(topic, 3, 1, {"retention.ms": "1"})]) == ()
+    assert any_cluster.admin().topics([topic]) == before
+    assert any_cluster.admin().topic_configs([topic])[topic]["retention.ms"] == "5000"
 
 
-def test_topics_are_told_with_their_partitions_and_ids(each: Cluster, new_topic: Any) -> None:
+def test_topics_are_told_with_their_partitions_and_ids(any_cluster: Cluster, new_topic: Any) -> None:
     one, three = new_topic(), new_topic(partitions=3)
-    found = each.admin().topics([one, three, f"{one}.missing"])
+    found = any_cluster.admin().topics([one, three, f"{one}.missing"])
     assert found.keys() == {one, three}
     assert [(found[name].partitions, found[name].replication) for name in (one, three)] == [(1, 1), (3, 1)]
     assert [len(found[name].topic_id) for name in (one, three)] == [16, 16]
@@ -33,35 +33,35 @@ def test_topics_are_told_with_their_partitions_and_ids(each: Cluster, new_topic:
     assert [(place.partition, place.leader, place.replicas, place.in_sync) for place in found[three].places] == [
         (number, 1, (1,), (1,)) for number in range(3)
     ]
-    assert {one, three} <= each.admin().topics().keys()
+    assert {one, three} <= any_cluster.admin().topics().keys()
 
 
-def test_a_topics_settings_are_its_own_or_inherited(each: Cluster, new_topic: Any) -> None:
+def test_a_topics_settings_are_its_own_or_inherited(any_cluster: Cluster, new_topic: Any) -> None:
     topic = new_topic(retention_ms="5000", message_timestamp_type="LogAppendTime")
-    settings = each.admin().topic_settings([topic])[topic]
+    settings = any_cluster.admin().topic_settings([topic])[topic]
     assert settings["retention.ms"] == Setting("5000", Source.TOPIC)
     assert settings["message.timestamp.type"] == Setting("LogAppendTime", Source.TOPIC)
     assert settings["segment.ms"].source is not Source.TOPIC
 
 
 @pytest.mark.parametrize("name", INHERITED)
-def test_a_topic_inherits_kafkas_defaults(each: Cluster, topic: str, name: str) -> None:
-    assert each.admin().topic_settings([topic])[topic][name].value == INHERITED[name][1]
+def test_a_topic_inherits_kafkas_defaults(any_cluster: Cluster, topic: str, name: str) -> None:
+    assert any_cluster.admin().topic_settings([topic])[topic][name].value == INHERITED[name][1]
 
 
-def test_settings_of_a_topic_that_is_not_there_are_trouble(each: Cluster, topic: str) -> None:
+def test_settings_of_a_topic_that_is_not_there_are_trouble(any_cluster: Cluster, topic: str) -> None:
     with pytest.raises(Trouble, match=r"cannot describe the settings .*\(UNKNOWN_TOPIC_OR_PART\)") as trouble:
-        each.admin(timeout_s=0.5).topic_settings([f"{topic}.missing"])
+        any_cluster.admin(timeout_s=0.1).topic_settings([f"{topic}.missing"])
     assert trouble.value.exit_code == Exit.UNAVAILABLE
 
 
-def test_offsets_of_a_topic_that_is_not_there_are_trouble(each: Cluster, topic: str) -> None:
+def test_offsets_of_a_topic_that_is_not_there_are_trouble(any_cluster: Cluster, topic: str) -> None:
     with pytest.raises(Trouble, match="cannot list the offsets"):
-        each.admin(timeout_s=0.5).offsets([(f"{topic}.missing", 0)], "latest")
+        any_cluster.admin(timeout_s=0.1).offsets([(f"{topic}.missing", 0)], "latest")
 
 
-def test_offsets_are_told_of_both_ends_and_by_time(each: Cluster, topic: str, admin_client: Any) -> None:
-    producer, admin, partition = each.producer(), each.admin(), (topic, 0)
+def test_offsets_are_told_of_both_ends_and_by_time(any_cluster: Cluster, topic: str, admin_client: Any) -> None:
+    producer, admin, partition = any_cluster.producer(), any_cluster.admin(), (topic, 0)
     times_ms = [1_700_000_000_000 + 1_000 * number for number in range(5)]
     for time_ms in times_ms:
         producer.produce(topic, b"v", timestamp=time_ms)
@@ -80,16 +80,16 @@ def test_offsets_are_told_of_both_ends_and_by_time(each: Cluster, topic: str, ad
     ]
 
 
-def test_a_time_finds_aborted_records(each: Cluster, topic: str) -> None:
-    producer, partition = transactional(each, topic), (topic, 0)
+def test_a_time_finds_aborted_records(any_cluster: Cluster, topic: str) -> None:
+    producer, partition = transactional(any_cluster, topic), (topic, 0)
     producer.begin_transaction()
     producer.produce(topic, b"aborted", timestamp=1_700_000_000_000)
     producer.flush(30)
     producer.abort_transaction(30)
-    assert each.admin().offsets([partition], 1)[partition].offset == 0
+    assert any_cluster.admin().offsets([partition], 1)[partition].offset == 0
 
 
-def test_a_survey_knows_whether_a_topic_exists(each: Cluster, topic: str) -> None:
-    assert each.survey().exists(topic)
-    assert not each.survey().exists(f"{topic}.missing")
-    assert each.survey().readers() == ()
+def test_a_survey_knows_whether_a_topic_exists(any_cluster: Cluster, topic: str) -> None:
+    assert any_cluster.survey().exists(topic)
+    assert not any_cluster.survey().exists(f"{topic}.missing")
+    assert any_cluster.survey().readers() == ()

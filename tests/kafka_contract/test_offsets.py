@@ -29,40 +29,40 @@ def send(producer: Any, topic: str, offset: int, metadata: object, text: str = "
     producer.send_offsets_to_transaction([TopicPartition(topic, 0, offset, text)], metadata, 30)
 
 
-def test_nothing_is_committed_at_first(each: Cluster, topic: str) -> None:
-    assert committed(each, topic) == (OFFSET_INVALID, None)
-    assert each.admin().committed(topic, [(topic, 0)]) == {}
+def test_nothing_is_committed_at_first(any_cluster: Cluster, topic: str) -> None:
+    assert committed(any_cluster, topic) == (OFFSET_INVALID, None)
+    assert any_cluster.admin().committed(topic, [(topic, 0)]) == {}
 
 
-def test_offsets_in_a_transaction_are_committed_with_it_and_dropped_with_it(each: Cluster, topic: str) -> None:
-    producer = transactional(each, topic)
-    with member(each, topic) as consumer:
+def test_offsets_in_a_transaction_are_committed_with_it_and_dropped_with_it(any_cluster: Cluster, topic: str) -> None:
+    producer = transactional(any_cluster, topic)
+    with member(any_cluster, topic) as consumer:
         for offset, end in ((3, producer.commit_transaction), (7, producer.abort_transaction)):
             producer.begin_transaction()
             send(producer, topic, offset, consumer.consumer_group_metadata(), f"text {offset}")
-            assert committed(each, topic, "read_uncommitted")[0] == (OFFSET_INVALID if offset == 3 else 3)
+            assert committed(any_cluster, topic, "read_uncommitted")[0] == (OFFSET_INVALID if offset == 3 else 3)
             end(30)
-    assert committed(each, topic) == (3, "text 3")
-    found = each.admin().committed(topic, [(topic, 0)])[topic, 0]
+    assert committed(any_cluster, topic) == (3, "text 3")
+    found = any_cluster.admin().committed(topic, [(topic, 0)])[topic, 0]
     assert (found.offset, found.metadata) == (3, "text 3")
 
 
-def test_offsets_that_are_sent_twice_count_as_they_were_sent_last(each: Cluster, topic: str) -> None:
-    producer = transactional(each, topic)
-    with member(each, topic) as consumer:
+def test_offsets_that_are_sent_twice_count_as_they_were_sent_last(any_cluster: Cluster, topic: str) -> None:
+    producer = transactional(any_cluster, topic)
+    with member(any_cluster, topic) as consumer:
         producer.begin_transaction()
         send(producer, topic, 5, consumer.consumer_group_metadata())
         send(producer, topic, 4, consumer.consumer_group_metadata())
         producer.commit_transaction(30)
-    assert committed(each, topic) == (4, "")
+    assert committed(any_cluster, topic) == (4, "")
 
 
-def test_a_stable_fetch_waits_for_the_open_transaction(each: Cluster, topic: str) -> None:
-    producer = transactional(each, topic)
-    with member(each, topic) as consumer:
+def test_a_stable_fetch_waits_for_the_open_transaction(any_cluster: Cluster, topic: str) -> None:
+    producer = transactional(any_cluster, topic)
+    with member(any_cluster, topic) as consumer:
         producer.begin_transaction()
         send(producer, topic, 3, consumer.consumer_group_metadata())
-        with each.consumer(**{"group.id": topic}) as reader:
+        with any_cluster.consumer(**{"group.id": topic}) as reader:
             started = time.monotonic()
             error = raised(lambda: reader.committed([TopicPartition(topic, 0)], timeout=0.5))
             assert flags(error) == ("_TIMED_OUT", set())
@@ -71,33 +71,33 @@ def test_a_stable_fetch_waits_for_the_open_transaction(each: Cluster, topic: str
             assert reader.committed([TopicPartition(topic, 0)], timeout=30)[0].offset == 3
 
 
-def test_a_new_producer_of_the_id_drops_the_offsets_of_the_open_transaction(each: Cluster, topic: str) -> None:
-    producer = transactional(each, topic)
-    with member(each, topic) as consumer:
+def test_a_new_producer_of_the_id_drops_the_offsets_of_the_open_transaction(any_cluster: Cluster, topic: str) -> None:
+    producer = transactional(any_cluster, topic)
+    with member(any_cluster, topic) as consumer:
         producer.begin_transaction()
         send(producer, topic, 3, consumer.consumer_group_metadata())
-        transactional(each, topic)
-        assert committed(each, topic) == (OFFSET_INVALID, None)
+        transactional(any_cluster, topic)
+        assert committed(any_cluster, topic) == (OFFSET_INVALID, None)
 
 
-def test_an_assigned_partition_is_read_from_its_committed_offset(each: Cluster, topic: str) -> None:
-    plain = each.producer()
+def test_an_assigned_partition_is_read_from_its_committed_offset(any_cluster: Cluster, topic: str) -> None:
+    plain = any_cluster.producer()
     for number in range(3):
         plain.produce(topic, str(number).encode())
     plain.flush(30)
-    with member(each, topic) as consumer:
+    with member(any_cluster, topic) as consumer:
         consumer.commit(offsets=[TopicPartition(topic, 0, 2, "here")], asynchronous=False)
-    assert committed(each, topic) == (2, "here")
-    with each.consumer(**{"group.id": topic}) as consumer:
+    assert committed(any_cluster, topic) == (2, "here")
+    with any_cluster.consumer(**{"group.id": topic}) as consumer:
         consumer.subscribe([topic])
         assert values(consumer, 1) == [b"2"]
 
 
-def rebalanced_since(each: Cluster, topic: str) -> tuple[Any, object]:
+def rebalanced_since(any_cluster: Cluster, topic: str) -> tuple[Any, object]:
     """A member, and its metadata from before another member came and went."""
-    first = member(each, topic)
+    first = member(any_cluster, topic)
     before = first.consumer_group_metadata()
-    second = each.consumer(**{"group.id": topic, "auto.offset.reset": "earliest"})
+    second = any_cluster.consumer(**{"group.id": topic, "auto.offset.reset": "earliest"})
     second.subscribe([topic])
     is_over = threading.Event()
 
@@ -114,9 +114,9 @@ def rebalanced_since(each: Cluster, topic: str) -> tuple[Any, object]:
     return first, before
 
 
-def test_offsets_in_the_name_of_an_older_generation_cost_the_transaction(each: Cluster, topic: str) -> None:
-    consumer, before = rebalanced_since(each, topic)
-    producer = transactional(each, topic)
+def test_offsets_in_the_name_of_an_older_generation_cost_the_transaction(any_cluster: Cluster, topic: str) -> None:
+    consumer, before = rebalanced_since(any_cluster, topic)
+    producer = transactional(any_cluster, topic)
     producer.begin_transaction()
     assert flags(raised(lambda: send(producer, topic, 3, before))) == ("ILLEGAL_GENERATION", {"abort"})
     assert flags(raised(lambda: producer.commit_transaction(30))) == ("ILLEGAL_GENERATION", {"abort"})
@@ -125,56 +125,66 @@ def test_offsets_in_the_name_of_an_older_generation_cost_the_transaction(each: C
     send(producer, topic, 4, consumer.consumer_group_metadata())
     producer.commit_transaction(30)
     consumer.close()
-    assert committed(each, topic) == (4, "")
+    assert committed(any_cluster, topic) == (4, "")
 
 
-def test_offsets_in_the_name_of_a_member_that_left_cost_the_transaction(each: Cluster, topic: str) -> None:
-    gone = member(each, topic)
+def test_offsets_in_the_name_of_a_member_that_left_cost_the_transaction(any_cluster: Cluster, topic: str) -> None:
+    gone = member(any_cluster, topic)
     metadata = gone.consumer_group_metadata()
     gone.close()
-    producer = transactional(each, topic)
+    producer = transactional(any_cluster, topic)
     producer.begin_transaction()
     assert flags(raised(lambda: send(producer, topic, 3, metadata))) == ("UNKNOWN_MEMBER_ID", {"abort"})
     producer.abort_transaction(30)
 
 
 def test_offsets_in_the_name_of_a_static_member_that_was_replaced_cost_the_transaction(
-    each: Cluster, topic: str
+    any_cluster: Cluster, topic: str
 ) -> None:
     static = {"group.instance.id": "the-one", "session.timeout.ms": 6_000}
-    replaced = member(each, topic, **static)
+    replaced = member(any_cluster, topic, **static)
     metadata = replaced.consumer_group_metadata()
     replaced.close()
-    with member(each, topic, **static):
-        producer = transactional(each, topic)
+    with member(any_cluster, topic, **static):
+        producer = transactional(any_cluster, topic)
         producer.begin_transaction()
         assert flags(raised(lambda: send(producer, topic, 3, metadata))) == ("FENCED_INSTANCE_ID", {"abort"})
         producer.abort_transaction(30)
 
 
-def test_offsets_in_nobodys_name_are_not_checked(each: Cluster, topic: str) -> None:
-    producer = transactional(each, topic)
-    with member(each, topic), each.consumer(**{"group.id": topic}) as nobody:
+def test_offsets_in_nobodys_name_are_not_checked(any_cluster: Cluster, topic: str) -> None:
+    producer = transactional(any_cluster, topic)
+    with member(any_cluster, topic), any_cluster.consumer(**{"group.id": topic}) as nobody:
         producer.begin_transaction()
         send(producer, topic, 9, nobody.consumer_group_metadata())
         producer.commit_transaction(30)
-    assert committed(each, topic) == (9, "")
+    assert committed(any_cluster, topic) == (9, "")
 
 
-def test_nobody_commits_outside_a_transaction_while_there_are_members(each: Cluster, topic: str) -> None:
-    with each.consumer(**{"group.id": topic}) as nobody:
+def test_nobody_commits_outside_a_transaction_while_there_are_members(any_cluster: Cluster, topic: str) -> None:
+    with any_cluster.consumer(**{"group.id": topic}) as nobody:
         nobody.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
-        with member(each, topic):
+        with member(any_cluster, topic):
             refused = raised(lambda: nobody.commit(offsets=[TopicPartition(topic, 0, 2)], asynchronous=False))
             assert refused.name() == "UNKNOWN_MEMBER_ID"
-    assert committed(each, topic) == (1, "")
+    assert committed(any_cluster, topic) == (1, None)
 
 
-@pytest.mark.parametrize("text", ["", "x" * 4_096])
-def test_the_text_that_goes_with_an_offset_is_kept_as_it_is(each: Cluster, topic: str, text: str) -> None:
-    producer = transactional(each, topic)
-    with member(each, topic) as consumer:
+@pytest.mark.parametrize("text", ["", "x" * 4_095])
+def test_the_text_that_goes_with_an_offset_is_kept_as_it_is(any_cluster: Cluster, topic: str, text: str) -> None:
+    producer = transactional(any_cluster, topic)
+    with member(any_cluster, topic) as consumer:
         producer.begin_transaction()
         send(producer, topic, 1, consumer.consumer_group_metadata(), text)
         producer.commit_transaction(30)
-    assert committed(each, topic) == (1, text)
+    assert committed(any_cluster, topic) == (1, text)
+
+
+def test_a_text_that_is_too_long_costs_the_transaction(any_cluster: Cluster, topic: str) -> None:
+    producer = transactional(any_cluster, topic)
+    with member(any_cluster, topic) as consumer:
+        producer.begin_transaction()
+        error = raised(lambda: send(producer, topic, 1, consumer.consumer_group_metadata(), "x" * 4_096))
+        assert flags(error) == ("OFFSET_METADATA_TOO_LARGE", {"abort"})
+        producer.abort_transaction(30)
+    assert committed(any_cluster, topic) == (OFFSET_INVALID, None)

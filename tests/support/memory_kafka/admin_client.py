@@ -109,7 +109,8 @@ class MemoryAdminClient:
         if resource.restype is ResourceType.BROKER:
             inherited = {broker: value for broker, value in INHERITED.values() if broker}
             return {
-                name: _setting(value, ConfigSource.DEFAULT_CONFIG) for name, value in (BROKER_ONLY | inherited).items()
+                name: _setting(value, ConfigSource.DEFAULT_CONFIG)
+                for name, value in ({**BROKER_ONLY, **inherited}).items()
             }
         topic = self._broker.topics.get(resource.name)
         if topic is None:

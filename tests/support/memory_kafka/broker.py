@@ -97,10 +97,11 @@ class Broker:
         self.offsets.end_transaction(producer_id, commit=commit)
 
     def _wait(self, seconds: float) -> None:
-        overdue = [*self.transactions.deadlines()]
+        deadlines = [*self.transactions.deadlines()]
         for group in self.groups.values():
-            overdue.extend(group.deadlines())
-        self._changed.wait(max(0.0, min(seconds, min(overdue, default=seconds + self.now()) - self.now())))
+            deadlines.extend(group.deadlines())
+        until_overdue_s = min(deadlines, default=float("inf")) - self.now()
+        self._changed.wait(max(0.0, min(seconds, until_overdue_s, threading.TIMEOUT_MAX)))
         self._expire()
 
     def _expire(self) -> None:

@@ -14,6 +14,7 @@ from tests.support.memory_kafka.admin_client import MemoryAdminClient
 from tests.support.memory_kafka.broker import Broker
 from tests.support.memory_kafka.consumer import MemoryConsumer
 from tests.support.memory_kafka.producer import MemoryProducer
+from tests.support.memory_kafka.transactional import TransactionalProducer
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class MemoryCluster(Cluster):
 
     def producer(self, **overrides: Any) -> Any:
         """As `Cluster.producer`."""
-        return MemoryProducer(self.broker, {**_PRODUCER, **self.properties, **overrides})
+        settings = {**_PRODUCER, **self.properties, **overrides}
+        make = TransactionalProducer if "transactional.id" in settings else MemoryProducer
+        return make(self.broker, settings)
 
     def consumer(self, **overrides: Any) -> Any:
         """As `Cluster.consumer`."""

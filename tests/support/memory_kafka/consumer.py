@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from confluent_kafka import OFFSET_END, OFFSET_INVALID, KafkaError, Message, TopicPartition
 
-from pipelines.broker import Committed, Partition
+from pipelines.broker import Partition
 from tests.support.memory_kafka.broker import Broker
 from tests.support.memory_kafka.errors import failure
 from tests.support.memory_kafka.fetching import Fetcher
@@ -125,7 +125,7 @@ class MemoryConsumer:
         assert not asynchronous
         with self._broker.request():
             self._membership.check_commit()
-            committed = {_key(each): Committed(each.offset, each.metadata or "") for each in offsets}
+            committed = {_key(each): (each.offset, each.metadata) for each in offsets}
             self._broker.offsets.commit(self._group, committed)
         return list(offsets)
 
@@ -197,7 +197,7 @@ def _key(partition: TopicPartition) -> Partition:
     return partition.topic, partition.partition
 
 
-def _with_offset(asked: TopicPartition, found: Committed | None) -> TopicPartition:
-    if found is None:
-        return TopicPartition(asked.topic, asked.partition, OFFSET_INVALID)
-    return TopicPartition(asked.topic, asked.partition, found.offset, found.metadata)
+def _with_offset(asked: TopicPartition, found: tuple[int, str | None] | None) -> TopicPartition:
+    offset, text = (OFFSET_INVALID, None) if found is None else found
+    extra = () if text is None else (text,)  # the client library takes no None here
+    return TopicPartition(asked.topic, asked.partition, offset, *extra)

@@ -31,7 +31,7 @@ class _Reading:
     at: int
     position: int = OFFSET_INVALID
     is_paused: bool = False
-    is_stopped: bool = False  # by an error, until somebody seeks
+    is_stopped: bool = False  # by an error
     told_end: int | None = None
     high: int = OFFSET_INVALID
 
@@ -61,9 +61,10 @@ class Fetcher:
         """Go on from an offset; a paused partition stays paused."""
         key = partition.topic, partition.partition
         with self._broker.request():
-            if key not in self._readings:
-                reason = f"Failed to seek to offset {partition.offset}: Local: Unknown partition"
-                raise failure(KafkaError._UNKNOWN_PARTITION, reason)
+            # A partition that an error stopped can be assigned again, and not be sought.
+            if key not in self._readings or self._readings[key].is_stopped:
+                is_known = any(topic == partition.topic for topic, _ in self._readings)
+                raise failure(KafkaError._STATE if is_known else KafkaError._UNKNOWN_PARTITION)
             before = self._readings[key]
             self._readings[key] = _Reading(partition.offset, is_paused=before.is_paused, high=before.high)
 
@@ -146,7 +147,7 @@ class Fetcher:
             if self._is_committed and not self._broker.offsets.is_stable(self._group, partition):
                 return False
             committed = self._broker.offsets.committed(self._group, partition)
-            reading.at = self._where_reset(log) if committed is None else committed.offset
+            reading.at = self._where_reset(log) if committed is None else committed[0]
         if reading.at == OFFSET_BEGINNING:
             reading.at = log.start
         elif reading.at == OFFSET_END:

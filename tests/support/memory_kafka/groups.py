@@ -129,7 +129,10 @@ class Group:
                 member.heard_at = now
                 if now >= client.polled_at + member.max_poll_s:
                     member.events = deque(["lost"])
-                    member.die() if member.instance else self.leave(member)
+                    if member.instance:
+                        member.die()  # a static member does not leave: its session has to end (KIP-345)
+                    else:
+                        self.leave(member)
         if self._rebalance_ends is not None and now >= self._rebalance_ends:
             for member in [each for each in self.members.values() if not each.has_joined and not each.instance]:
                 del self.members[member.id]
