@@ -40,9 +40,9 @@ class OffsetsOutside:
         """The real one, but for its offsets."""
         return _Producer(self._real.producer(**settings), self._consumers)
 
-    def admin(self) -> Admin:
+    def admin(self, **limits: Any) -> Admin:
         """The real one."""
-        return self._real.admin()
+        return self._real.admin(**limits)
 
 
 class _Producer:

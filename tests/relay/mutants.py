@@ -28,8 +28,8 @@ class Altered:
     def producer(self, **settings: Any) -> Any:
         return self.real.producer(**settings)
 
-    def admin(self) -> Any:
-        return self.real.admin()
+    def admin(self, **limits: Any) -> Any:
+        return self.real.admin(**limits)
 
 
 @dataclass
