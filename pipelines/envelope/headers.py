@@ -24,11 +24,21 @@ class Envelope:
         event_source: the system's name (never a host), for `ce_source`.
         ttl_ms: the topic's promise, for `ce_expirytime`.
         policy_version: the contract's, for `ce_policyversion`.
+        most_cached: of so many times and epochs the headers are remembered.
     """
 
-    __slots__ = ("_cached", "_constant", "_step_ms", "_ttl_ms")
+    __slots__ = ("_cached", "_constant", "_most_cached", "_step_ms", "_ttl_ms")
 
-    def __init__(self, view: View, *, event_source: str, ttl_ms: int, policy_version: str) -> None:
+    def __init__(
+        self,
+        view: View,
+        *,
+        event_source: str,
+        ttl_ms: int,
+        policy_version: str,
+        most_cached: int = HEADERS_CACHED,
+    ) -> None:
+        self._most_cached = most_cached
         self._step_ms = view.step_ms
         self._ttl_ms = ttl_ms
         self._constant: Headers = [
@@ -69,7 +79,7 @@ class Envelope:
         if epoch_start_ms is not None:
             headers.append(("ce_handleepoch", _rfc3339(epoch_start_ms)))
         headers.append(("ce_expirytime", _rfc3339(floored_ms + self._ttl_ms)))
-        while len(self._cached) >= HEADERS_CACHED:
+        while len(self._cached) >= self._most_cached:
             del self._cached[next(iter(self._cached))]
         self._cached[key] = headers
         return headers

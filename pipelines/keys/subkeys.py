@@ -44,11 +44,18 @@ def expand(root: bytes, info: bytes) -> bytes:
 
 
 class Subkeys:
-    """The keys of one purpose in one epoch. Safe to share between threads."""
+    """The keys of one purpose in one epoch. Safe to share between threads.
 
-    __slots__ = ("_cipher", "_handle_key", "_makers", "epoch_start_ms", "purpose")
+    Args:
+        root_id: the purpose and the epoch.
+        root: their root.
+        handles_cached: so many handles of each kind are remembered.
+    """
 
-    def __init__(self, root_id: RootId, root: bytes) -> None:
+    __slots__ = ("_cipher", "_handle_key", "_handles_cached", "_makers", "epoch_start_ms", "purpose")
+
+    def __init__(self, root_id: RootId, root: bytes, handles_cached: int = HANDLES_CACHED) -> None:
+        self._handles_cached = handles_cached
         self.purpose: Final = root_id.purpose
         self.epoch_start_ms: Final = root_id.epoch_start_ms
         self._handle_key = expand(root, b"handle")
@@ -56,10 +63,10 @@ class Subkeys:
         self._makers: dict[IdentifierKind, HandleMaker] = {}
 
     def handle_maker(self, kind: IdentifierKind) -> HandleMaker:
-        """The function from an identifier's bytes to its handle. It remembers the last `HANDLES_CACHED` of them."""
+        """The function from an identifier's bytes to its handle. It remembers the last ones."""
         maker = self._makers.get(kind)
         if maker is None:
-            maker = self._makers.setdefault(kind, _handle_maker(self._handle_key, kind))
+            maker = self._makers.setdefault(kind, _handle_maker(self._handle_key, kind, self._handles_cached))
         return maker
 
     def event_ids(self, blocks: bytes) -> bytes:
@@ -87,11 +94,12 @@ class SubkeySource(Protocol):
 
 
 class SubkeyCache:
-    """The last few subkeys, by purpose and epoch; `root_of` finds the root of one that is not here."""
+    """The last `most` subkeys, by purpose and epoch; `root_of` finds the root of one that is not here."""
 
-    __slots__ = ("_known", "_lock", "_root_of")
+    __slots__ = ("_known", "_lock", "_most", "_root_of")
 
-    def __init__(self, root_of: Callable[[RootId], bytes]) -> None:
+    def __init__(self, root_of: Callable[[RootId], bytes], most: int = SUBKEYS_CACHED) -> None:
+        self._most = most
         self._root_of = root_of
         self._known: dict[tuple[str, int, int], Subkeys] = {}
         self._lock = threading.Lock()
@@ -113,7 +121,7 @@ class SubkeyCache:
         with self._lock:
             known = self._known.get(root_id)
             if known is None:
-                while len(self._known) >= SUBKEYS_CACHED:
+                while len(self._known) >= self._most:
                     del self._known[next(iter(self._known))]
                 known = self._known[root_id] = Subkeys(root_id, root)
             return known
@@ -122,12 +130,12 @@ class SubkeyCache:
         raise TypeError("subkeys stay in their process")
 
 
-def _handle_maker(handle_key: bytes, kind: IdentifierKind) -> HandleMaker:
+def _handle_maker(handle_key: bytes, kind: IdentifierKind, cached: int) -> HandleMaker:
     # Copying a keyed context saves the two hash blocks that setting up HMAC costs, each time.
     keyed = HMAC(handle_key, SHA256())
     keyed.update(_KIND_BYTES[kind])
 
-    @lru_cache(HANDLES_CACHED)
+    @lru_cache(cached)
     def handle(identifier: bytes) -> bytes:
         mac = keyed.copy()
         mac.update(len(identifier).to_bytes(4, "big"))

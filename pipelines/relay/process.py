@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, NoReturn
 
 from pipelines.broker import Cluster
@@ -33,8 +33,19 @@ from pipelines.trouble import Trouble
 CRASHED = 70  # EX_SOFTWARE of sysexits.h
 
 
-def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
-    """Run one worker until it is told to stop; returns its exit code."""
+def main(
+    stdin: IO[bytes],
+    *,
+    watch: Watch | None = None,
+    connect: Callable[[str, Mapping[str, str]], Cluster] = Cluster,
+) -> int:
+    """Run one worker until it is told to stop; returns its exit code.
+
+    Args:
+        stdin: brings the settings, and ends when the supervisor does.
+        watch: is told each step.
+        connect: makes the cluster of its address and properties.
+    """
     ahead = read_ahead()
     line = stdin.readline()
     if not line:
@@ -44,7 +55,7 @@ def main(stdin: IO[bytes], *, watch: Watch | None = None) -> int:
     logging.getLogger().handlers[:] = [ClientLogHandler(log)]
     try:
         contract = contract_of(settings, ahead)
-        station = Station(settings, Cluster(settings.bootstrap, settings.properties), log, watch)
+        station = Station(settings, connect(settings.bootstrap, settings.properties), log, watch)
         keyring = keyring_of(settings, contract)
         stop = Stop(stdin)
         ids = topic_ids_in_the_end(station, contract, stop.is_wanted)

@@ -29,12 +29,15 @@ def make_view(step_ms: int = HOUR_MS, topic: str = "network-metadata.security-en
     )
 
 
-def make_envelope(step_ms: int = HOUR_MS, *, kind: type[Envelope] = Envelope, ttl_ms: int = 2 * DAY_MS) -> Envelope:
+def make_envelope(
+    step_ms: int = HOUR_MS, *, kind: type[Envelope] = Envelope, ttl_ms: int = 2 * DAY_MS, **more: int
+) -> Envelope:
     return kind(
         make_view(step_ms),
         event_source="vpn",
         ttl_ms=ttl_ms,
         policy_version="0123456789ab",
+        **more,
     )
 
 

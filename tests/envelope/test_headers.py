@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.contract.model import DAY_MS, HOUR_MS, MINUTE_MS, View
-from pipelines.envelope import Envelope, headers
+from pipelines.envelope import Envelope
 
 Check = Callable[..., None]
 New = Callable[..., Envelope]
@@ -77,11 +77,9 @@ def test_headers_of_an_exact_time_are_refused(new_envelope: New, raw: int, more:
 def test_headers_that_fell_out_of_the_cache_come_back_the_same(
     new_envelope: New, wanted: list[tuple[int, int]]
 ) -> None:
-    tight = new_envelope()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(headers, "HEADERS_CACHED", 2)
-        for hour, day in wanted:
-            assert tight.headers(hour * HOUR_MS, day * DAY_MS) == new_envelope().headers(hour * HOUR_MS, day * DAY_MS)
+    tight = new_envelope(most_cached=2)
+    for hour, day in wanted:
+        assert tight.headers(hour * HOUR_MS, day * DAY_MS) == new_envelope().headers(hour * HOUR_MS, day * DAY_MS)
     assert len(tight._cached) <= 2
 
 

@@ -17,6 +17,7 @@ from typing import IO
 
 import orjson
 
+from pipelines.broker import Cluster
 from pipelines.relay import process
 from pipelines.relay.steps import Step
 from tests.faults.controls import CONTROL, OFFSETS_OUTSIDE, OffsetsOutside
@@ -84,10 +85,8 @@ class Obedience:
 def main(stdin: IO[bytes]) -> int:
     """Run one worker, as `pipelines.relay.process` does."""
     faulthandler.register(signal.SIGUSR1)  # where it stands, for whoever finds it standing
-    if os.environ.get(CONTROL) == OFFSETS_OUTSIDE:
-        setattr(process, "Cluster", OffsetsOutside)  # noqa: B010 - in this process alone, and mypy need not agree
-    told = _Told(stdin)
-    return process.main(told, watch=told.watch)  # type: ignore[arg-type]
+    told, connect = _Told(stdin), OffsetsOutside if os.environ.get(CONTROL) == OFFSETS_OUTSIDE else Cluster
+    return process.main(told, watch=told.watch, connect=connect)  # type: ignore[arg-type]
 
 
 class _Told:

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from pipelines.contract.model import DAY_MS, Purpose
 from pipelines.keys import RootId, Subkeys, event_block, throwaway_keyring
-from pipelines.keys import subkeys as subkeys_module
 from pipelines.keys.subkeys import SubkeyCache
 
 MakePurpose = Callable[..., Purpose]
@@ -91,9 +90,7 @@ def test_half_a_block_is_refused(length: int) -> None:
 @given(st.lists(st.sampled_from([b"a", b"b", b"c", b"d", b"e"]), max_size=40))
 def test_a_handle_that_fell_out_of_the_cache_comes_back_the_same(wanted: list[bytes]) -> None:
     plain = _subkeys(bytes(32)).handle_maker("device")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subkeys_module, "HANDLES_CACHED", 2)
-        tight = _subkeys(bytes(32)).handle_maker("device")
+    tight = Subkeys(RootId("support", DAY_MS, 0), bytes(32), handles_cached=2).handle_maker("device")
     assert [tight(identifier) for identifier in wanted] == [plain(identifier) for identifier in wanted]
     assert tight.cache_info().currsize <= 2  # type: ignore[attr-defined] # of lru_cache
 
@@ -106,10 +103,8 @@ def test_subkeys_that_fell_out_of_the_cache_come_back_the_same(
         return f"{root_id.purpose:.20}{root_id.epoch_start_ms:012d}".encode().ljust(32)
 
     plain = [_handle(SubkeyCache(root_of), make_purpose(name), day * DAY_MS) for name, day in wanted]
-    tight = SubkeyCache(root_of)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subkeys_module, "SUBKEYS_CACHED", 2)
-        assert [_handle(tight, make_purpose(name), day * DAY_MS) for name, day in wanted] == plain
+    tight = SubkeyCache(root_of, most=2)
+    assert [_handle(tight, make_purpose(name), day * DAY_MS) for name, day in wanted] == plain
     assert len(tight._known) <= 2
 
 
