@@ -130,6 +130,14 @@ def test_another_failure_is_not_hidden_by_an_unsteady_test_that_passed(project: 
     assert "1 unsteady" in ended.stdout.splitlines()[-1]
 
 
+def test_a_module_that_cannot_be_collected_is_an_error(project: Path) -> None:
+    (project / "test_it.py").write_text("this is no Python\n")
+    ended = run(project)
+    assert ended.returncode == pytest.ExitCode.INTERRUPTED
+    assert "1 error" in ended.stdout.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("dying", [DIES, DIES.replace("def test_after():\n    pass\n", "")], ids=["middle", "last"])
 def test_a_process_that_dies_is_replaced_and_only_the_test_in_which_it_died_runs_again(
     project: Path, dying: str

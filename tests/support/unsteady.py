@@ -41,7 +41,7 @@ class Unsteady:
     first: dict[str, list[pytest.TestReport]] = field(default_factory=dict)
     again: dict[str, Outcome] = field(default_factory=dict)
 
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+    def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
         """Set a failed test apart that gets a second attempt."""
         if report.failed and may_run_again(report):
             return "unsteady", "U", "UNSTEADY"
@@ -91,9 +91,9 @@ class Unsteady:
             terminalreporter.write_line(f"Second attempt:\n{outcome.output}")
 
 
-def may_run_again(report: pytest.TestReport) -> bool:
+def may_run_again(report: pytest.TestReport | pytest.CollectReport) -> bool:
     """Whether a failed test gets a second attempt: it is on a broker, or its process died in native code."""
-    return "broker" in report.keywords or report.when == _DIED
+    return isinstance(report, pytest.TestReport) and ("broker" in report.keywords or report.when == _DIED)
 
 
 def running_alone(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> RunAlone:
