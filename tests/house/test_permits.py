@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.alive import BrokerCount
 from tests.support.permits import BUDGET, Permits
+from tests.support.waiting import joined
 
 ROOT = Path(__file__).parents[2]
 HOLDING = """
@@ -50,7 +51,7 @@ def test_what_is_given_back_goes_to_who_waits_for_it(tmp_path: Path) -> None:
     waiting = threading.Thread(target=second.hold, args=(2,))
     waiting.start()
     first.hold(1)
-    waiting.join(30)
+    joined(waiting, "the wait for a permit")
     assert (first.held, second.held) == (1, 2)
 
 

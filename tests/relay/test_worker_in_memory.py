@@ -47,7 +47,7 @@ def memory(house: RelayFixture) -> MemoryCluster:
 
 def relay(house: RelayFixture, **changes: Any) -> None:
     with running(house.worker(**{**QUICK, **changes})) as raised:
-        house.wait_until_through(limit_s=60)
+        house.wait_until_through()
     assert raised == []
 
 
@@ -114,11 +114,11 @@ def test_who_gets_the_partitions_of_a_dead_worker_ends_its_transaction(house: Re
     crash_late = at(Step.OFFSETS_SENT, 2, crash)
     with running(house.worker(slot=1, **QUICK)) as survivor:
         with running(house.worker(slot=0, watch=watch, **QUICK)) as dead:
-            assert assigned.wait(30)
+            until(assigned.is_set, "a rebalance")
             publish(house, 300)
             until(lambda: dead, "the crash")
         memory(house).advance(1)  # its session is over, its transaction has 29 s left
-        house.wait_until_through(limit_s=60)
+        house.wait_until_through()
     assert [type(error) for error in dead] == [CrashError]
     assert survivor == []
     outputs_are_exact(house)
@@ -129,9 +129,9 @@ def test_two_workers_share_a_source_and_take_over_from_each_other(house: RelayFi
     with running(house.worker(slot=0, **QUICK)) as first:
         with running(house.worker(slot=1, **QUICK)) as second:
             publish(house, 150)
-            house.wait_until_through(limit_s=60)
+            house.wait_until_through()
         publish(house, 60)
-        house.wait_until_through(limit_s=60)
+        house.wait_until_through()
     assert first + second == []
     outputs_are_exact(house)
 
@@ -145,7 +145,7 @@ def test_a_producer_that_is_fenced_is_replaced_and_its_batch_sent_again(house: R
         house.cluster.producer(**{"transactional.id": slot_id}).init_transactions(5)
 
     with running(house.worker(watch=at(step, 2, fence), **QUICK)) as raised:
-        house.wait_until_through(limit_s=60)
+        house.wait_until_through()
     assert raised == []
     outputs_are_exact(house)
 
@@ -174,7 +174,7 @@ def test_a_worker_that_stood_still_beyond_its_session_and_its_transaction_begins
             memory(house).advance(61)
 
     with running(house.worker(watch=at(Step.SENDING_OFFSETS, 2, stand_still), **QUICK)) as raised:
-        house.wait_until_through(limit_s=60)
+        house.wait_until_through()
     assert raised == []
     outputs_are_exact(house)
 
@@ -184,7 +184,7 @@ def test_a_batch_of_partitions_that_another_worker_got_meanwhile_is_not_committe
 
     def wait() -> None:
         sent.set()
-        assert may_go_on.wait(30)
+        until(may_go_on.is_set, "the end of the wait")
 
     settings = {**QUICK, "max_poll_ms": 10_000}
     with (
@@ -194,10 +194,10 @@ def test_a_batch_of_partitions_that_another_worker_got_meanwhile_is_not_committe
         until(lambda: sent.is_set() or publish(house, 60), "a batch of slot 0")
         memory(house).advance(11)  # it is put out for not polling; its transaction has time left …
         memory(house).advance(1)  # … and its session is over
-        house.wait_until_through(limit_s=60)
+        house.wait_until_through()
         may_go_on.set()
         publish(house, 60)
-        house.wait_until_through(limit_s=60)
+        house.wait_until_through()
     assert other + slow == []
     outputs_are_exact(house)
 
@@ -231,7 +231,7 @@ def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: RelayFixt
 def test_an_event_that_is_too_late_for_a_view_is_counted_and_not_relayed(house: RelayFixture) -> None:
     publish(house, 10)
     with running(house.worker(clock=lambda: time.time() + 25 * 3600, **QUICK)):
-        house.wait_until_through(limit_s=60)
+        house.wait_until_through()
     views = [book.views for book in read_books(house.contract, house.cluster.admin()).values()]
     assert sum(view[house.handled].expired for view in views) == 10
     assert committed(house.contract, house.cluster) == ([], [])

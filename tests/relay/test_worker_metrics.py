@@ -24,6 +24,7 @@ from pipelines.relay.endpoint import application
 from pipelines.relay.health import stuck
 from pipelines.relay.supervisor import Launch
 from pipelines.relay.worker_metrics import MOMENT_S, UNREADABLE, WorkerMetrics, registry_of
+from tests.support.waiting import joined
 
 NOW_S = 1_900_000_000.0
 EVENTS = "pipelines_events_in"
@@ -235,6 +236,6 @@ def test_reading_while_processes_come_and_go_never_fails(tmp_path: Path) -> None
             subprocess.run([sys.executable, "-c", code], env={**os.environ, **launch.environment}, check=True)
     finally:
         ended.set()
-        reader.join(30)
+        joined(reader, "the reader")
     assert raised == []
     assert shown(registry) == 2500.0

@@ -6,7 +6,7 @@ A test module that needs its relay on a broker of its own, or with other argumen
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from pipelines.broker import Cluster
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
+from tests.support.calm import Calm, calm
 from tests.support.relay_fixture import RelayFixture, build
 from tests.support.replay_scene import Scene, scene_on
 from tests.support.shipped import AS_OF, ROOT
@@ -35,6 +36,13 @@ def house(tmp_path: Path, cluster: Cluster) -> RelayFixture:
 def scene(tmp_path: Path, cluster: Cluster) -> Scene:
     """Return such a source for tests that replay what its workers have relayed."""
     return scene_on(tmp_path, cluster)
+
+
+@pytest.fixture
+def sampled() -> Iterator[Calm]:
+    """Return durations without the time in which this machine was short of CPU, from the test's beginning on."""
+    with calm() as durations:
+        yield durations
 
 
 @pytest.hookimpl(wrapper=True)
