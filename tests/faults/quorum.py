@@ -43,6 +43,11 @@ def in_sync(kafka: EmbeddedKafka, topic: str) -> Mapping[int, frozenset[int]]:
     return {number: frozenset(partition.isrs) for number, partition in metadata.topics[topic].partitions.items()}
 
 
+def wait_until_led_without(kafka: EmbeddedKafka, topic: str, node_id: int) -> None:
+    """Wait until another broker leads each partition that this one led; blocks."""
+    until(lambda: node_id not in leaders(kafka, topic).values(), f"leaders other than broker {node_id}")
+
+
 def elect_preferred(kafka: EmbeddedKafka) -> None:
     """Give every partition of the cluster back to its preferred replica, where that is in sync.
 

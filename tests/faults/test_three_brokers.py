@@ -15,7 +15,7 @@ import pytest
 
 from pipelines.broker import EmbeddedKafka
 from tests.faults.flow import flowing
-from tests.faults.quorum import active_controller, elect_preferred, in_sync, leaders
+from tests.faults.quorum import active_controller, elect_preferred, in_sync, leaders, wait_until_led_without
 from tests.support.relay_fixture import RelayFixture, build
 from tests.support.waiting import CALL_S, until
 
@@ -43,10 +43,6 @@ def wait_until_in_sync(brokers: EmbeddedKafka, house: RelayFixture) -> None:
     )
 
 
-def wait_until_led_without(brokers: EmbeddedKafka, house: RelayFixture, node_id: int) -> None:
-    until(lambda: node_id not in leaders(brokers, house.raw_topic).values(), "the leaders move")
-
-
 def test_topics_are_made_with_three_replicas_of_which_two_must_be_in_sync(house: RelayFixture) -> None:
     admin = house.cluster.admin(timeout_s=CALL_S)
     names = [house.raw_topic, house.handled, house.loose, house.contract.quarantine.name]
@@ -66,7 +62,7 @@ def test_each_broker_is_killed_in_turn_and_gets_its_leaders_back(
         for node_id in sorted(ALL):
             fault_at = time.monotonic()
             brokers.kill(node_id)
-            wait_until_led_without(brokers, house, node_id)
+            wait_until_led_without(brokers, house.raw_topic, node_id)
             flow.wait_for_commits()
             record_property(f"broker {node_id} killed: stood for s", round(flow.stood_s(fault_at), 1))
             brokers.restart(node_id)
@@ -114,7 +110,7 @@ def test_a_leader_that_is_stopped_past_every_timeout_and_wakes_up_again(
         pid, fault_at = brokers.pids()[zombie], time.monotonic()
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
-        wait_until_led_without(brokers, house, zombie)
+        wait_until_led_without(brokers, house.raw_topic, zombie)
         flow.wait_for_commits()
         record_property("leader stopped: stood for s", round(flow.stood_s(fault_at), 1))
         woken_at = time.monotonic()

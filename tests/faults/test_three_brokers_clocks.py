@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.broker import EmbeddedKafka, records
-from tests.faults.quorum import leaders
+from tests.faults.quorum import wait_until_led_without
 from tests.support.brokers import Brokers, Kind
 from tests.support.exactness import everything_came_out_once
-from tests.support.relay_fixture import RelayFixture, build, running
-from tests.support.waiting import until
+from tests.support.relay_fixture import build, running
 
 # Moves CLOCK_REALTIME and gettimeofday, which is where a JVM's currentTimeMillis comes from; not CLOCK_MONOTONIC.
 SKEWED_CLOCK = """
@@ -56,10 +55,6 @@ def skewed(broker_pool: Brokers, tmp_path: Path) -> EmbeddedKafka:
     return broker_pool.private(Kind("skewed", 3, environments=environments))
 
 
-def wait_until_led_without(brokers: EmbeddedKafka, house: RelayFixture, node_id: int) -> None:
-    until(lambda: node_id not in leaders(brokers, house.raw_topic).values(), "the leaders move")
-
-
 def test_broker_time_that_goes_back_and_forth_with_the_leaders_keeps_output_exact_and_in_order(
     tmp_path: Path, skewed: EmbeddedKafka
 ) -> None:
@@ -70,7 +65,7 @@ def test_broker_time_that_goes_back_and_forth_with_the_leaders_keeps_output_exac
         house.wait_until_through()  # the group's own topic needs all three brokers when it is made
         for down in (1, 2, 3):
             skewed.kill(down)
-            wait_until_led_without(skewed, house, down)
+            wait_until_led_without(skewed, house.raw_topic, down)
             house.publish([house.ping(n) for n in range(sent, sent + 600)])
             sent += 600
             skewed.restart(down)
