@@ -7,8 +7,7 @@ import pytest
 
 from pipelines.broker import Cluster, Door, EmbeddedKafka
 from tests.faults.proxy import Proxy
-from tests.support.container_engine import build
-from tests.support.relay_fixture import RelayFixture
+from tests.support.relay_fixture import RelayFixture, build
 
 
 @pytest.fixture
