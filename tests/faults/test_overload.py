@@ -19,6 +19,7 @@ from pipelines.relay.worker_metrics import registry_of
 from tests.support.exactness import everything_came_out_once
 from tests.support.kafka import flushed
 from tests.support.oracle import committed
+from tests.support.processes import ended
 from tests.support.relay_fixture import RelayFixture, build
 from tests.support.waiting import until
 
@@ -37,7 +38,7 @@ def watched(house: RelayFixture, metrics_dir: Path) -> Iterator[list[int]]:
     """A worker in a process of its own; the list holds its resident memory (MB) as it went."""
     metrics_dir.mkdir(exist_ok=True)
     launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)})
-    megabytes, ended = list[int](), threading.Event()
+    megabytes, over = list[int](), threading.Event()
     with launch.process() as process:
         assert process.stdin is not None
         process.stdin.write(house.settings(session_timeout_ms=10_000).to_json() + b"\n")
@@ -45,19 +46,19 @@ def watched(house: RelayFixture, metrics_dir: Path) -> Iterator[list[int]]:
 
         def sample() -> None:
             memory = psutil.Process(process.pid)
-            while not ended.wait(0.05):
+            while not over.wait(0.05):
                 megabytes.append(memory.memory_info().rss >> 20)
 
         sampler = threading.Thread(target=sample)
         sampler.start()
         try:
             yield megabytes
-            ended.set()
+            over.set()
             sampler.join()
             process.terminate()
             assert ended(process, "the worker") == 0
         finally:
-            ended.set()
+            over.set()
             process.kill()
 
 
