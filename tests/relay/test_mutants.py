@@ -180,8 +180,9 @@ def watch(step):
         time.sleep(4)
     elif slept and step in {Step.RECOVERING, Step.COMMITTED}:
         (folder / step).touch()
-process.Cluster = lambda bootstrap, properties: getattr(mutants, sys.argv[1])(Cluster(bootstrap, properties))
-sys.exit(process.main(sys.stdin.buffer, watch=watch))
+def connect(bootstrap, properties):
+    return getattr(mutants, sys.argv[1])(Cluster(bootstrap, properties))
+sys.exit(process.main(sys.stdin.buffer, watch=watch, connect=connect))
 """
 
 
