@@ -14,6 +14,8 @@ from pipelines.cli.app import pipelines
 from pipelines.trouble import Exit, Trouble
 from tests.support.case_files import CANARY, FILE, TOPIC, with_cases
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 WRONG = [
     ("bytes_up: 1024", "bytes_up: 0"),

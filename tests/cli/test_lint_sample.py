@@ -17,6 +17,8 @@ from pipelines.contract import load_valid
 from pipelines.explain import encode
 from pipelines.trouble import Exit, Trouble
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs/examples/vpn.session.json"
 CANARIES = ["192.0.2.251", "canary-51c0ffee", "nobody@canary.example.test", "00000000-0000-4000-8000-c0ffeec0ffee"]

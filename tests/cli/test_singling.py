@@ -17,6 +17,8 @@ from pipelines.contract import load_valid
 from pipelines.simulate import Simulation
 from pipelines.trouble import Exit, Trouble
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs/examples/vpn.session.json"
 

@@ -11,6 +11,8 @@ from pipelines.contract import load_valid
 from pipelines.explain import encode
 from pipelines.trouble import Exit, Trouble
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs/examples/vpn.session.json"
 CANARY = "canary-7f3a"

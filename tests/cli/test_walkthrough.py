@@ -17,6 +17,8 @@ from pipelines.cli.app import pipelines
 from tests.support.processes import completed
 from tests.support.repository import committed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/privacy-reviewer.md").read_text(encoding="utf-8")
 BUDGET = (ROOT / "docs/information-budget.md").read_text(encoding="utf-8")

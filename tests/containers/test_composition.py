@@ -18,6 +18,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 MINIMIZERS = {name: service for name, service in SERVICES.items() if name.startswith("minimizer-")}
 
 
+@pytest.mark.slow
 def test_every_source_has_a_minimizer_service_of_its_own() -> None:
     contract = load_valid(ROOT, as_of=datetime.now(UTC).date())
     assert {name: service["command"] for name, service in MINIMIZERS.items()} == {

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.container_engine import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("wish", "exit_code"), [("required", 1), ("", 0)])
 def test_a_run_without_a_container_test_fails_where_one_was_required(wish: str, exit_code: int) -> None:

@@ -104,6 +104,7 @@ def test_what_is_mended_as_a_finding_says_is_valid(
     assert [f"{one.position} {one.check}" for one in load(freshened(folder), as_of=TODAY).findings] == []
 
 
+@pytest.mark.slow
 def test_an_event_type_has_as_many_views_as_the_finding_says(tmp_path: Path) -> None:
     folder = overlaid(tmp_path / "contract", FIXTURES / "invalid/too-many-views")
     (found,) = load(freshened(folder), as_of=TODAY).findings

@@ -54,6 +54,7 @@ def test_there_are_loosenings_of_every_kind_to_draw_from() -> None:
     assert {loosening.purpose for loosening in loosenings(shipped())} == set(shipped().purposes)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.data())
 def test_a_single_loosening_is_worse_and_the_way_back_better_and_the_digest_is_another(data: st.DataObject) -> None:

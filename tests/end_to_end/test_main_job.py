@@ -34,7 +34,7 @@ from tests.support.processes import finished
 from tests.support.through import committed_offsets, wait_until_through
 from tests.support.waiting import CALL_S, until
 
-# `.ci/run` asks for 200,000.
+# `make test-long` asks for 200,000.
 EVENTS = int(os.environ.get("PIPELINES_JOB_EVENTS", "50000"))
 ROOT = Path(__file__).parents[2]
 # Two workers share the busiest source; this one is killed.
@@ -43,7 +43,7 @@ SLOT = f"minimizer.{SOURCE}.test.0"
 LEAST_BACKLOG = EVENTS // 200
 LIMIT_S = 600 + EVENTS / 50
 
-pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(2 * LIMIT_S)]
+pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(2 * LIMIT_S), pytest.mark.scaled]
 
 
 @dataclass(frozen=True, slots=True)

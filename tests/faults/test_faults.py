@@ -1,4 +1,4 @@
-"""The fault harness as a whole: its command, run as a person runs it, and at its full size by `.ci/run`."""
+"""The fault harness as a whole: its command, run as a person runs it, and at its full size by `make test-long`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ VIOLATIONS = (
     "crashes",
 )
 
-pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(LIMIT_S + 60)]
+pytestmark = [pytest.mark.brokers(1), pytest.mark.timeout(LIMIT_S + 60), pytest.mark.scaled]
 
 
 def harness(*arguments: str, **counts: int) -> tuple[int, dict[str, Any], bytes]:
@@ -106,7 +106,7 @@ MUST_SHOW = {
 HARM = {OFFSETS_OUTSIDE: {"lost"}, GUARD_OFF: {"duplicated"}, READ_UNCOMMITTED: {"aborted_visible"}}
 
 
-@pytest.mark.skipif(not FULL, reason="a minute each; PIPELINES_FAULT_EVENTS=100000 asks for them")
+@pytest.mark.long
 @pytest.mark.parametrize("control", CONTROLS)
 def test_a_control_run_finds_the_fault_that_was_put_in(control: str) -> None:
     counts = {"events": 5_000, "broker_kills": 0, "rebalances": 0, **MUST_SHOW[control]}

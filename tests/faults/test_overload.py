@@ -27,7 +27,7 @@ PRESS_S = float(os.environ.get("PIPELINES_OVERLOAD_S", "8"))
 # While offsets are committed, so long at most: pressing sets how much there is to relay.
 THROUGH_S = 600 + 60 * PRESS_S
 # Pressing, letting all of it through, and the oracle's own time.
-pytestmark = pytest.mark.timeout(3 * THROUGH_S)
+pytestmark = [pytest.mark.timeout(3 * THROUGH_S), pytest.mark.scaled]
 MOST_MB = 150
 LARGE_BYTES = 900_000
 MOST_A_SECOND = 15_000  # of PRESS_S, in all: the oracle computes some 10,000 events a second

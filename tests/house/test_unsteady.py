@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.unsteady import ALONE, MOST
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CONFTEST = """
 import os

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from pipelines.contract.actions import CountWhere
 from pipelines.contract.bits import view_bits
 from pipelines.contract.model import Event, View
@@ -11,6 +13,8 @@ from pipelines.minimize import Fault, Minimized, compile_event
 from tests.minimize.events import random_event
 from tests.minimize.exhaust import every_body, tiny_event
 from tests.support.random_data import Speller, random_datum
+
+pytestmark = pytest.mark.slow
 
 CONSTANT = b"\x00" * 16
 

@@ -15,6 +15,8 @@ from tests.minimize.corruption import every_corruption, every_truncation
 from tests.minimize.events import event_of, random_event, record_of
 from tests.support.random_data import Speller, random_datum, varint
 
+pytestmark = pytest.mark.scaled
+
 LONG, STRING, BOOLEAN = Primitive("long"), Primitive("string"), Primitive("boolean")
 EMPTY = Record("Empty", ())
 CHECK = Record("Check", record_of(id=STRING, passed=BOOLEAN).fields)

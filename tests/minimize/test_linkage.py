@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from pipelines.contract.linkage import share
 from tests.minimize.exhaust import every_pair, twin_event
 
 HOUR = 3_600_000
 
 
+@pytest.mark.slow
 def test_what_two_rules_share_is_what_the_bodies_of_all_events_fall_into() -> None:
     compared = 0
     for seed in range(1_500):

@@ -11,6 +11,8 @@ from pipelines.contract.model import OutputArray
 from tests.minimize.events import find, random_event
 from tests.minimize.properties import PROPERTIES, run
 
+pytestmark = pytest.mark.scaled
+
 EXAMPLES = int(os.environ.get("PIPELINES_EXAMPLES", "2000"))
 
 

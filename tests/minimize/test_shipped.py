@@ -21,6 +21,8 @@ from pipelines.simulate import Simulation
 from tests.minimize.corruption import every_corruption, every_truncation
 from tests.minimize.properties import assert_within_bounds, handler, without_logical_types
 
+pytestmark = [pytest.mark.slow, pytest.mark.scaled]
+
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 3_000
 

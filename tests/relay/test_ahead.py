@@ -13,6 +13,8 @@ import pytest
 from pipelines.relay.ahead import FOLDER, Ahead, current, read_ahead
 from pipelines.trouble import Exit, Trouble
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -143,6 +143,7 @@ def test_neither_a_fault_nor_a_connection_that_breaks_says_anything_on_standard_
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_worker_whose_brokers_are_away_gives_signs_of_life(tmp_path: Path) -> None:
     settings = WorkerSettings(
         source="away",

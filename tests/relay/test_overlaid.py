@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,8 @@ from tests.support.contract_folders import TODAY
 from tests.support.disturb import disturb
 from tests.support.overlays import errors, lab, laid, lists_of, random_overlay
 from tests.support.random_data import Speller, random_datum
+
+pytestmark = [pytest.mark.slow, pytest.mark.scaled]
 
 EXAMPLES = int(os.environ.get("PIPELINES_EXAMPLES", "60"))
 NOON = 1_780_272_000_000 + 12 * HOUR_MS  # of TODAY

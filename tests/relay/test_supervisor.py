@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 import structlog
 
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Ages, Launch, Supervisor
 from tests.support.waiting import joined, until
+
+pytestmark = pytest.mark.slow
 
 # Reads its settings, says so in a file, and ends by its parent's wish or as its orders say.
 STAND_IN = """
