@@ -14,7 +14,7 @@ WHEEL := .venv-wheel
 # A test process that dies in native code is replaced (tests/support/scheduling.py).
 ON_TWO_CORES := -n 2 --max-worker-restart 2
 # The sizes of tests that are marked `scaled`.
-LONG := PIPELINES_JOB_EVENTS=200000 PIPELINES_FAULT_EVENTS=100000 PIPELINES_OVERLOAD_S=60 PIPELINES_EVERY_VALUE=1 PIPELINES_EXAMPLES=20000
+LONG := PIPELINES_JOB_EVENTS=200000 PIPELINES_FAULT_EVENTS=100000 PIPELINES_OVERLOAD_S=60 PIPELINES_EVERY_VALUE=1 PIPELINES_EXAMPLES=5000
 # What the compiled modules are part of. Everything else: make test-wheel ARGS=tests
 ON_A_WHEEL := tests/minimize tests/keys tests/envelope tests/bench tests/relay/test_lane.py tests/relay/test_worker.py tests/faults/test_faults.py
 
@@ -33,7 +33,7 @@ test-fast: $(DEV) ## Run the tests that need no broker and little time: before e
 test: $(DEV) ## Run all tests but those of test-long, on two cores; on a real Kafka, too
 	@$(BIN)/pytest $(ON_TWO_CORES) -m 'not long' $(ARGS)
 
-test-long: $(DEV) ## Run chaos, the main job, corruption and properties at full size: hours; writes docs/long-run.md
+test-long: $(DEV) ## Run chaos, the main job, corruption and properties at full size: an hour or more; writes docs/long-run.md
 	@$(LONG) $(BIN)/pytest $(ON_TWO_CORES) -m 'long or scaled' --record docs/long-run.md $(ARGS)
 
 wheel: $(DEV) ## Build a wheel in dist/: compiled where a C compiler finds Python.h, pure elsewhere

@@ -31,7 +31,7 @@ from tests.support.disturb import disturb
 from tests.support.overlays import errors, lab, laid, lists_of, random_overlay
 from tests.support.random_data import Speller, random_datum
 
-pytestmark = [pytest.mark.slow, pytest.mark.scaled]
+pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("PIPELINES_EXAMPLES", "60"))
 NOON = 1_780_272_000_000 + 12 * HOUR_MS  # of TODAY
