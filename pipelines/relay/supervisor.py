@@ -26,8 +26,7 @@ from pipelines.trouble import Exit
 
 # A worker that lived this long is restarted at once, and so are the first few that did not: one that keeps dying waits,
 # twice as long each time. One that refused to work (an exit code of `Trouble`) waits from its first time on.
-_HEALTHY_S = 5.0
-_QUICK_RESTARTS, _QUICK_WITHIN_S = 10, 60.0
+_QUICK_RESTARTS = 10
 _LONGEST_PAUSE_S = 30.0
 _FIRST_PAUSE_S = 0.5
 _TICK_S = 0.02
@@ -52,12 +51,12 @@ class Slot:
         """Source and slot number, for people."""
         return f"{self.settings.source}.{self.settings.slot}"
 
-    def next_pause_s(self, exit_code: int, now: float) -> float:
+    def next_pause_s(self, exit_code: int, now: float, launch: Launch) -> float:
         """How long to wait before the next process, the last of which ended just now."""
-        if now - self.started_at >= _HEALTHY_S:
+        if now - self.started_at >= launch.healthy_s:
             return 0.0
         crashed = exit_code not in set(Exit)
-        burst = len(self.quick) == _QUICK_RESTARTS and now - self.quick[0] < _QUICK_WITHIN_S
+        burst = len(self.quick) == _QUICK_RESTARTS and now - self.quick[0] < launch.quick_within_s
         if crashed and self.pause_s == 0 and not burst:
             self.quick.append(now)
             return 0.0
@@ -72,7 +71,8 @@ class Launch:
     to this process's own. `grace_s` is how long a worker that is asked to end may take: a batch at hand is done within
     its transaction's timeout. `spare` keeps one process more, which a worker's death makes a worker at once.
     `look_every_s` is how often workers are looked at that may be stuck; one that was stuck twice is killed, so it is
-    long enough for a machine that slept to let them take a step.
+    long enough for a machine that slept to let them take a step. A worker that lived for `healthy_s` is restarted at
+    once. Of those that did not, the first ten within `quick_within_s` are, too, unless they refused to work.
     """
 
     command: Sequence[str] = (sys.executable, "-m", "pipelines.relay.process")
@@ -81,6 +81,8 @@ class Launch:
     grace_s: float = 60.0
     spare: bool = True
     look_every_s: float = 5.0
+    healthy_s: float = 5.0
+    quick_within_s: float = 60.0
 
     def process(self, read_ahead: Path | None = None, overlay: str | None = None) -> subprocess.Popen[bytes]:
         """A process that waits for its settings on standard input; it may read a contract while it waits."""
@@ -159,7 +161,7 @@ class Supervisor:
         _close(process)
         self._ended(process.pid)
         slot.process, slot.last_exit = None, exit_code
-        slot.pause_s = slot.next_pause_s(exit_code, now)
+        slot.pause_s = slot.next_pause_s(exit_code, now, self._launch)
         slot.due_at = now + slot.pause_s
         slot.restarts += 1
         self._log.warning(
