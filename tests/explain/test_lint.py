@@ -240,6 +240,7 @@ def blanked(value: Any) -> Any:
     return value
 
 
+@pytest.mark.slow
 def test_simulated_samples_of_the_shipped_contract_contradict_nothing(shipped: Contract) -> None:
     for event in shipped.events.values():
         told_ = lint(event, sample(shipped, event, canaries=False))
@@ -265,6 +266,7 @@ def _loose(field: Field, but: str) -> Field:
     return replace(field, type=loosened(field.type, but), class_=field.class_ and FieldClass.METADATA)
 
 
+@pytest.mark.slow
 def test_wrong_classes_in_the_shipped_contract_are_found_on_simulated_samples(shipped: Contract) -> None:
     found: set[str] = set()
     for event in shipped.events.values():

@@ -11,6 +11,8 @@ from tests.shipped.mistakes import Entry, entries
 from tests.support.contract_folders import freshened
 from tests.support.shipped import AS_OF
 
+pytestmark = pytest.mark.slow
+
 WRONG = entries("Forty mistakes")
 RIGHT = entries("Twenty that are right")
 

@@ -13,6 +13,8 @@ from pipelines.contract.model import Contract
 from pipelines.simulate import Simulation, find
 from tests.support.signing import sign
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 23)
 START_MS = 1_795_392_000_000  # 2026-11-23T00:00Z
