@@ -149,7 +149,7 @@ def test_a_group_can_be_asked_for_before_its_coordinator_is_there(own: EmbeddedK
     own.start()
     own.cluster.admin().create([NewTopic("source", 1, 1)])
     # In a process of its own: an admin client's request for a group's offsets ends the process here.
-    ask = "import sys; from pipelines.broker import Cluster; admin = Cluster(sys.argv[1]).admin(timeout_s=CALL_S)"
+    ask = f"import sys; from pipelines.broker import Cluster; admin = Cluster(sys.argv[1]).admin(timeout_s={CALL_S})"
     ask += "; print(admin.committed('group', [('source', 0)]))"
     asked = subprocess.run([sys.executable, "-c", ask, own.bootstrap], capture_output=True, text=True, check=False)
     assert (asked.returncode, asked.stdout, asked.stderr) == (0, "{}\n", "")
