@@ -47,6 +47,7 @@ _FIRST = (
     "faults/test_faults.py",
     "demo/test_command.py",
     "end_to_end/",
+    "topics/test_applying.py",
     "relay/",
     "containers/test_deployment.py",
     "faults/",

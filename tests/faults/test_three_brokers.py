@@ -53,6 +53,7 @@ def test_topics_are_made_with_three_replicas_of_which_two_must_be_in_sync(house:
     }
 
 
+@pytest.mark.long
 def test_each_broker_is_killed_in_turn_and_gets_its_leaders_back(
     house: RelayFixture, brokers: EmbeddedKafka, record_property: Record
 ) -> None:
