@@ -136,6 +136,7 @@ def test_a_refusal_is_said_at_once_and_is_no_silence(code: int, sampled: Calm) -
     assert client.asked == 1
 
 
+@pytest.mark.slow
 def test_a_topic_that_does_not_exist_is_said_before_the_time_is_over(sampled: Calm) -> None:
     for code in (KafkaError._NOENT, KafkaError.UNKNOWN_TOPIC_OR_PART):
         client, began = Client([code], lists=lambda: {"another"}), time.monotonic()
@@ -160,6 +161,7 @@ def test_a_topic_that_appears_a_moment_later_is_found() -> None:
     assert offsets(client, timeout_s=30) == 7
 
 
+@pytest.mark.slow
 def test_a_topic_that_is_listed_may_be_without_a_leader_for_the_whole_time() -> None:
     found_at = time.monotonic() + 3.0
     client = Client([KafkaError._NOENT])
@@ -173,6 +175,7 @@ def test_a_topic_that_is_listed_may_be_without_a_leader_for_the_whole_time() -> 
     assert offsets(client, timeout_s=5) == 7
 
 
+@pytest.mark.slow
 def test_a_slow_request_gets_its_time_again_while_the_cluster_answers_another() -> None:
     timed_out = KafkaError._TIMED_OUT
     slow = Client([timed_out, timed_out, timed_out, None], delay_s=1.0)
@@ -202,6 +205,7 @@ def test_a_cluster_that_answers_nothing_is_given_up_after_one_request(sampled: C
     assert sampled.seconds(began, time.monotonic()) < 2.5
 
 
+@pytest.mark.slow
 def test_an_answer_that_never_comes_is_not_waited_for_for_ever() -> None:
     class Mute(Client):
         def answer(self, *_: object) -> Future[Any]:

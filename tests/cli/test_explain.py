@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import orjson
+import pytest
 from click.testing import CliRunner, Result
 
 from pipelines.cli.app import pipelines
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

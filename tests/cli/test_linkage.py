@@ -13,6 +13,8 @@ from pipelines.cli.app import pipelines
 from pipelines.explain.heatmap import heatmap
 from pipelines.trouble import Trouble
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

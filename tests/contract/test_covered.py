@@ -112,6 +112,7 @@ def _fitting(rng: Random) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_whatever_a_purpose_meets_differently_has_another_digest_and_is_told(folder: Path) -> None:
     contract = load(folder, as_of=TODAY).contract
     assert contract is not None

@@ -16,6 +16,8 @@ from pipelines.contract.report import Report
 from tests.support.contract_folders import TODAY, edited, overlaid
 from tests.support.hostile_text import HOSTILE, YAMLISH
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.cpu_seconds(30)  # the slowest takes 2 s on an idle machine; a hang is what is feared

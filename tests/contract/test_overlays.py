@@ -107,6 +107,7 @@ def test_a_hostile_overlay_gives_findings_in_its_place_and_never_a_contract(name
     assert all(f"{one.position}{one.message}".isprintable() for one in loaded.findings)
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(cut=st.integers(0, 700), put=YAMLISH)
 def test_text_put_anywhere_into_an_overlay_never_raises_and_never_loosens(

@@ -19,6 +19,8 @@ from tests.minimize.events import event_of, record_of
 from tests.minimize.mutants import mutate
 from tests.minimize.properties import PROPERTIES, run
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 1_000
 
 

@@ -121,6 +121,7 @@ def test_a_refusal_ends_the_wait_although_silence_came_before() -> None:
         Hanging(station(admin), [TOPIC], bool).over()
 
 
+@pytest.mark.slow
 def test_a_command_gives_up_on_silent_brokers(sampled: Calm) -> None:
     impatient = settings(Impatient, event="synthetic.event", name="0" * 16)
     with pytest.raises(SilentClusterError):

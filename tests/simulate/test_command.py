@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import orjson
+import pytest
 from click.testing import CliRunner, Result
 
 from pipelines.broker import Cluster, records
@@ -61,6 +62,7 @@ def test_an_event_type_that_is_not_there_is_a_mistake_of_usage() -> None:
     assert "vpn.session" in result.output
 
 
+@pytest.mark.slow
 def test_a_kafka_that_does_not_answer_is_trouble() -> None:
     result = _simulate("--bootstrap", "127.0.0.1:1")
     assert isinstance(result.exception, Trouble)

@@ -2,10 +2,14 @@
 
 from collections import Counter
 
+import pytest
+
 from pipelines.contract.model import Contract
 from pipelines.minimize import Fault, compile_event
 from pipelines.simulate import Simulation, find
 from pipelines.simulate.faults import Encoder
+
+pytestmark = pytest.mark.slow
 
 START_MS = 1_795_392_000_000  # 2026-11-23T00:00Z
 

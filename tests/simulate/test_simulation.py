@@ -23,6 +23,8 @@ from pipelines.simulate.fleet import Fleet
 from pipelines.simulate.limits import actions_by_path, limits_of
 from pipelines.simulate.products import vpn
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 START_MS = 1_795_392_000_000  # 2026-11-23T00:00Z
 HOUR_MS = 3_600_000
