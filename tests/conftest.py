@@ -26,6 +26,7 @@ from tests.support.scheduling import FileScheduling, on_three_brokers
 from tests.support.waiting import CALL_S
 
 pytest_plugins = ["tests.support.fixtures"]
+_COUNTED = "PIPELINES_TEST_BROKERS_COUNTED"
 _BROKERS = pytest.StashKey[Brokers]()
 _SHARED = {"kafka", "cluster", "make_topic"}
 _PRIVATE = {"private_kafka", "kafka_with_a_door"}
@@ -122,7 +123,10 @@ class Controller:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         factory: pytest.TempPathFactory = session.config._tmp_path_factory
         run = factory.getbasetemp()
-        self._count = alive.BrokerCount(session.config.rootpath, run)
+        # A pytest that a test starts here would take brokers of the run that it is part of for its own.
+        folders = () if _COUNTED in os.environ else (session.config.rootpath, run)
+        os.environ[_COUNTED] = "1"
+        self._count = alive.BrokerCount(*folders)
         self._count.start()
         shared = shared_broker(run)
         self._ending.callback(shutil.rmtree, shared.folder, ignore_errors=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -75,3 +77,40 @@ def test_the_count_is_of_brokers_that_two_looks_saw(tmp_path: Path) -> None:
     for alive in ({1, 2}, {2, 3}, {2, 3, 4}, {2, 3, 4}, {2}):
         count.look(alive)
     assert count.most == 3
+
+
+# Starts what the count takes for a broker, since the class's name is among its arguments, and leaves it behind.
+LEAVING = """
+import os, subprocess, sys
+def pytest_collection(session):
+    here = session.config._tmp_path_factory.getbasetemp()  # which the run around this one does not look at
+    command = [sys.executable, "-c", "import time; time.sleep(120)", "kafka.Kafka"]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    left = subprocess.Popen(command, cwd=here, start_new_session=True, **silent)
+    left.returncode = 0  # so that Python does not warn of a process that nobody waits for
+    with open(os.environ["LEFT"], "w") as file:
+        file.write(str(left.pid))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inside", [True, False], ids=["part of another run", "a run of its own"])
+def test_a_broker_that_is_left_fails_a_run_but_for_one_that_is_part_of_another(tmp_path: Path, *, inside: bool) -> None:
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("PIPELINES_TEST_")}
+    environment = {**outside, "PYTHONPATH": str(tmp_path), "LEFT": str(tmp_path / "pid")}
+    if inside:
+        environment["PIPELINES_TEST_BROKERS_COUNTED"] = "1"
+    one = "tests/house/test_permits.py::test_more_than_the_budget_is_refused_at_once"
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "leaving", one],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert "1 passed" in ended.stdout
+    # Brokers of the run around it may count in a run of its own, too.
+    assert (ended.returncode, ", 0 left at the end" in ended.stdout) == ((0, True) if inside else (1, False))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 _EVERY_S: Final = 1.0
+_GONE_WITHIN_S: Final = 20.0  # one that is asked to end takes seconds
 _MAIN_CLASS: Final = b"kafka.Kafka"
 _PROCESSES: Final = Path("/proc")
 
@@ -54,10 +56,13 @@ class BrokerCount:
         self._thread.start()
 
     def stop(self) -> frozenset[int]:
-        """Stop counting; return the process ids of the brokers that are still alive."""
+        """Stop counting; return the process ids of the brokers that are still alive. Blocks until none is, or 20 s."""
         self._stopping.set()
         self._thread.join()
-        return brokers(self._folders) - self._before
+        deadline = time.monotonic() + _GONE_WITHIN_S
+        while (left := brokers(self._folders) - self._before) and time.monotonic() < deadline:
+            time.sleep(_EVERY_S / 10)
+        return left
 
     def look(self, alive: Iterable[int]) -> None:
         """Take note of who is alive now."""
