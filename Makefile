@@ -33,7 +33,7 @@ test-fast: $(DEV) ## Run the tests that need no broker and little time: before e
 test: $(DEV) ## Run all tests but those of test-long, on two cores; on a real Kafka, too
 	@$(BIN)/pytest $(ON_TWO_CORES) -m 'not long' $(ARGS)
 
-test-long: $(DEV) ## Run chaos, the main job, corruption and properties at full size: an hour or more; writes docs/long-run.md
+test-long: $(DEV) ## Run chaos, the main job, corruption and properties at full size; writes docs/long-run.md
 	@$(LONG) $(BIN)/pytest $(ON_TWO_CORES) -m 'long or scaled' --record docs/long-run.md $(ARGS)
 
 wheel: $(DEV) ## Build a wheel in dist/: compiled where a C compiler finds Python.h, pure elsewhere
