@@ -28,7 +28,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 from confluent_kafka.admin import NewTopic as _ClientNewTopic  # type: ignore[attr-defined]
 
 from pipelines.broker.answers import At, Committed, NewTopic, Offset, Partition, Place, Setting, Source, TopicInfo
-from pipelines.broker.asking import PAUSE_S, Asking
+from pipelines.broker.asking import Asking
 from pipelines.broker.committed import CommittedOffsets
 from pipelines.broker.passing import error_of
 from pipelines.broker.unreachable import unreachable
@@ -187,7 +187,7 @@ class Admin:
         while not self._names() >= set(names):
             if time.monotonic() > deadline:
                 raise unreachable(None, self._bootstrap, "see the new topics")
-            time.sleep(PAUSE_S)
+            time.sleep(self._asking.pause_s)
 
     def _settings(self, kind: ResourceType, names: Iterable[str]) -> dict[str, dict[str, Setting]]:
         asked = [ConfigResource(kind, name) for name in names]

@@ -31,13 +31,15 @@ class Asking:
 
     A request may take `timeout_s` seconds with its repetitions. A busy cluster needs longer for one request while it
     answers another: such a request gets that time again, up to `rounds` times in all. So a call that raises has taken
-    1.1 times `timeout_s` where nobody answers and, with four rounds, at most six times `timeout_s`.
+    1.1 times `timeout_s` where nobody answers and, with four rounds, at most six times `timeout_s`. `pause_s` seconds
+    pass before a request is made again.
     """
 
     client: AdminClient
     bootstrap: str
     timeout_s: float
     rounds: int = ROUNDS
+    pause_s: float = PAUSE_S
 
     def ask(
         self,
@@ -107,8 +109,8 @@ class Asking:
                     raise unreachable(refused, self.bootstrap, wanted) from None
             except FutureTimeoutError:
                 timed_out = True
-            if time.monotonic() + PAUSE_S <= deadline:
-                time.sleep(PAUSE_S)
+            if time.monotonic() + self.pause_s <= deadline:
+                time.sleep(self.pause_s)
                 names = self.listed(LEAST_S)
             else:
                 most = self.rounds if timed_out else min(2, self.rounds)

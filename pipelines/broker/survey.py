@@ -121,7 +121,7 @@ class Survey:
         """
         asked = set(partitions)
         found: dict[Partition, Offset | None] = {}
-        until, pause_s = time.monotonic() + self._asking.timeout_s, PAUSE_S
+        until, pause_s = time.monotonic() + self._asking.timeout_s, self._asking.pause_s
         while asked:
             answers = self._oldest(asked)
             found.update({each: None if isinstance(told, KafkaError) else told for each, told in answers.items()})

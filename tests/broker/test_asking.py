@@ -72,7 +72,7 @@ class Client:
 
 
 def asking(client: Client, timeout_s: float = 1.0, rounds: int = 4) -> Asking:
-    return Asking(client, HERE, timeout_s, rounds)  # type: ignore[arg-type]
+    return Asking(client, HERE, timeout_s, rounds, pause_s=0.01)  # type: ignore[arg-type]
 
 
 def offsets(client: Client, places: Iterable[Partition] = (PLACE,), at: At = "latest", **limits: Any) -> int:
@@ -148,6 +148,7 @@ def test_a_topic_that_does_not_exist_is_said_before_the_time_is_over(sampled: Ca
         assert sampled.seconds(began, over) < 4.0
 
 
+@pytest.mark.slow
 def test_a_topic_that_appears_a_moment_later_is_found() -> None:
     client, appears_at = Client([KafkaError._NOENT]), time.monotonic() + 1.0
 
@@ -197,6 +198,7 @@ def test_a_request_that_times_out_early_with_another_ones_connection_is_made_aga
     assert sampled.seconds(began, time.monotonic()) < 0.5
 
 
+@pytest.mark.slow
 def test_a_cluster_that_answers_nothing_is_given_up_after_one_request(sampled: Calm) -> None:
     client, began = Client([KafkaError._TIMED_OUT], lists=lambda: None, delay_s=1.0), time.monotonic()
     with pytest.raises(SilentClusterError):

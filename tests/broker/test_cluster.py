@@ -26,6 +26,7 @@ def test_a_cluster_that_answers_is_no_trouble(cluster: Cluster) -> None:
     cluster.require()
 
 
+@pytest.mark.slow
 def test_a_cluster_that_cannot_be_had_is_named_with_the_way_out(nowhere: str) -> None:
     with pytest.raises(Trouble) as trouble:
         Cluster(nowhere).require(timeout_s=1)
@@ -35,6 +36,7 @@ def test_a_cluster_that_cannot_be_had_is_named_with_the_way_out(nowhere: str) ->
     assert "--bootstrap" in trouble.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["topics", "broker_ids", "broker_configs"])
 def test_every_question_to_a_cluster_that_is_away_ends_in_trouble(nowhere: str, what: str) -> None:
     with pytest.raises(Trouble, match="cannot"):

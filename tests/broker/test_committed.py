@@ -57,6 +57,7 @@ def test_a_transaction_that_does_not_end_is_named_as_the_reason(cluster: Cluster
     assert "A transaction that hangs" in (caught.value.hint or "")
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_silent_is_not_called_an_open_transaction() -> None:
     with pytest.raises(Trouble) as caught:
         Cluster("127.0.0.1:1").admin(timeout_s=1).committed("nobody", [("nothing", 0)])

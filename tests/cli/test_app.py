@@ -66,7 +66,7 @@ def test_help_loads_no_kafka_client_and_no_yaml() -> None:
     code = (
         "import sys; from click.testing import CliRunner; from pipelines.cli.app import pipelines;"
         "CliRunner().invoke(pipelines, ['--help']);"
-        "print(sorted({'confluent_kafka', 'ruamel', 'rich', 'fastavro'} & set(sys.modules)))"
+        "print(sorted({'confluent_kafka', 'yaml', 'rich', 'fastavro'} & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert shown.stdout.strip() == "[]"

@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 from tests.support.container_engine import ROOT
 from tests.support.waiting import CALL_S
@@ -33,7 +33,7 @@ def expressions() -> list[str]:
 
 def rules() -> list[dict[str, Any]]:
     """The alert rules."""
-    document = YAML(typ="safe").load(RULES)
+    document = yaml.safe_load(RULES.read_text())
     return [rule for group in document["groups"] for rule in group["rules"]]
 
 

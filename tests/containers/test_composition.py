@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from pipelines.broker import jars
 from pipelines.contract import load_valid
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from tests.support.container_engine import KAFKA, PROMETHEUS, ROOT
 
-COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 MINIMIZERS = {name: service for name, service in SERVICES.items() if name.startswith("minimizer-")}
 
@@ -84,5 +84,5 @@ def test_kafka_in_a_container_is_the_version_of_the_embedded_one() -> None:
 
 
 def test_the_key_of_ones_own_reaches_all_who_need_it() -> None:
-    laid: dict[str, Any] = YAML(typ="safe").load(ROOT / "containers/own-kek.yml")
+    laid: dict[str, Any] = yaml.safe_load((ROOT / "containers/own-kek.yml").read_text())
     assert laid["services"].keys() == {"keys", *MINIMIZERS}

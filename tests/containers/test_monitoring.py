@@ -5,8 +5,8 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 from prometheus_client import REGISTRY
-from ruamel.yaml import YAML
 
 import pipelines.relay.metrics  # noqa: F401 - defines them
 from pipelines.topics.gauges import VerdictCollector
@@ -56,7 +56,7 @@ def test_every_alert_says_how_bad_it_is_what_is_wrong_and_what_to_do() -> None:
 def test_every_alert_has_a_test_in_which_it_sounds() -> None:
     text = TESTS.read_text()
     assert set(re.findall(r'alertname="(\w+)"', text)) == alerts()
-    cases = YAML(typ="safe").load(text)["tests"]
+    cases = yaml.safe_load(text)["tests"]
     assert {case["name"] for case in cases} == alerts() | {"A sound run"}
 
 
@@ -84,7 +84,7 @@ def test_prometheus_takes_the_configuration_and_each_alert_sounds_when_it_should
 
 
 def test_prometheus_looks_for_every_minimizer_service() -> None:
-    document = YAML(typ="safe").load(FOLDER / "prometheus.yml")
+    document = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     looked_for = document["scrape_configs"][0]["dns_sd_configs"][0]["names"]
-    compose = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     assert looked_for == sorted(name for name in compose["services"] if name.startswith("minimizer-"))

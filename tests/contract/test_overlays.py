@@ -171,6 +171,7 @@ def test_an_overlay_that_removes_everything_leaves_a_contract_of_nothing(tmp_pat
     assert loaded.contract.raw_topics["raw.lab.sample"].producers == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "overlays").glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_shipped_overlay_is_tighter_fresh_and_without_a_finding(path: Path) -> None:
     base, loaded = load(ROOT, as_of=AS_OF).contract, load(ROOT, as_of=AS_OF, overlay=path.stem)

@@ -78,6 +78,7 @@ def test_one_broker_is_enough_for_a_trial_alone(kafka: EmbeddedKafka) -> None:
     assert "one disk" in seen.found
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_say_is_a_warning_with_the_way_out() -> None:
     seen = look(Cluster("127.0.0.1:1"), timeout_s=1)
     assert (seen.state, bool(seen.remedy)) == (State.WARN, True)

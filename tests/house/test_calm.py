@@ -77,12 +77,14 @@ def test_a_command_is_run_to_its_end_with_what_it_was_given_and_said() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, b"SYNTHETIC\n", b"told\n")
 
 
+@pytest.mark.slow
 def test_a_command_that_does_not_end_is_killed_at_its_limit() -> None:
     with pytest.raises(StalledError, match="the limit is 1 s") as stalled:
         completed([sys.executable, "-c", "import time; time.sleep(600)"], limit_s=1)
     assert sys.executable in str(stalled.value)
 
 
+@pytest.mark.slow
 def test_a_process_that_works_makes_progress_and_one_that_sleeps_makes_none() -> None:
     for code, works in (("while True: pass", True), ("import time; time.sleep(600)", False)):
         with subprocess.Popen([sys.executable, "-c", code]) as process:

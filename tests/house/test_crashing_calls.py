@@ -34,6 +34,7 @@ def crashing(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{name} {CRASHES[name]}"
 
 
+@pytest.mark.slow
 def test_nothing_calls_what_is_known_to_end_the_process() -> None:
     said = [
         f"{file.relative_to(ROOT)}:{line}: {why}"

@@ -100,6 +100,7 @@ def silence() -> SilentClusterError:
     return SilentClusterError("cannot list the offsets at nowhere:1 (_TRANSPORT)", hint="")
 
 
+@pytest.mark.slow
 def test_a_worker_with_a_new_producer_bears_silence_longer_than_a_refusal() -> None:
     admin, began = Admin(silence()), time.monotonic()
     answering = threading.Timer(2.0, admin.script.clear)
@@ -109,11 +110,13 @@ def test_a_worker_with_a_new_producer_bears_silence_longer_than_a_refusal() -> N
     answering.join()
 
 
+@pytest.mark.slow
 def test_a_worker_that_waits_for_silent_brokers_hears_that_it_is_to_stop() -> None:
     began = time.monotonic()
     assert not Hanging(station(Admin(silence())), [TOPIC], lambda: time.monotonic() - began > 1.0).over()
 
 
+@pytest.mark.slow
 def test_a_refusal_ends_the_wait_although_silence_came_before() -> None:
     refusal = Trouble("cannot list the offsets at nowhere:1 (TOPIC_AUTHORIZATION_FAILED)", hint="")
     admin = Admin(silence(), silence(), refusal)

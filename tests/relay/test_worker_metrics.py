@@ -216,6 +216,7 @@ def test_files_that_contradict_each_other_are_told(tmp_path: Path, monkeypatch: 
     assert unreadable(registry) == {"counter": 2}
 
 
+@pytest.mark.slow
 def test_reading_while_processes_come_and_go_never_fails(tmp_path: Path) -> None:
     launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)})
     code = "from pipelines.relay import metrics as m; [m.EVENTS_IN.labels(f'raw.{n}').inc() for n in range(500)]"
