@@ -11,8 +11,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 WHEEL := .venv-wheel
-# A test process that dies in native code is replaced (tests/support/scheduling.py).
-ON_TWO_CORES := -n 2 --max-worker-restart 2
+# A test process that dies in native code is replaced (tests/support/scheduling.py). A process more than there are cores, since
+# tests wait.
+ON_TWO_CORES := -n 3 --max-worker-restart 3
+# A run starts hundreds of processes of the project, and each would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
 # The sizes of tests that are marked `scaled`.
 LONG := PIPELINES_JOB_EVENTS=200000 PIPELINES_FAULT_EVENTS=100000 PIPELINES_OVERLOAD_S=60 PIPELINES_EVERY_VALUE=1 PIPELINES_EXAMPLES=5000
 # What the compiled modules are part of. Everything else: make test-wheel ARGS=tests
