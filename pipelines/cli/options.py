@@ -91,6 +91,30 @@ def kafka_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--log-format` and `--log-level`: how log lines look. Gives the arguments `log_format` and `log_level`."""
+    for option in (
+        click.option(
+            "--log-level",
+            type=click.Choice(["info", "warning", "error"]),
+            default="info",
+            show_default=True,
+            envvar="PIPELINES_LOG_LEVEL",
+            help="The least level of a log line that is written.",
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(["auto", "json", "text"]),
+            default="auto",
+            show_default=True,
+            envvar="PIPELINES_LOG_FORMAT",
+            help="One JSON object a line, or text for people; auto: text on a terminal, JSON elsewhere.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def key_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--keyring` and `--kek-file`: which keys. Gives `keyring_file` and `kek_file`, None for the default place."""
     for option in (

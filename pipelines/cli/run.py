@@ -13,12 +13,19 @@ from typing import Literal
 import click
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, initial_delay_option, kafka_options, key_options, overlay_option
+from pipelines.cli.options import (
+    contract_option,
+    initial_delay_option,
+    kafka_options,
+    key_options,
+    log_options,
+    overlay_option,
+)
 from pipelines.contract import load_valid
 from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
 from pipelines.relay.endpoint import serve
 from pipelines.relay.health import forget, stuck
-from pipelines.relay.logs import configure
+from pipelines.relay.logs import LogStyle, configure
 from pipelines.relay.preflight import keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.supervisor import Launch, Supervisor
@@ -85,6 +92,7 @@ from pipelines.topics.watching import Watch, Watched
 @overlay_option
 @kafka_options
 @key_options
+@log_options
 def command(
     sources: tuple[str, ...],
     workers: int,
@@ -102,6 +110,8 @@ def command(
     kafka_properties: Path | None,
     keyring_file: Path | None,
     kek_file: Path | None,
+    log_format: str,
+    log_level: str,
 ) -> None:
     """Minimize the raw events of each SOURCE (all sources of the contract without one), until SIGTERM or Ctrl-C.
 
@@ -110,7 +120,7 @@ def command(
     key for now is missing (exit 3), or a topic breaks its promise (exit 4). A promise that somebody
     breaks while it runs is an error in the log (`topics.drift`) and in the metrics, until it is mended.
 
-    Log lines go to standard error, as JSON.
+    Log lines go to standard error: as text on a terminal, as JSON elsewhere.
 
     \b
     Examples:
@@ -144,8 +154,9 @@ def command(
         keyring_of(one, contract)
         topic_ids(contract, cluster, one.source, initial_delay_ms)
     with tempfile.TemporaryDirectory(prefix="pipelines-metrics-") as folder:
-        launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": folder})
-        log = configure("supervisor")
+        style = LogStyle(log_format, log_level)
+        launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": folder, **style.environment})
+        log = configure("supervisor", style=style)
         registry = registry_of(Path(folder), log)
         slots = [(one.source, one.slot) for one in settings]
         supervisor = Supervisor(
@@ -158,7 +169,9 @@ def command(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: supervisor.stop())
         if verify_every_s:
-            watch = Watch(Watched(contract, cluster, verify_every_s, initial_delay_ms), configure("topics"))
+            watch = Watch(
+                Watched(contract, cluster, verify_every_s, initial_delay_ms), configure("topics", style=style)
+            )
             registry.register(watch.collector)
             watch.start()
         if metrics_port:

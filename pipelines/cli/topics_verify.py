@@ -13,10 +13,17 @@ import orjson
 from prometheus_client import CollectorRegistry
 
 from pipelines.cli.connect import connect
-from pipelines.cli.options import contract_option, initial_delay_option, json_option, kafka_options, overlay_option
+from pipelines.cli.options import (
+    contract_option,
+    initial_delay_option,
+    json_option,
+    kafka_options,
+    log_options,
+    overlay_option,
+)
 from pipelines.contract import load_valid
 from pipelines.relay.endpoint import serve
-from pipelines.relay.logs import configure
+from pipelines.relay.logs import LogStyle, configure
 from pipelines.topics.verifying import Verdict, verdict_lines, verify
 from pipelines.topics.watching import Watch, Watched
 from pipelines.trouble import Exit
@@ -42,6 +49,7 @@ from pipelines.trouble import Exit
     help="With --watch: serve Prometheus metrics at this port.",
 )
 @click.option("--metrics-address", default="127.0.0.1", show_default=True, help="The address to serve them at.")
+@log_options
 @click.pass_context
 def verify_(
     ctx: click.Context,
@@ -56,6 +64,8 @@ def verify_(
     every_s: float,
     metrics_port: int,
     metrics_address: str,
+    log_format: str,
+    log_level: str,
 ) -> None:
     """Hold the live topics to their promises: settings in force, and the oldest record of every partition.
 
@@ -82,7 +92,8 @@ def verify_(
         if as_json:
             _show(verdict, as_json=True)
 
-    watching = Watch(Watched(contract, cluster, every_s, initial_delay_ms), configure("topics"), heard)
+    log = configure("topics", style=LogStyle(log_format, log_level))
+    watching = Watch(Watched(contract, cluster, every_s, initial_delay_ms), log, heard)
     if metrics_port:
         registry = CollectorRegistry()
         registry.register(watching.collector)

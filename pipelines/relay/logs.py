@@ -1,4 +1,4 @@
-"""What a worker may say: a closed vocabulary of events and fields, written as JSON lines to standard error.
+"""What a worker may say: a closed vocabulary of events and fields, written as lines to standard error.
 
 A log line names topics, partitions, offsets, counts and codes. It never holds an event's value, a key or an
 identifier: a field that is not in the vocabulary is replaced by its name, and a test holds every call to the list.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 import structlog
@@ -58,6 +59,8 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
 }
 _ALWAYS = frozenset({"event", "level", "timestamp", "worker"})
 _LONGEST_TEXT = 300
+FORMAT_VARIABLE: Final = "PIPELINES_LOG_FORMAT"
+LEVEL_VARIABLE: Final = "PIPELINES_LOG_LEVEL"
 
 
 def keep_to_vocabulary(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -76,17 +79,50 @@ def keep_to_vocabulary(_logger: object, _method: str, line: MutableMapping[str, 
     return line
 
 
-def configure(worker: str, output: TextIO | None = None) -> structlog.stdlib.BoundLogger:
-    """Send log lines to `output` (standard error), each with the worker's slot; returns the logger."""
+@dataclass(frozen=True, slots=True)
+class LogStyle:
+    """How log lines look, and which are written.
+
+    Attributes:
+        format: `json`, one object a line for programs; `text`, columns for people; `auto`, text on a terminal and JSON
+            elsewhere.
+        level: the least level that is written, `info`, `warning` or `error`.
+    """
+
+    format: str = "auto"
+    level: str = "info"
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> LogStyle:
+        """Return the style that a process was started with: see `environment`."""
+        return cls(environment.get(FORMAT_VARIABLE, cls().format), environment.get(LEVEL_VARIABLE, cls().level))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that hand the style to a process."""
+        return {FORMAT_VARIABLE: self.format, LEVEL_VARIABLE: self.level}
+
+
+def configure(worker: str, output: TextIO | None = None, style: LogStyle | None = None) -> structlog.stdlib.BoundLogger:
+    """Send log lines to `output` (standard error), each with the worker's slot, and return the logger."""
+    output, style = output or sys.stderr, style or LogStyle()
+    as_json = style.format == "json" or (style.format == "auto" and not output.isatty())
+    renderer = (
+        structlog.processors.JSONRenderer(sort_keys=True)
+        if as_json
+        # Texts with their controls escaped: some are the Kafka client's, which quotes what a broker answered.
+        else structlog.dev.ConsoleRenderer(colors=output.isatty(), repr_native_str=True, pad_level=False)
+    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             keep_to_vocabulary,
-            structlog.processors.JSONRenderer(sort_keys=True),
+            renderer,
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[style.level.upper()]),
         # One write a line, its end included: workers share a stream, which PYTHONUNBUFFERED may have unbuffered.
-        logger_factory=structlog.WriteLoggerFactory(output or sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(output),
         cache_logger_on_first_use=False,
     )
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(worker=worker)

@@ -21,7 +21,7 @@ from pipelines.minimize import compiled
 from pipelines.relay import metrics
 from pipelines.relay.ahead import read_ahead
 from pipelines.relay.collector import relax
-from pipelines.relay.logs import ClientLogHandler, configure
+from pipelines.relay.logs import ClientLogHandler, LogStyle, configure
 from pipelines.relay.preflight import contract_of, keyring_of, topic_ids_in_the_end
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
@@ -51,7 +51,7 @@ def main(
     if not line:
         return 0  # a spare that was not needed
     settings = WorkerSettings.from_json(line)
-    log = configure(settings.slot_id)
+    log = configure(settings.slot_id, style=LogStyle.of(os.environ))
     logging.getLogger().handlers[:] = [ClientLogHandler(log)]
     try:
         contract = contract_of(settings, ahead)

@@ -54,3 +54,17 @@ def test_every_make_target_that_a_document_names_exists(page: Path) -> None:
     named = set(re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8")))
     named |= {line.split()[1] for line in _lines(page) if re.match(r"make [a-z]", line)}
     assert named <= TARGETS
+
+
+def test_the_page_of_environment_variables_has_each_that_is_read_and_no_other() -> None:
+    files = [
+        *(ROOT / "pipelines").rglob("*.py"),
+        *(ROOT / "containers").glob("*.yml"),
+        *ROOT.glob("*.yml"),
+        ROOT / "setup.py",
+    ]
+    named = re.compile(r"\bPIPELINES_[A-Z_]*[A-Z]\b")
+    read = {name for file in files for name in named.findall(file.read_text(encoding="utf-8"))}
+    read -= {"PIPELINES_READ_AHEAD", "PIPELINES_READ_AHEAD_OVERLAY"}  # from a supervisor to its workers
+    shown = set(named.findall((ROOT / "docs/environment.md").read_text(encoding="utf-8")))
+    assert shown - {"PIPELINES_RUN_WORKERS"} == read

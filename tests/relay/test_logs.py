@@ -9,7 +9,7 @@ import pytest
 import pipelines.relay
 import pipelines.replay
 import pipelines.topics
-from pipelines.relay.logs import _ALWAYS, VOCABULARY, ClientLogHandler, configure
+from pipelines.relay.logs import _ALWAYS, VOCABULARY, ClientLogHandler, LogStyle, configure
 
 SECRET = "SYNTHETIC-SECRET-1"
 RELAY = Path(pipelines.relay.__file__).parent
@@ -71,3 +71,50 @@ def test_a_line_and_its_end_are_one_write_so_that_workers_may_share_a_stream() -
     configure("test", Writes()).info("worker.stopped")
     assert [text.count("\n") for text in written] == [1]
     assert written[0].endswith("}\n")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("style", "output", "as_json"),
+    [
+        (LogStyle(), io.StringIO, True),
+        (LogStyle(), Terminal, False),
+        (LogStyle("json"), Terminal, True),
+        (LogStyle("text"), io.StringIO, False),
+    ],
+    ids=["auto in a file", "auto on a terminal", "json on a terminal", "text in a file"],
+)
+def test_lines_are_text_on_a_terminal_and_json_elsewhere_unless_somebody_says(
+    style: LogStyle, output: type[io.StringIO], *, as_json: bool
+) -> None:
+    written = output()
+    configure("test", written, style).info("worker.ready", topics=["raw.synthetic"], value=SECRET)
+    line = written.getvalue()
+    assert line.count("\n") == 1
+    assert line.startswith("{") == as_json
+    assert "raw.synthetic" in line
+    assert SECRET not in line
+
+
+def test_text_lines_hold_no_control_that_a_terminal_would_obey() -> None:
+    written = io.StringIO()
+    configure("test", written, LogStyle("text")).warning("kafka.client", facility="FAIL", text="\x1b[2Jbroker\r\nfake")
+    assert written.getvalue().rstrip("\n").isprintable()
+
+
+def test_a_level_leaves_out_what_is_below_it() -> None:
+    written = io.StringIO()
+    log = configure("test", written, LogStyle(level="warning"))
+    log.info("worker.stopped")
+    log.warning("clock.behind", seconds=1)
+    assert [json.loads(line)["event"] for line in written.getvalue().splitlines()] == ["clock.behind"]
+
+
+def test_a_style_is_handed_to_a_worker_process_whole() -> None:
+    for style in (LogStyle(), LogStyle("text", "error")):
+        assert LogStyle.of(style.environment) == style
+    assert LogStyle.of({}) == LogStyle()
