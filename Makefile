@@ -1,7 +1,7 @@
 # Needs make and Python 3.11–3.14; everything else is set up in .venv. `make` lists the targets.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test-fast test test-long wheel wheel-environment test-wheel lint format types check lock clean
+.PHONY: help setup demo test-fast test test-long audit wheel wheel-environment test-wheel lint format types check lock clean
 SHELL := /bin/sh
 
 VENV := .venv
@@ -38,6 +38,9 @@ test: $(DEV) ## Run all tests but those of test-long, on two cores; on a real Ka
 
 test-long: $(DEV) ## Run chaos, the main job, corruption and properties at full size; writes docs/long-run.md
 	@$(LONG) $(BIN)/pytest $(ON_TWO_CORES) -m 'long or scaled' --record docs/long-run.md $(ARGS)
+
+audit: $(DEV) ## Run what docs/auditor.md names for each promise: a verdict and a duration each
+	@$(BIN)/python -m tests.audit $(ARGS)
 
 wheel: $(DEV) ## Build a wheel in dist/: compiled where a C compiler finds Python.h, pure elsewhere
 	@rm -rf build; $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
