@@ -97,7 +97,7 @@ def pytest_collection(session):
 @pytest.mark.parametrize("inside", [True, False], ids=["part of another run", "a run of its own"])
 def test_a_broker_that_is_left_fails_a_run_but_for_one_that_is_part_of_another(tmp_path: Path, *, inside: bool) -> None:
     (tmp_path / "leaving.py").write_text(LEAVING)
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("PIPELINES_")}
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELINES_", "PYTEST_"))}
     environment = {**outside, "PYTHONPATH": str(tmp_path), "LEFT": str(tmp_path / "pid")}
     if inside:
         environment["PIPELINES_TEST_BROKERS_COUNTED"] = "1"
