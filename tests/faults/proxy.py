@@ -143,7 +143,8 @@ class Proxy:
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
-        while self._links:
+        # Tasks, and not links alone: a connection that was just accepted has no link yet.
+        while asyncio.all_tasks() - {asyncio.current_task()}:
             for task in self._links.values():
                 task.cancel()
             await asyncio.sleep(0.001)
