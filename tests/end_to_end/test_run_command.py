@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections import Counter
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import orjson
@@ -16,13 +17,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipelines.broker import AdminClient, Cluster, TopicPartition
 from pipelines.contract.model import DAY_MS
-from pipelines.keys import LocalKeyEncryption, extend
+from pipelines.keys import LocalKeyEncryption, extend, migrate
 from pipelines.minimize import compiled
 from pipelines.relay.audit import behind, read_books
 from pipelines.relay.books import Books, PartitionBook
 from pipelines.trouble import Exit
 from tests.support.commands import arguments, free_port, has_ended, run, running
 from tests.support.kafka import alter, delete_topics
+from tests.support.old_keyring import write_version_1
 from tests.support.oracle import committed, differences, expect, reordered
 from tests.support.relay_fixture import RelayFixture, build
 from tests.support.relay_fixture import running as working
@@ -140,6 +142,27 @@ def test_sigterm_lets_it_finish_its_batches_and_leave(house: RelayFixture) -> No
         assert len(crew.said("supervisor.stopped", exit_code=0)) == 1
     nothing_is_half_done(house)
     the_rest_is_relayed(house)
+
+
+def test_a_running_worker_keeps_its_keyring_from_being_migrated_and_works_with_the_migrated_one(
+    house: RelayFixture,
+) -> None:
+    path, kek_file = house.folder / "keyring.json", house.folder / "kek"
+    wanted = house.keyring.roots
+    path.unlink()
+    write_version_1(path, kek_file.read_bytes(), {each[:3]: sha256(repr(each).encode()).digest() for each in wanted})
+    migrating = ("keys", "migrate", "--keyring", str(path), "--kek-file", str(kek_file))
+    with running(*arguments(house), cwd=house.folder) as crew:
+        crew.wait_until_said("worker.ready")
+        ended = run(*migrating, "--bootstrap", house.cluster.bootstrap, cwd=house.folder)
+        assert ended.returncode == Exit.REFUSED
+        assert "a process on this machine uses the keyring" in ended.stderr
+        assert crew.end() == Exit.DONE
+    kek = LocalKeyEncryption.open(kek_file)
+    assert migrate(path, kek, now_ms=int(time.time() * 1000)).kept
+    with running(*arguments(house), cwd=house.folder) as crew:
+        crew.wait_until_said("worker.ready")
+        assert crew.end() == Exit.DONE
 
 
 def test_workers_end_by_themselves_when_their_supervisor_is_killed(house: RelayFixture) -> None:
