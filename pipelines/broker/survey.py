@@ -95,7 +95,7 @@ class Survey:
         return tuple(sorted(self._all_groups()))
 
     def groups_with_members(self) -> tuple[str, ...]:
-        """Every consumer group that has members. One that was killed is a member until its session times out.
+        """Every consumer group that has members. A static member that stops stays one until its session times out.
 
         Raises:
             Trouble: (exit 3) as in `groups`.
