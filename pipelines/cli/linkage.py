@@ -45,9 +45,11 @@ def command(
     """Say how much two purposes share of one event, in bits.
 
     Every purpose has handles of its own, so nothing in a record says that two purposes' records are of one event or
-    device; but what both say alike can. For every two views of one event type it counts the parts into which both can
-    sort events: by the time, and by each raw field that both keep, at the coarser of the two. So many bits are shared
-    in one record; a whole history tells more.
+    device; but what both say alike can. For every two views of one event type it prints two numbers of bits: what both
+    can share if raw fields are independent of each other, and the most that they can share if fields depend on each
+    other. The time of arrival counts as 1 ms, since commit markers tell it for as long as a topic keeps its records.
+    Two live views with handles share the event itself: their order joins them. All of this is about single records; a
+    rare kind of record, and a whole history, tell more.
 
     \b
     Examples:
@@ -56,7 +58,7 @@ def command(
       pipelines linkage --measure 2000         and what a matcher makes of 2,000 simulated events of each type
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
-    everything = sorted(shared_in(contract), key=lambda one: -one.count)
+    everything = sorted(shared_in(contract), key=lambda one: one.rank, reverse=True)
     measured = dict(_measured(contract, everything, measure, devices)) if measure else {}
     if svg is not None:
         _write(svg, _picture(contract, everything))
@@ -89,7 +91,10 @@ def _picture(contract: Contract, everything: Sequence[Shared]) -> str:
     cells = {purposes: one.bits for purposes, one in matrix(everything).items()}
     title = "Bits that two purposes share of one event"
     limit = contract.linkage.warn_above
-    note = f"Rounded up. Framed: above {limit}, a warning or accepted. White: no event type goes to both."
+    note = (
+        f"Rounded up, raw fields independent, without the order of live views. Framed: above {limit}, a warning or "
+        "accepted. White: no event type goes to both."
+    )
     return heatmap(_names(everything), cells, title=title, note=note, marked_above=limit)
 
 
@@ -112,27 +117,31 @@ def _agreed(contract: Contract, one: Shared) -> AcceptedLinkage | None:
 
 
 def _warned(contract: Contract, one: Shared) -> bool:
-    agreed = _agreed(contract, one)
-    return one.count > 1 << (contract.linkage.warn_above if agreed is None else agreed.up_to)
+    return one.above(contract.linkage.warn_above, _agreed(contract, one))
 
 
 def _print_matrix(console: Console, contract: Contract, everything: Sequence[Shared]) -> None:
     names, cells = _names(everything), matrix(everything)
     table = Table(box=None, padding=(0, 1))
-    table.add_column("most bits shared of one event")
+    table.add_column("most bits shared of one event", no_wrap=True)
     for number in range(1, len(names) + 1):
         table.add_column(str(number), justify="right")
     for number, name in enumerate(names, 1):
         row = [Text(f"{number:2} {name}")]
         for other in names:
             one = cells.get((min(name, other), max(name, other)))
-            bits = "" if one is None else f"{ceil(one.bits)}"
-            warned = one is not None and one.count > 1 << contract.linkage.warn_above
+            bits = "" if one is None else "all" if one.by_order else f"{ceil(one.bits)}"
+            warned = one is not None and one.above(contract.linkage.warn_above)
             row.append(Text("·" if name == other else bits, "bold yellow" if warned else ""))
         table.add_row(*row)
     console.print(table)
     console.print(
-        Text(f"rounded up; bold: above {contract.linkage.warn_above}; empty: no event type goes to both\n", "dim")
+        Text(
+            f"rounded up; all: both share the event itself; bold: above {contract.linkage.warn_above}; "
+            "empty: no event type goes to both\n",
+            "dim",
+        ),
+        soft_wrap=True,
     )
 
 
@@ -148,12 +157,14 @@ def _print_pairs(
                 (f"{spelled_bits(one.bits):>6}  ", "bold yellow" if warned else "bold"),
                 (one.event, "cyan"),
                 f"  {one.purposes[0]} + {one.purposes[1]}",
-                (f"  time {spelled_bits(one.time_bits)}{', ' if fields else ''}{fields}{more}", "dim"),
+                ("  the event itself, by order" if one.by_order else "", "bold yellow" if warned else "bold"),
+                f"  at most {spelled_bits(one.ceiling_bits)} if fields depend",
+                (f"  arrival {spelled_bits(one.time_bits)}{', ' if fields else ''}{fields}{more}", "dim"),
             ),
             soft_wrap=True,
         )
         if agreed is not None:
-            console.print(Text(f"        accepted up to {agreed.up_to}: {agreed.reason}", "green"), soft_wrap=True)
+            console.print(Text(f"        accepted up to {agreed.spelled}: {agreed.reason}", "green"), soft_wrap=True)
         if measured:
             found = measured.get(_key(one))
             said = "measured: too few simulated events are in both" if found is None else _said(found)
@@ -175,20 +186,27 @@ def _plain(contract: Contract, everything: Sequence[Shared], measured: Mapping[A
     return {
         "warn_above": contract.linkage.warn_above,
         "matrix": [
-            {"purposes": purposes, "bits": one.bits, "event": one.event} for purposes, one in matrix(everything).items()
+            {"purposes": purposes, "bits": one.bits, "by_order": one.by_order, "event": one.event}
+            for purposes, one in matrix(everything).items()
         ],
         "pairs": [
             {
                 "event": one.event,
                 "purposes": one.purposes,
                 "topics": [one.one.topic, one.other.topic],
+                "by_order": one.by_order,
                 "bits": one.bits,
+                "ceiling_bits": one.ceiling_bits,
                 "time_bits": one.time_bits,
                 "fields": [{"path": field.path, "bits": field.bits} for field in one.fields],
                 "warned": _warned(contract, one),
                 "accepted": None
                 if (agreed := _agreed(contract, one)) is None
-                else {"up_to": agreed.up_to, "reason": agreed.reason},
+                else {
+                    "up_to": "event" if agreed.up_to is None else agreed.up_to,
+                    "ceiling": agreed.ceiling or None,
+                    "reason": agreed.reason,
+                },
                 "measured": None
                 if (found := measured.get(_key(one))) is None
                 else {**asdict(found), "bits": found.bits},

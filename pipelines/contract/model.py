@@ -263,13 +263,25 @@ USUAL_CHANGES = ChangesTopic()
 
 @dataclass(frozen=True, slots=True)
 class AcceptedLinkage:
-    """What somebody took upon them: two purposes (in name order) share up to `up_to` bits of an event, for a reason."""
+    """What somebody took upon them: what two purposes (in name order) may share of an event, for a reason.
+
+    `up_to` is in bits, if fields are independent, and `ceiling` if they are not; without an `up_to` it is the event
+    itself, which live views with handles share.
+    """
 
     event: str
     purposes: tuple[str, str]
-    up_to: int
+    up_to: int | None
     reason: str
     position: Position
+    ceiling: int = 0
+
+    @property
+    def spelled(self) -> str:
+        """How much was accepted, in words."""
+        if self.up_to is None:
+            return "the event itself"
+        return f"{self.up_to} bits" if self.ceiling <= self.up_to else f"{self.up_to} bits, {self.ceiling} at most"
 
 
 @dataclass(frozen=True, slots=True)

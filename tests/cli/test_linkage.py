@@ -27,6 +27,7 @@ def test_it_shows_the_matrix_and_which_fields_are_shared() -> None:
     shown = run().output
     assert "ota-release-review + support" in shown
     assert "to_build 11.0" in shown
+    assert "vpn.session  security-enforcement + support  the event itself, by order" in shown
     assert "empty: no event type goes to both" in shown
     assert "measured" not in shown
 
@@ -35,13 +36,17 @@ def test_a_program_gets_every_pair_and_what_was_accepted() -> None:
     document = orjson.loads(run("--json").output)
     pairs = {(pair["event"], *pair["purposes"]): pair for pair in document["pairs"]}
     pair = pairs["ota.install", "ota-release-review", "support"]
-    assert pair["bits"] == max(cell["bits"] for cell in document["matrix"])
-    assert pair["bits"] == pytest.approx(pair["time_bits"] + sum(field["bits"] for field in pair["fields"]))
+    assert not pair["by_order"], "the board has no handles"
+    fields = sum(field["bits"] for field in pair["fields"])
+    assert pair["bits"] == pytest.approx(pair["time_bits"] + fields, abs=1), "what versions lack is counted once"
+    assert pair["bits"] <= pair["ceiling_bits"]
+    assert (pair["accepted"]["up_to"], pair["accepted"]["ceiling"]) == (84, 88)
     assert pair["measured"] is None
     assert {cell["event"] for cell in document["matrix"]} <= {pair["event"] for pair in document["pairs"]}
     for one in document["pairs"]:
         assert one["warned"] is False, "the shipped contract accepts what it shares, or shares less"
-        assert (one["accepted"] is not None) == (one["bits"] > document["warn_above"])
+        assert (one["accepted"] is not None) == (one["by_order"] or one["ceiling_bits"] > document["warn_above"])
+        assert one["by_order"] == (one["accepted"]["up_to"] == "event")
 
 
 def test_a_matcher_s_success_stands_beside_what_was_computed() -> None:

@@ -168,7 +168,9 @@ accepted:
 """
 LINKAGE = {
     "a higher limit": ("warn_above: 20", "warn_above: 21", WORSE, "warn_above: 20 → 21"),
-    "more bits": ("up_to: 24", "up_to: 25", WORSE, "accepted up to 24 → 25 bits"),
+    "more bits": ("up_to: 24", "up_to: 25", WORSE, "accepted up to 24 bits → 25 bits"),
+    "a ceiling": ("up_to: 24", "up_to: 24\n    ceiling: 30", WORSE, "accepted up to 24 bits → 24 bits, 30 at most"),
+    "the event itself": ("up_to: 24", "up_to: event", WORSE, "accepted up to 24 bits → the event itself"),
     "another reason": ("one failure", "a failure", NEUTRAL, "both explain a failure"),
 }
 

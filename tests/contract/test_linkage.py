@@ -1,4 +1,4 @@
-"""Linkage: the finest thing that two views both tell of a field, by hand; and the file that accepts it."""
+"""Linkage: the most that two views can both tell of an event, by hand; and the largest matching behind it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from math import log2
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipelines.contract.arrival import moments
 from pipelines.contract.linkage import Shared, matrix, share
+from pipelines.contract.linkage.bipartite import largest_matching
 from pipelines.contract.model import HOUR_MS, RawSchema, View
 from tests.contract.parts import raw, view
 
@@ -33,12 +37,14 @@ def view_of(rules: str, *versions: RawSchema) -> View:
     return draft.view
 
 
-def shared(one: str, other: str, *versions: RawSchema, ttl_ms: int = HOUR_MS) -> Shared:
-    return share(versions, view_of(one, *versions), view_of(other, *versions), ttl_ms)
+def shared(one: str, other: str, *versions: RawSchema, ttls: tuple[int, int] = (HOUR_MS, HOUR_MS)) -> Shared:
+    return share(versions, view_of(one, *versions), view_of(other, *versions), ttls)
 
 
-def of(one: str, other: str, field_type: Any) -> int:
-    return shared(f"n: {one}", f"n: {other}", raw([{"name": "n", "type": field_type}])).count
+def kinds(one: str, other: str, *versions: RawSchema) -> int:
+    found = shared(one, other, *versions).kinds
+    assert found == shared(other, one, *versions).kinds
+    return found
 
 
 @pytest.mark.parametrize(
@@ -46,19 +52,21 @@ def of(one: str, other: str, field_type: Any) -> int:
     [
         ("keep", "keep", PHASE, 3),
         ("keep", "{map: {START: x, END: x, PAUSE: y}}", PHASE, 2),
-        ("{map: {START: x, END: y, PAUSE: y}}", "{map: {START: x, END: x, PAUSE: y}}", PHASE, 1),
+        ("{map: {START: x, END: y, PAUSE: y}}", "{map: {START: x, END: x, PAUSE: y}}", PHASE, 2),
         ("keep", "{map: {START: x, END: y}}", PHASE, 2),  # of PAUSE the other has no record
         ("{bucket: [0, 10, 100]}", "{bucket: [0, 100, 200]}", "long", 2),
-        ("{bucket: [0, 10]}", "{bucket: [0, 11]}", "long", 1),
+        ("{bucket: [0, 10]}", "{bucket: [0, 11]}", "long", 2),
+        ("{bucket: [0, 10, 20, 30]}", "{bucket: [0, 5, 15, 25]}", "long", 4),
+        ("{bucket: [0, 2147483647]}", "{bucket: [0, 10]}", "int", 2),
         ("{within: [0, 9]}", "{bucket: [0, 5]}", "int", 2),
         ("{within: [0, 9]}", "{within: [5, 20]}", "int", 5),
         ("{map: {1: x, 2: y}, else: z}", "{within: [1, 9]}", "int", 3),
         ("{one_of: [a, b], else: o}", "{one_of: [a, b], else: o}", "string", 3),
-        ("{one_of: [a, b], else: o}", "{one_of: [b, c], else: o}", "string", 2),
+        ("{one_of: [a, b], else: o}", "{one_of: [b, c], else: o}", "string", 3),
         ("{one_of: [a, b]}", "{matches: '[a-c]', max: 1}", "string", 2),
         ("{truncate: 1h}", "{truncate: 1h}", TIMES, HOURS),
         ("{truncate: 15m}", "{truncate: 1d}", TIMES, HOURS // 24),
-        ("{truncate: 6h}", "{truncate: 8h}", TIMES, HOURS // 24),
+        ("{truncate: 45m}", "{truncate: 32m}", TIMES, HOURS * 4 // 3),
         ("present", "keep", ["null", "boolean"], 2),
         ("present", "{truncate: 1h}", TIMES, 1),
         ("keep", "keep", ["null", "boolean"], 3),
@@ -66,55 +74,118 @@ def of(one: str, other: str, field_type: Any) -> int:
         ("count", "present", {"type": "map", "values": "string"}, 1),
     ],
 )
-def test_two_actions_on_one_field_meet_in_so_many_parts(one: str, other: str, field_type: Any, count: int) -> None:
-    assert of(one, other, field_type) == of(other, one, field_type) == count
+def test_two_actions_on_one_field_share_so_many_kinds(one: str, other: str, field_type: Any, count: int) -> None:
+    assert kinds(f"n: {one}", f"n: {other}", raw([{"name": "n", "type": field_type}])) == count
 
 
 def test_fields_that_only_one_keeps_are_not_shared() -> None:
     schema = raw([{"name": "a", "type": "boolean"}, {"name": "b", "type": "boolean"}])
-    assert shared("a: keep", "b: keep", schema).fields == ()
+    assert kinds("a: keep", "b: keep", schema) == 1
 
 
-def test_a_record_s_presence_meets_what_is_in_it() -> None:
+def test_independent_fields_multiply() -> None:
+    schema = raw([{"name": "a", "type": "boolean"}, {"name": "p", "type": PHASE}])
+    found = shared("a: keep\np: keep", "p: keep\na: keep", schema)
+    assert [(field.path, field.count) for field in found.fields] == [("p", 3), ("a", 2)]
+    assert found.kinds == 6
+
+
+def test_a_null_record_is_shared_once_by_all_that_is_in_it() -> None:
     schema = raw([{"name": "r", "type": ["null", RECORD]}])
-    assert shared("r: present", "r.ok: keep", schema).count == 2
-    assert shared("r: present", "r.ok: keep", raw([{"name": "r", "type": RECORD}])).count == 1
+    both = "r.ok: keep\nr.n: {within: [0, 9]}"
+    assert kinds(both, both, schema) == 2 * 10 + 1
+    assert kinds("r: present", "r.ok: keep", schema) == 2
+    assert kinds("r: present", "r.ok: keep", raw([{"name": "r", "type": RECORD}])) == 1
 
 
-def test_arrays_meet_in_their_length_and_in_what_both_keep_of_an_item() -> None:
+def test_two_fields_of_one_record_share_its_null_though_neither_view_keeps_both() -> None:
+    assert kinds("r.ok: keep", "r.n: {within: [0, 9]}", raw([{"name": "r", "type": ["null", RECORD]}])) == 2
+
+
+def test_fields_that_come_with_one_version_share_the_version() -> None:
+    a, b = {"name": "a", "type": "boolean"}, {"name": "b", "type": "boolean"}
+    assert kinds("a: keep", "b: keep", raw([ID]), raw([a, b], 2)) == 2
+    assert kinds("a: keep", "a: keep", raw([a]), raw([b], 2)) == 3
+    assert kinds("a: keep\nb: keep", "a: keep\nb: keep", raw([a]), raw([a, b], 2)) == 2 + 2 * 2
+
+
+def test_of_an_array_the_side_that_says_less_is_shared() -> None:
     schema = raw([ARRAY])
-    both = shared("'s[].ok': keep", "'s[].ok': keep\n's[].n': {within: [0, 9]}", schema)
-    assert both.count == 1 + 2 + 4 + 8 + 16
-    assert shared("'s[].ok': keep", "'s[].n': {within: [0, 9]}", schema).count == 5
-    assert shared("'s[].ok': keep", "s: count", schema).count == len([0, 1, 2, 4])
+    sequences = 1 + 2 + 4 + 8 + 16
+    assert kinds("'s[].ok': keep", "'s[].ok': keep\n's[].n': {within: [0, 9]}", schema) == sequences
+    assert kinds("'s[].ok': keep", "'s[].n': {within: [0, 9]}", schema) == sequences
+    assert kinds("'s[].ok': keep", "s: count", schema) == len([0, 1, 2, 4])
+    assert kinds("s: {count_where: {ok: [true]}}", "s: {count_where: {ok: [false]}}", schema) == len([0, 1, 2, 4])
 
 
-def test_a_count_of_some_items_meets_items_that_tell_them() -> None:
-    schema = raw([ARRAY])
-    assert shared("'s[].ok': keep", "s: {count_where: {ok: [true]}}", schema).count == 4
-    assert shared("'s[].n': {within: [0, 9]}", "s: {count_where: {ok: [true]}}", schema).count == 1
-    assert shared("s: {count_where: {ok: [true]}}", "s: {count_where: {ok: [true]}}", schema).count == 4
-    assert shared("s: {count_where: {ok: [true]}}", "s: {count_where: {ok: [false]}}", schema).count == 1
+def test_a_handle_shares_whether_there_is_one() -> None:
+    assert kinds("id: handle", "id: handle", raw([ID])) == 1
+    assert kinds("id: handle", "id: handle", raw([ID | {"type": ["null", "string"]}])) == 2
 
 
-def test_the_event_s_own_time_is_counted_once_and_for_the_shorter_ttl() -> None:
+def test_arrival_counts_in_milliseconds_for_the_shorter_ttl_and_the_event_s_own_time_beside_it() -> None:
     schema = raw([OCCURRED, {"name": "ok", "type": "boolean"}])
-    found = shared("occurred_at: {truncate: 1h}", "occurred_at: {truncate: 15m}", schema, ttl_ms=48 * HOUR_MS)
-    assert (found.moments, found.fields) == (48, ())
-    assert found.bits == log2(48)
-    assert shared("ok: present", "ok: present", schema, ttl_ms=48 * HOUR_MS).moments == 48  # 1 h without one
+    rules = "occurred_at: {truncate: 1h}", "occurred_at: {truncate: 15m}"
+    found = shared(*rules, schema, ttls=(48 * HOUR_MS, 72 * HOUR_MS))
+    assert found.moments == moments(48 * HOUR_MS) == 48 * HOUR_MS + 1
+    assert [(field.path, field.count) for field in found.fields] == [("occurred_at", HOURS)]
+    assert found.bits == pytest.approx(log2(48 * HOUR_MS + 1) + log2(HOURS))
 
 
-def test_handles_share_nothing() -> None:
-    assert shared("id: handle", "id: handle", raw([ID])).count == 1
+def test_dependent_fields_can_share_what_each_alone_does_not() -> None:
+    """Two stars: one side has one class where the other has eight, and the other way round."""
+    schema = raw([{"name": name, "type": "int"} for name in ("x", "y")])
+    one, other = (
+        f"x: {{bucket: {list(range(left))}}}\ny: {{bucket: {list(range(right))}}}" for left, right in ((1, 8), (8, 1))
+    )
+    found = shared(one, other, schema)
+    assert found.kinds == 1
+    assert found.ceiling == 8 * found.moments
+    assert found.above(24)
+    assert not found.above(25)
 
 
-def test_a_version_without_the_field_is_one_part_more() -> None:
-    versions = raw([{"name": "a", "type": "boolean"}]), raw([{"name": "b", "type": "boolean"}], 2)
-    assert shared("a: keep", "a: keep", *versions).count == 3
+def test_two_live_views_with_handles_share_the_event_itself() -> None:
+    schema = raw([ID, {"name": "ok", "type": "boolean"}])
+    assert shared("id: handle", "id: handle", schema).by_order
+    assert shared("id: handle", "id: handle", schema).above(4_096)
+    assert not shared("id: handle", "ok: keep", schema).by_order
 
 
 def test_the_matrix_has_the_event_type_of_which_two_purposes_share_most() -> None:
-    schema = raw([{"name": "a", "type": "boolean"}])
+    schema = raw([ID, {"name": "a", "type": "boolean"}])
     little, much = shared("a: present", "a: keep", schema), shared("a: keep", "a: keep", schema)
     assert matrix([little, much, little]) == {("support", "support"): much}
+    by_order = shared("id: handle", "id: handle", schema)
+    assert matrix([by_order, much]) == {("support", "support"): by_order}
+
+
+EDGES = st.integers(1, 7).flatmap(
+    lambda size: st.sets(st.tuples(st.integers(0, size), st.integers(0, size)), max_size=size * size)
+)
+
+
+@given(EDGES)
+def test_the_largest_matching_is_what_trying_every_path_finds(edges: set[tuple[int, int]]) -> None:
+    assert largest_matching(edges) == plain_matching(edges)
+
+
+def test_ranges_that_overlap_are_matched_at_once() -> None:
+    steps = range(20_000)
+    assert largest_matching([(at // 2, (at + 1) // 2) for at in steps]) == len(steps) // 2
+
+
+def plain_matching(edges: set[tuple[int, int]]) -> int:
+    """Kuhn's method: one vertex after another looks for a partner, and makes partners move."""
+    mate: dict[int, int] = {}
+
+    def placed(left: int, tried: set[int]) -> bool:
+        for right in (right for one, right in edges if one == left):
+            if right not in tried:
+                tried.add(right)
+                if right not in mate or placed(mate[right], tried):
+                    mate[right] = left
+                    return True
+        return False
+
+    return sum(placed(left, set()) for left in {left for left, _ in edges})

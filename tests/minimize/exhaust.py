@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import product
+from math import prod
 from random import Random
 from typing import Any
 
@@ -272,6 +273,107 @@ def every_pair(event: Event, most: int) -> set[tuple[bytes, bytes]] | None:
         if isinstance(one, Minimized) and isinstance(other, Minimized):
             seen.add((one.value, other.value))
     return seen
+
+
+def wide_twins(rng: Random) -> Event:
+    """An event type of one or two versions with two views of several rules each, on no array and no counted map."""
+    while True:
+        record = _record(rng, "T", 0)
+        records = [record]
+        if rng.randrange(2):
+            records.append(Record("T", (*record.fields[1:], _tiny(Field("more", Primitive("boolean"), HERE)))))
+        paths = [path for path in dict.fromkeys(path for one in records for path in _paths(one, ())) if _plain(path)]
+        views = [_some_rules(rng, records, rng.sample(paths, min(len(paths), 2)), number) for number in range(2)]
+        if None not in views:
+            versions = tuple(raw_schema(number + 1, one) for number, one in enumerate(records))
+            return Event("made.up", versions, tuple(view for view in views if view is not None), ())
+
+
+def chances(rng: Random, event: Event, most: int) -> dict[tuple[bytes, bytes], float] | None:
+    """How likely each pair of both views' bodies is, the raw leaves being independent; None: too many events to try.
+
+    A leaf has chances of its own at each place, a record and an entry of a map a chance to be missing, and each
+    version a chance.
+    """
+    program = compile_event(event)
+    wanted = [_hops(rule) for view in event.views for rule in view.rules]
+    drawn: dict[tuple[Hops, Hashable], float] = {}
+    seen: dict[tuple[bytes, bytes], float] = {}
+    tried = 0
+    for version in event.versions:
+        share = rng.choice((0.1, 1.0, 1.0))
+        for datum, chance in _weighted(rng, version.record, wanted, (), drawn):
+            tried += 1
+            if tried > most:
+                return None
+            value = Speller(Random(0)).event(version.record, datum, version.fingerprint)
+            outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * 2)
+            assert not isinstance(outcome, Fault)
+            one, other = outcome
+            if isinstance(one, Minimized) and isinstance(other, Minimized):
+                pair = one.value, other.value
+                seen[pair] = seen.get(pair, 0.0) + share * chance
+    total = sum(seen.values())
+    return {pair: chance / total for pair, chance in seen.items()} if total else None
+
+
+def _weighted(
+    rng: Random, avro_type: AvroType, wanted: Sequence[Hops], at: Hops, drawn: dict[tuple[Hops, Hashable], float]
+) -> Iterator[tuple[Any, float]]:
+    """Every value of a type with its chance; `drawn` keeps what was drawn for each place."""
+
+    def weight(value: Hashable) -> float:
+        return drawn.setdefault((at, value), rng.choice((0.02, 0.3, 1.0, 1.0)))
+
+    match avro_type:
+        case Nullable(inner=inner):
+            for value, chance in _weighted(rng, inner, wanted, at, drawn):
+                yield value, chance
+            if wanted:
+                yield None, weight("null")
+        case Record(fields=fields):
+            inside = [
+                list(_weighted(rng, field.type, _after(wanted, field.name), (*at, field.name), drawn))
+                for field in fields
+            ]
+            for some in product(*inside):
+                named = {field.name: value for field, (value, _) in zip(fields, some, strict=True)}
+                yield named, prod(chance for _, chance in some)
+        case Map(values=inner):
+            keys = [key for key in KEYS if _after(wanted, f"{{{key}}}")]
+            entries = [
+                [
+                    *_weighted(rng, inner, _after(wanted, f"{{{key}}}"), (*at, key), drawn),
+                    (..., drawn.setdefault(((*at, key), "missing"), rng.choice((0.1, 1.0)))),
+                ]
+                for key in keys
+            ]
+            for chosen in product(*entries):
+                there = [
+                    (key.encode(), value) for key, (value, _) in zip(keys, chosen, strict=True) if value is not ...
+                ]
+                yield there, prod(chance for _, chance in chosen)
+        case _:
+            for value in every(avro_type, wanted):
+                yield value, weight(value) if isinstance(value, Hashable) else 1.0
+
+
+def _plain(path: Path) -> bool:
+    return not any(step.items for step in path.steps)
+
+
+def _some_rules(rng: Random, records: list[Record], paths: list[Path], number: int) -> View | None:
+    chosen = []
+    for path in paths:
+        found = [find(record, path) for record in records]
+        kinds = [kind for kind, _, _ in found if kind is not None]
+        if any(isinstance(kind, Array | Map) for kind in kinds):
+            chosen.append((Reach(path, kinds[-1], any(o for _, o, _ in found), None), Present(), kinds))
+            continue
+        action = _action(rng, kinds)
+        if action is not None:
+            chosen.append((Reach(path, kinds[-1], any(o for _, o, _ in found), None), action, kinds))
+    return build_view(f"network-metadata.purpose-{number}", records, chosen) if chosen else None
 
 
 def _one_rule(rng: Random, record: Record, path: Path, number: int) -> View | None:

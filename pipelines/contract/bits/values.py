@@ -49,10 +49,10 @@ def values(action: Action, avro_type: AvroType, max_items: int | None) -> Values
         case Keep():
             return frozenset(avro_type.symbols if isinstance(avro_type, Enum) else (False, True))
         case Within(low, high):
-            least, most = _limits(avro_type)
+            least, most = limits(avro_type)
             return range(max(low, least), min(high, most) + 1)
         case Bucket(edges):
-            least, most = _limits(avro_type)
+            least, most = limits(avro_type)
             return frozenset(
                 low
                 for low, following in zip(edges, (*edges[1:], None), strict=True)
@@ -102,7 +102,7 @@ def _has(avro_type: AvroType, value: Scalar) -> bool:
         case Enum(symbols=symbols):
             return value in symbols
         case Primitive(name="int" | "long"):
-            least, most = _limits(avro_type)
+            least, most = limits(avro_type)
             return isinstance(value, int) and least <= value <= most
         case Primitive(name="boolean"):
             return isinstance(value, bool)
@@ -127,12 +127,12 @@ def _times(avro_type: AvroType, step_ms: int) -> range:
     logical = avro_type.logical if isinstance(avro_type, Primitive) else None
     units = _UNITS_PER_DAY[logical or "timestamp-millis"]
     step = step_ms * units // DAY_MS
-    least, most = _limits(avro_type)
+    least, most = limits(avro_type)
     low, high = max(_FIRST_DAY, -(-least // units)) * units, min(_AFTER_LAST_DAY * units - 1, most)
     return range(-(-low // step) * step, high + 1, step)
 
 
-def _limits(avro_type: AvroType) -> tuple[int, int]:
+def limits(avro_type: AvroType) -> tuple[int, int]:
     """The least and the greatest whole number that a type can hold, as an action sees it."""
     match avro_type:
         case Primitive(name="int"):

@@ -21,26 +21,37 @@ def linked(draft: Draft) -> Iterator[Mistake]:
     accepted = _accepted(draft)
     for one in _shared(draft):
         agreed = accepted.get((one.event, one.purposes))
-        limit = draft.linkage.warn_above if agreed is None else agreed.up_to
-        if one.count <= 1 << limit:
+        if not one.above(draft.linkage.warn_above, agreed):
             continue
-        fields = [f"{field.path} ({spelled_bits(field.bits)})" for field in one.fields[:_SHOWN]]
-        more = f" and {len(one.fields) - len(fields)} more" if len(one.fields) > len(fields) else ""
-        what = (
-            f"'{one.purposes[0]}' and '{one.purposes[1]}' share {spelled_bits(one.bits)} bits of one event: "
-            f"{', '.join([f'its time ({spelled_bits(one.time_bits)})', *fields])}{more}. {_said(limit, agreed)}"
-        )
         remedy = "Coarsen one of them, or accept it with a reason in policies/linkage.yaml."
+        what = f"{_told(one)} {_said(draft.linkage.warn_above, agreed)}"
         yield Mistake(max(one.one.position, one.other.position), what, remedy)
+
+
+def _told(one: Shared) -> str:
+    fields = [f"{field.path} ({spelled_bits(field.bits)})" for field in one.fields[:_SHOWN]]
+    more = f" and {len(one.fields) - len(fields)} more" if len(one.fields) > len(fields) else ""
+    most = f"{', '.join([f'the time of arrival ({spelled_bits(one.time_bits)})', *fields])}{more}"
+    ceiling = spelled_bits(one.ceiling_bits)
+    bits = f"{spelled_bits(one.bits)} bits of one event, {ceiling} if its fields depend on each other"
+    if one.by_order:
+        return (
+            f"'{one.purposes[0]}' and '{one.purposes[1]}' share the event itself, since both are relayed live with "
+            f"handles and their order joins them. Without the order: {bits}: {most}."
+        )
+    return f"'{one.purposes[0]}' and '{one.purposes[1]}' share {bits}: {most}."
 
 
 def unknown(draft: Draft) -> Iterator[Mistake]:
     """An acceptance of what is not there: a name that was mistyped accepts nothing."""
     if draft.topics is None or draft.purpose_names is None or not _whole(draft):
         return
-    there = {(one.event, one.purposes) for one in _shared(draft)}
-    for key, one in _accepted(draft).items():
-        if key not in there:
+    there: dict[str, set[str]] = {}
+    for event, view in draft.views():
+        if view.view is not None and view.topic in draft.topics.minimized:
+            there.setdefault(event.name, set()).add(view.view.purpose)
+    for one in draft.linkage.accepted:
+        if not {*one.purposes} <= there.get(one.event, set()):
             names = [*draft.events, *draft.purpose_names]
             wrong = next((name for name in (one.event, *one.purposes) if name not in names), None)
             what = f"'{one.event}' has no views for both {shown(one.purposes[0])} and {shown(one.purposes[1])}."
@@ -49,22 +60,26 @@ def unknown(draft: Draft) -> Iterator[Mistake]:
 
 
 def needless(draft: Draft) -> Iterator[Mistake]:
-    """An acceptance that nothing needs any more."""
-    most: dict[_Key, Shared] = {}
+    """An acceptance that nothing needs any more, or one of the event itself where its order joins nothing."""
+    pairs: dict[_Key, list[Shared]] = {}
     for one in _shared(draft):
-        key = one.event, one.purposes
-        most[key] = max(most.get(key, one), one, key=lambda shared_: shared_.count)
+        pairs.setdefault((one.event, one.purposes), []).append(one)
     for key, accepted in _accepted(draft).items():
-        if key in most and most[key].count <= 1 << draft.linkage.warn_above:
-            bits = most[key].bits
-            what = f"Only {spelled_bits(bits)} bits are shared, and a warning comes above {draft.linkage.warn_above}."
+        there = pairs.get(key, [])
+        bits = spelled_bits(max((one.bits for one in there), default=0))
+        ceiling = spelled_bits(max((one.ceiling_bits for one in there), default=0))
+        if there and not any(one.above(draft.linkage.warn_above) for one in there):
+            what = f"Only {ceiling} bits are shared at most, and a warning comes above {draft.linkage.warn_above}."
             yield Mistake(accepted.position, what, "Remove the entry.")
+        elif there and accepted.up_to is None and not any(one.by_order for one in there):
+            what = f"They do not share the event itself, but {bits} bits, and {ceiling} if fields depend on each other."
+            yield Mistake(accepted.position, what, "Write the bits as `up_to` and `ceiling`.")
 
 
 def _said(limit: int, agreed: AcceptedLinkage | None) -> str:
     if agreed is None:
         return f"A warning comes above {limit}."
-    return f"Only {limit} were accepted ({agreed.position})."
+    return f"Only {agreed.spelled} were accepted ({agreed.position})."
 
 
 def _accepted(draft: Draft) -> Mapping[_Key, AcceptedLinkage]:

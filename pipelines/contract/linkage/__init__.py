@@ -1,31 +1,35 @@
 """Linkage: what two views of one event type can both tell of an event, so that their records can be matched.
 
-A view is cut field by field (`meeting`); only the same raw field, or one and what holds it, is compared. The event's
-own time is counted once, for as long as both topics keep records: both carry the broker's, floored to their steps, and
-`occurred_at` tells no more where clocks are right. Handles are not compared: each purpose has its own keys.
+Two numbers, and one is not enough. `count` holds if the raw fields are independent of each other: what is shared of
+each field (`meeting`, `sharing`) multiplies, and so does the time. `ceiling` holds whatever producers send: how many
+different records the view that says less can have, its times included. Dependent fields can share that much although
+each on its own shares nothing.
 
-Fields are taken as independent of each other, so this is an upper bound of what is shared in one record. It says
-nothing of what a whole history under one handle tells; `pipelines linkage --measure` shows that on simulated data.
+Every view is relayed live, so a record's place in its topic tells when it came, to 1 ms, however coarse its own time
+(`arrival`). `occurred_at` counts beside that: a clock that is wrong is told by both. Two live views with handles share
+the event itself: both topics hold one device's records in the order of the raw topic, and the orders join them.
+
+This is about single records. A record of a kind that is rare, and a history under one handle, are matched better;
+`pipelines linkage --measure` shows that on simulated data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import lcm, log2, prod
+from math import log2
 
-from pipelines.contract.actions import Count, CountWhere, Handle, Present, Truncate
-from pipelines.contract.bits.counting import powers
-from pipelines.contract.bits.values import coarse_up_to
-from pipelines.contract.linkage.meeting import meet, tells
-from pipelines.contract.model import Contract, OutputArray, RawSchema, Rule, View
-from pipelines.contract.path import Path, Step
-from pipelines.contract.reach import Reach, reach
+from pipelines.contract.actions import Handle
+from pipelines.contract.arrival import moments
+from pipelines.contract.bits.counting import bodies
+from pipelines.contract.bits.places import Place, wants
+from pipelines.contract.linkage.sharing import Sharing
+from pipelines.contract.model import AcceptedLinkage, Contract, RawSchema, View
 
 
 @dataclass(frozen=True, slots=True)
 class SharedField:
-    """A raw field of which both views tell one of `count` parts."""
+    """A raw field of which both views tell one of `count` kinds."""
 
     path: str
     count: int
@@ -38,18 +42,23 @@ class SharedField:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What two views of one event type share: the event's time, and the fields, the most telling first."""
+    """What two views of one event type share: their fields, the most telling first, and the moments of arrival.
+
+    `kinds` is what all fields make together. `ceiling` is how many records the view that says less can have.
+    """
 
     event: str
     one: View
     other: View
     moments: int
     fields: tuple[SharedField, ...]
+    kinds: int
+    ceiling: int
 
     @property
     def count(self) -> int:
-        """How many kinds of events both can tell apart."""
-        return self.moments * prod(field.count for field in self.fields)
+        """How many kinds of events both can tell apart, if raw fields are independent of each other."""
+        return min(self.moments * self.kinds, self.ceiling)
 
     @property
     def bits(self) -> float:
@@ -57,9 +66,19 @@ class Shared:
         return log2(self.count)
 
     @property
+    def ceiling_bits(self) -> float:
+        """log2 of the ceiling: the most that can be shared if fields depend on each other."""
+        return log2(self.ceiling)
+
+    @property
     def time_bits(self) -> float:
         """log2 of the moments that both tell apart."""
         return log2(self.moments)
+
+    @property
+    def by_order(self) -> bool:
+        """Whether both share the event itself: both are relayed live and have handles, so their order joins them."""
+        return has_handle(self.one) and has_handle(self.other)
 
     @property
     def purposes(self) -> tuple[str, str]:
@@ -67,29 +86,51 @@ class Shared:
         first, second = sorted((self.one.purpose, self.other.purpose))
         return first, second
 
+    def above(self, limit: int, agreed: AcceptedLinkage | None = None) -> bool:
+        """Whether more is shared than a limit in bits, or than was accepted: by order, in bits, or at the ceiling."""
+        if agreed is None:
+            return self.by_order or self.ceiling > 1 << limit
+        if agreed.up_to is None:
+            return False
+        ceiling = max(limit, agreed.up_to, agreed.ceiling)
+        return self.by_order or self.count > 1 << agreed.up_to or self.ceiling > 1 << ceiling
 
-def share(versions: tuple[RawSchema, ...], one: View, other: View, ttl_ms: int) -> Shared:
-    """What two views of one event type share while both keep it, `ttl_ms` being the shorter of their topics' TTLs."""
-    moments = max(-(-ttl_ms // lcm(one.step_ms, other.step_ms)), 1)
-    counts: dict[str, int] = {}
-    theirs = {rule.path: rule for rule in _rules(other)}
-    for left in _rules(one):
-        found = reach(versions, left.path)
-        if left.path in theirs and isinstance(found, Reach):
-            counts[str(left.path)] = meet(left.action, theirs[left.path].action, found, null=found.nullable)
-    counts |= {**_held(versions, one, other), **_held(versions, other, one)}
-    counts |= _arrays(versions, one, other)
-    fields = [SharedField(path, count) for path, count in counts.items() if count > 1]
-    return Shared(one.event, one, other, moments, tuple(sorted(fields, key=lambda f: (-f.count, f.path))))
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """What sorts pairs by what they share."""
+        return self.by_order, self.count
+
+
+def has_handle(view: View) -> bool:
+    """Whether a view's records carry a handle."""
+    return any(isinstance(rule.action, Handle) for rule in view.rules)
+
+
+def share(versions: tuple[RawSchema, ...], one: View, other: View, ttls: tuple[int, int]) -> Shared:
+    """Return what two views of one event type share; `ttls` are those of their topics, in milliseconds."""
+    said = bodies(versions, one.rules), bodies(versions, other.rules)
+    return _share(versions, (one, other), ttls, said)
+
+
+def _share(
+    versions: tuple[RawSchema, ...], views: tuple[View, View], ttls: tuple[int, int], said: tuple[int, int]
+) -> Shared:
+    sharing = Sharing()
+    places = [Place(version.record) for version in versions]
+    kinds = sharing.count(places, wants(views[0].rules), wants(views[1].rules))
+    fields = [SharedField(path, count) for path, count in sharing.fields.items() if count > 1]
+    ceiling = min(max(count, 1) * moments(ttl) for count, ttl in zip(said, ttls, strict=True))
+    ordered = tuple(sorted(fields, key=lambda field: (-field.count, field.path)))
+    return Shared(views[0].event, *views, moments(min(ttls)), ordered, kinds, ceiling)
 
 
 def shared(versions: tuple[RawSchema, ...], views: Sequence[View], ttls: Mapping[str, int]) -> Iterator[Shared]:
     """What every two views of one event type share that serve different purposes; `ttls` are those of the topics."""
-    known = [view for view in views if view.topic in ttls]
-    for at, one in enumerate(known):
-        for other in known[at + 1 :]:
+    known = [(view, bodies(versions, view.rules)) for view in views if view.topic in ttls]
+    for at, (one, said) in enumerate(known):
+        for other, said_there in known[at + 1 :]:
             if other.purpose != one.purpose:
-                yield share(versions, one, other, min(ttls[one.topic], ttls[other.topic]))
+                yield _share(versions, (one, other), (ttls[one.topic], ttls[other.topic]), (said, said_there))
 
 
 def shared_in(contract: Contract) -> Iterator[Shared]:
@@ -103,77 +144,5 @@ def matrix(everything: Iterable[Shared]) -> dict[tuple[str, str], Shared]:
     """For every two purposes, in name order, the event type of which they share most."""
     most: dict[tuple[str, str], Shared] = {}
     for one in everything:
-        most[one.purposes] = max(most.get(one.purposes, one), one, key=lambda shared_: shared_.count)
+        most[one.purposes] = max(most.get(one.purposes, one), one, key=lambda shared_: shared_.rank)
     return most
-
-
-def _rules(view: View) -> Iterator[Rule]:
-    """The rules that are compared one by one: no handle, no item of an array, not the event's own time."""
-    for rule in view.rules:
-        in_items = any(step.items for step in rule.path.steps)
-        own_time = isinstance(rule.action, Truncate) and str(rule.path) == "occurred_at"
-        if not isinstance(rule.action, Handle) and not in_items and not own_time:
-            yield rule
-
-
-def _held(versions: tuple[RawSchema, ...], view: View, other: View) -> dict[str, int]:
-    """Where one view says if there is something at all, and the other what is in it: both can tell if it is null."""
-    used = {rule.path.steps[:length] for rule in _rules(other) for length in range(1, len(rule.path.steps))}
-    shared_: dict[str, int] = {}
-    for rule in _rules(view):
-        if isinstance(rule.action, Present) and rule.path.steps in used:
-            found = reach(versions, rule.path)
-            if isinstance(found, Reach) and found.nullable:
-                shared_[str(rule.path)] = 2
-    return shared_
-
-
-def _arrays(versions: tuple[RawSchema, ...], one: View, other: View) -> dict[str, int]:
-    """What is shared of arrays from whose items one view or both keep something."""
-    shared: dict[str, int] = {}
-    for view, against in ((one, other), (other, one)):
-        for array in view.output:
-            if isinstance(array, OutputArray):
-                count = _with_items(versions, array, against) or _with_count(versions, array, against)
-                if count is not None:
-                    path = str(_bare_path(array))
-                    shared[path] = max(shared.get(path, 1), count + array.nullable)
-    return shared
-
-
-def _bare_path(array: OutputArray) -> Path:
-    *before, last = array.source.steps
-    return Path((*before, Step(last.field)))
-
-
-def _with_items(versions: tuple[RawSchema, ...], array: OutputArray, other: View) -> int | None:
-    same = next((o for o in other.output if isinstance(o, OutputArray) and o.source == array.source), None)
-    if same is None:
-        return None
-    theirs = {field.rule.path: field for field in same.fields}
-    there = reach(versions, _bare_path(array))
-    most = len(there.found) if isinstance(there, Reach) else 0
-    each = 1
-    for field in array.fields:
-        found = reach(versions, field.rule.path)
-        if field.rule.path in theirs and isinstance(found, Reach):
-            null = any(reached.inner for reached in found.found) or len(found.found) < most
-            each *= meet(field.rule.action, theirs[field.rule.path].rule.action, found, null=null)
-    return powers(each, 0, array.max_items)
-
-
-def _with_count(versions: tuple[RawSchema, ...], array: OutputArray, other: View) -> int | None:
-    rule = next((rule for rule in other.rules if rule.path == _bare_path(array)), None)
-    match rule.action if rule is not None else None:
-        case Count():
-            return len(coarse_up_to(array.max_items))
-        case CountWhere() as where:
-            compared = Path((*array.source.steps, Step(where.field)))
-            kept = next((field.rule for field in array.fields if field.rule.path == compared), None)
-            found = reach(versions, compared)
-            types = [one.type for one in found.found] if isinstance(found, Reach) else []
-            return len(coarse_up_to(array.max_items)) if kept is not None and tells(kept.action, where, types) else 1
-        case Present():
-            return 1
-        case _:
-            return None

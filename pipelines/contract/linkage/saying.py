@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from pipelines.contract.actions import Action, Bucket, CountWhere, Keep, MapTo, Matches, OneOf, Present, Scalar, Within
+from pipelines.contract.actions import Action, Bucket, Keep, MapTo, Matches, OneOf, Present, Scalar, Within
 from pipelines.contract.avro import AvroType, Enum, Fixed, Primitive
 
 REFUSED: Final = object()
@@ -34,9 +34,6 @@ def saying(action: Action) -> Callable[[Scalar], object]:
             return _table(dict(zip(action.strings, action.strings, strict=True)), None)
         case MapTo(pairs, otherwise):
             return _table(dict(reversed(pairs)), otherwise)
-        case CountWhere(_, values):  # of the field that it compares
-            counted = frozenset(values)
-            return lambda value: value in counted
         case _:
             raise TypeError(f"{type(action).__name__} says nothing of a single value")
 
@@ -76,8 +73,6 @@ def _texts(action: Action) -> Iterable[str]:
             return action.strings
         case MapTo(pairs):
             return (value for value, _ in pairs if isinstance(value, str))
-        case CountWhere(_, values):
-            return (value for value in values if isinstance(value, str))
         case _:
             return ()
 
@@ -90,7 +85,5 @@ def _marks(action: Action) -> Iterable[int]:
             return edges
         case MapTo(pairs):
             return (value for value, _ in pairs if isinstance(value, int))
-        case CountWhere(_, values):
-            return (value for value in values if isinstance(value, int))
         case _:
             return ()
