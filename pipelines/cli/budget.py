@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import log2
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.contract.arrival import arrival_bits
 from pipelines.contract.bits import FieldBits, ViewBits, spelled_bits, view_bits
-from pipelines.contract.model import Contract, View
+from pipelines.contract.bits.joint import joint_count
+from pipelines.contract.model import Contract, Event, View
 
 
 def print_bits(console: Console, contract: Contract) -> None:
@@ -26,9 +29,21 @@ def print_bits(console: Console, contract: Contract) -> None:
                 f"{spelled_bits(said.bits):>6}  ",
                 (view.event, "cyan"),
                 f" → {view.topic}  ",
+                (f"arrival {spelled_bits(arrival_bits(contract.topics[view.topic].ttl_ms))} beside; ", "dim"),
                 (", ".join(spelled(field) for field in said.fields), "dim"),
             )
             console.print(line, soft_wrap=not console.is_terminal)
+        for event in contract.events.values():
+            together = _together(contract, event, purpose.name)
+            if together is not None:
+                within = together <= 1 << purpose.max_bits
+                line = Text.assemble(
+                    ("  ✓ " if within else "  ✗ ", "green" if within else "red"),
+                    f"{spelled_bits(log2(together)):>6}  ",
+                    (event.name, "cyan"),
+                    " → all topics of the purpose together",
+                )
+                console.print(line, soft_wrap=not console.is_terminal)
     console.print()
 
 
@@ -49,9 +64,13 @@ def plain_bits(contract: Contract) -> list[dict[str, Any]]:
             "purpose": view.purpose,
             "bits": said.bits,
             "time_bits": said.time_bits,
+            "arrival_bits": arrival_bits(contract.topics[view.topic].ttl_ms),
+            "together_bits": None
+            if (together := _together(contract, contract.events[view.event], view.purpose)) is None
+            else log2(together),
             "count": _digits(said.count),
             "max_bits": contract.purposes[view.purpose].max_bits,
-            "within": said.within(contract.purposes[view.purpose].max_bits),
+            "within": max(together or 1, said.count) <= 1 << contract.purposes[view.purpose].max_bits,
             "fields": [_field(field) for field in said.fields],
         }
         for view, said in _views(contract)
@@ -63,6 +82,13 @@ def _field(field: FieldBits) -> dict[str, Any]:
     if field.each:
         plain |= {"max_items": field.most, "item": [_field(one) for one in field.each]}
     return plain
+
+
+def _together(contract: Contract, event: Event, purpose: str) -> int | None:
+    """What all records of one event say together to a purpose that receives it in several topics; None: in one."""
+    views = [view for view in event.views if view.purpose == purpose]
+    late_ms = {name: topic.late_ms for name, topic in contract.topics.items()}
+    return joint_count(event.versions, views, late_ms) if len(views) > 1 else None
 
 
 def _digits(count: int) -> str:

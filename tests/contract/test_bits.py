@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pipelines.contract.bits import spelled_bits, view_bits
+from pipelines.contract.bits.joint import joint_count
 from pipelines.contract.model import RawSchema
 from pipelines.minimize.actions import _AFTER_LAST_DAY, _FIRST_DAY
 from tests.contract.parts import raw, view
@@ -160,3 +162,51 @@ def test_very_many_versions_give_a_bound() -> None:
     versions = tuple(raw([{"name": f"f{number}", "type": "boolean"}], number) for number in range(1, 40))
     rules = "\n".join(f"f{number}: keep" for number in range(1, 40))
     assert counted(rules, *versions) == 39 * 2
+
+
+def together(versions: tuple[RawSchema, ...], *rules: str, late_ms: tuple[int, ...] = ()) -> int:
+    views = []
+    for number, lines in enumerate(rules):
+        draft, report = view(lines, *versions)
+        assert draft.view is not None, report.mistakes
+        views.append(replace(draft.view, topic=f"topic-{number}.support"))
+    lates = late_ms or (1,) * len(views)
+    return joint_count(versions, views, {one.topic: late for one, late in zip(views, lates, strict=True)})
+
+
+@pytest.mark.parametrize(
+    ("field_type", "rules", "count"),
+    [
+        ("long", ("{bucket: [0, 10, 20]}", "{bucket: [0, 5, 15]}"), 5),
+        ("int", ("{within: [0, 9]}", "{bucket: [0, 5]}"), 10 + 2),  # from 10 on only the second has a record
+        ("string", ("{one_of: [a, b], else: o}", "{one_of: [b, c], else: o}"), 4),
+        ("string", ("{one_of: [a, b], else: o}", "{map: {a: x, c: x}, else: o}"), 4),
+        (PHASE, ("keep", "{map: {START: x}, else: y}"), 2),
+        (TIMES, ("{truncate: 45m}", "{truncate: 32m}"), DAYS * (32 + 45 - 1)),
+        (["null", TIMES], ("{truncate: 1d}", "{truncate: 1h}"), DAYS * 24 + 1),
+        (["null", "boolean"], ("keep", "present"), 3),
+    ],
+)
+def test_views_of_one_purpose_intersect(field_type: Any, rules: tuple[str, str], count: int) -> None:
+    schema = raw([{"name": "n", "type": field_type}])
+    assert together((schema,), *(f"n: {rule}" for rule in rules)) == count
+
+
+def test_six_topics_of_staggered_edges_say_the_number_itself() -> None:
+    edges = [[0, *range(1 + topic, 61, 6)] for topic in range(6)]
+    schema = raw([{"name": "n", "type": "long"}])
+    assert together((schema,), *(f"n: {{bucket: {one}}}" for one in edges)) == len({e for one in edges for e in one})
+
+
+def test_an_event_that_is_too_old_for_one_topic_comes_to_the_others_alone() -> None:
+    rules = "n: keep\nm: keep", "n: keep"
+    schema = raw([{"name": name, "type": "boolean"} for name in "nm"])
+    assert together((schema,), *rules) == 4
+    assert together((schema,), *rules, late_ms=(1, 2)) == 4 + 2
+
+
+def test_what_both_count_in_an_array_is_bounded_together() -> None:
+    inner = record({"name": "a", "type": "boolean"}, {"name": "b", "type": "boolean"})
+    schema = raw([{"name": "s", "max_items": 2, "type": {"type": "array", "items": inner}}])
+    rules = "s: {count_where: {a: [true]}}", "s: {count_where: {b: [true]}}"
+    assert together((schema,), *rules) == 3 * 3

@@ -46,6 +46,34 @@ def tiny_event(rng: Random) -> Event:
     return Event("made.up", versions, (_view(rng, records),), ())
 
 
+def joint_event(rng: Random) -> Event:
+    """An event type of one or two versions with two or three views for topics of one purpose."""
+    event = tiny_event(rng)
+    records = [version.record for version in event.versions]
+    topics = ("network-metadata.support", "account-app.support", "audit.support")[: rng.choice((2, 2, 3))]
+    return Event(event.name, event.versions, tuple(_view(rng, records, topic) for topic in topics), ())
+
+
+def every_outcome(event: Event, most: int) -> set[tuple[bytes | None, ...]] | None:
+    """What all views make of every event, together; None where one has no record; None: too many events to try."""
+    program = compile_event(event)
+    wanted = [_hops(rule) for view in event.views for rule in view.rules]
+    seen: set[tuple[bytes | None, ...]] = set()
+    tried = 0
+    for version in event.versions:
+        for datum in every(version.record, wanted):
+            tried += 1
+            if tried > most:
+                return None
+            value = Speller(Random(0)).event(version.record, datum, version.fingerprint)
+            outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * len(event.views))
+            assert not isinstance(outcome, Fault)
+            made = tuple(one.value if isinstance(one, Minimized) else None for one in outcome)
+            if any(one is not None for one in made):
+                seen.add(made)
+    return seen
+
+
 def every_body(event: Event, most: int) -> set[bytes] | None:
     """Every body that the view gives; None when there are more than `most` events to try."""
     program = compile_event(event)
@@ -179,7 +207,7 @@ def _type(rng: Random, name: str, depth: int) -> AvroType:
     return Nullable(inner, rng.randrange(2)) if rng.randrange(2) else inner
 
 
-def _view(rng: Random, records: list[Record]) -> View:
+def _view(rng: Random, records: list[Record], topic: str = "network-metadata.support") -> View:
     chosen: list[tuple[Reach, Action, list[AvroType]]] = []
     paths = dict.fromkeys(path for record in records for path in _paths(record, ()))
     for path in rng.sample(list(paths), min(len(paths), rng.choice((2, 3, 3, 4)))):
@@ -193,8 +221,8 @@ def _view(rng: Random, records: list[Record]) -> View:
         if action is not None:
             chosen.append((reach, action, kinds))
     if not chosen:
-        return _view(rng, records)
-    return build_view("network-metadata.support", records, chosen)
+        return _view(rng, records, topic)
+    return build_view(topic, records, chosen)
 
 
 def _paths(record: Record, steps: tuple[Step, ...], *, items: bool = False) -> Iterator[Path]:

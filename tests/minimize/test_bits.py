@@ -8,10 +8,11 @@ import pytest
 
 from pipelines.contract.actions import CountWhere
 from pipelines.contract.bits import view_bits
+from pipelines.contract.bits.joint import joint_count
 from pipelines.contract.model import Event, View
 from pipelines.minimize import Fault, Minimized, compile_event
 from tests.minimize.events import random_event
-from tests.minimize.exhaust import every_body, tiny_event
+from tests.minimize.exhaust import every_body, every_outcome, joint_event, tiny_event
 from tests.support.random_data import Speller, random_datum
 
 pytestmark = pytest.mark.slow
@@ -49,6 +50,22 @@ def test_the_bodies_of_tiny_event_types_are_exactly_as_many_as_were_counted() ->
         compared += len(bodies) > 1
     assert compared > 200
     assert over
+
+
+def test_all_views_of_a_purpose_together_say_no_more_of_an_event_than_was_counted() -> None:
+    compared, exact = 0, 0
+    for seed in range(500):
+        event = joint_event(Random(seed))
+        outcomes = every_outcome(event, 2_000)
+        if not outcomes:
+            continue
+        late_ms = {view.topic: 3_600_000 for view in event.views}
+        counted = joint_count(event.versions, event.views, late_ms)
+        assert len(outcomes) <= counted, f"seed {seed}: {len(outcomes)} outcomes, {counted} counted"
+        compared += len(outcomes) > 1
+        exact += len(outcomes) == counted > 1
+    assert compared > 150
+    assert exact > 50, "the bound is far from what happens, so it shows little"
 
 
 def _items_tell_what_is_compared(view: View) -> bool:

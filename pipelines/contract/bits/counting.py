@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from math import prod
+from math import lcm, prod
 from typing import Final
 
-from pipelines.contract.actions import CountWhere, Present
-from pipelines.contract.avro import Array, Record, not_null
+from pipelines.contract.actions import Action, CountWhere, Handle, Present, Truncate
+from pipelines.contract.avro import Array, Map, Record, not_null
 from pipelines.contract.bits.places import (
     ITEM,
     Place,
@@ -31,6 +31,7 @@ from pipelines.contract.bits.places import (
     split,
     wants,
 )  # fmt: skip
+from pipelines.contract.bits.saying import together
 from pipelines.contract.bits.values import COARSE, can_match, coarse_up_to, common, values
 from pipelines.contract.model import RawSchema, Rule
 
@@ -81,8 +82,7 @@ def _all_there(places: Sequence[Place], some: tuple[Want, ...]) -> int:
     here, inside = split(some)
     types = [place.type for place in places if place.type is not None]
     if not inside:
-        sets = [values(here[0].action, place.type, place.max_items) for place in places if place.type is not None]
-        return common(sets)
+        return _told([want.action for want in here], places)
     match types[0]:
         case Record():
             return prod(_all([below(place, hop) for place in places], wanted) for hop, wanted in inside.items())
@@ -95,6 +95,27 @@ def _all_there(places: Sequence[Place], some: tuple[Want, ...]) -> int:
             )
 
 
+def _told(actions: Sequence[Action], places: Sequence[Place]) -> int:
+    """How many things several actions can say together of one raw value that is there; of a container, a bound."""
+    telling = [action for action in dict.fromkeys(actions) if not isinstance(action, Present | Handle)]
+    if len(telling) <= 1:
+        return _values([*telling, *actions][0], places)
+    if all(isinstance(action, Truncate) for action in telling):
+        steps = [action.step_ms for action in telling if isinstance(action, Truncate)]
+        return sum(
+            (-1) ** (size - 1) * _values(Truncate(lcm(*some)), places)
+            for size in range(1, len(steps) + 1)
+            for some in combinations(steps, size)
+        )
+    if any(isinstance(place.type, Array | Map) for place in places):
+        return prod(_values(action, places) for action in telling)
+    return common([together(telling, place.type) for place in places if place.type is not None])
+
+
+def _values(action: Action, places: Sequence[Place]) -> int:
+    return common([values(action, place.type, place.max_items) for place in places if place.type is not None])
+
+
 def _arrays(each: int, places: Sequence[Place], here: Sequence[Want]) -> int:
     """Arrays of 0 … `max_items` items, of which each can be `each` things.
 
@@ -104,11 +125,11 @@ def _arrays(each: int, places: Sequence[Place], here: Sequence[Want]) -> int:
     most = max(place.max_items or 0 for place in places)
     if most * each.bit_length() > _EXACT_BITS:
         return 1 << most * each.bit_length() + len(COARSE)
-    where = next((want.action for want in here if isinstance(want.action, CountWhere)), None)
-    if where is None or not all(can_match(where, place.type) for place in places if place.type is not None):
-        return powers(each, 0, most)
+    types = [place.type for place in places if place.type is not None]
+    wheres = {want.action for want in here if isinstance(want.action, CountWhere)}
+    telling = sum(all(can_match(where, avro_type) for avro_type in types) for where in wheres)
     return sum(
-        len(coarse_up_to(low)) * powers(each, low, min(following - 1, most))
+        len(coarse_up_to(low)) ** telling * powers(each, low, min(following - 1, most))
         for low, following in zip(COARSE, (*COARSE[1:], most + 1), strict=True)
         if low <= most
     )
@@ -125,7 +146,7 @@ def powers(base: int, low: int, high: int) -> int:
 
 def _maps(entries: Sequence[int], here: Sequence[Want]) -> int:
     """A map's entries, each of which may be missing; a count of them cannot be lower than those that show."""
-    if not here or isinstance(here[0].action, Present):
+    if all(isinstance(want.action, Present) for want in here):
         return prod(entries)
     showing = [1]  # how many bodies have 0, 1, 2 … entries that are not blank
     for entry in entries:

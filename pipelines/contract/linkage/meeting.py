@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipelines.contract.actions import Action, Handle, Present, Scalar, Truncate
-from pipelines.contract.avro import AvroType, Fixed, Primitive
-from pipelines.contract.bits.values import limits, values
+from pipelines.contract.actions import Action, Handle, Present, Truncate
+from pipelines.contract.avro import AvroType
+from pipelines.contract.bits.saying import REFUSED, probes, saying
+from pipelines.contract.bits.values import values
 from pipelines.contract.linkage.bipartite import Edge, largest_matching
-from pipelines.contract.linkage.saying import REFUSED, probes, saying
 
 
 def meet(one: Action, other: Action, types: Iterable[AvroType]) -> int:
@@ -35,18 +35,7 @@ def meet(one: Action, other: Action, types: Iterable[AvroType]) -> int:
 def edges(one: Action, other: Action, avro_type: AvroType) -> Iterator[Edge]:
     """The pairs of classes that a value of the type can have; what either action refuses has no record to link."""
     left, right = saying(one), saying(other)
-    for value in within_limits(probes(avro_type, (one, other)), avro_type):
+    for value in probes(avro_type, (one, other)):
         said = left(value), right(value)
         if REFUSED not in said:
             yield said
-
-
-def within_limits(found: Iterable[Scalar], avro_type: AvroType) -> Iterator[Scalar]:
-    """The values that the type can hold."""
-    if not isinstance(avro_type, Fixed) and not (
-        isinstance(avro_type, Primitive) and avro_type.name in ("int", "long")
-    ):
-        yield from found
-        return
-    least, most = limits(avro_type)
-    yield from (value for value in found if not isinstance(value, int) or least <= value <= most)

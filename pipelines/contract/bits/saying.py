@@ -7,11 +7,12 @@ every value. A value that an action refuses has no record, and so nothing to lin
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pipelines.contract.actions import Action, Bucket, Keep, MapTo, Matches, OneOf, Present, Scalar, Within
 from pipelines.contract.avro import AvroType, Enum, Fixed, Primitive
+from pipelines.contract.bits.values import limits
 
 REFUSED: Final = object()
 _OTHER_TEXT: Final = "\x00any other text"
@@ -59,8 +60,10 @@ def probes(avro_type: AvroType, actions: Iterable[Action]) -> Iterator[Scalar]:
             yield from dict.fromkeys(text for action in actions for text in _texts(action))
             yield _OTHER_TEXT
         case Primitive() | Fixed():
+            least, most = limits(avro_type)
             marks = {mark for action in actions for mark in _marks(action)} or {0}
-            yield from sorted({near for mark in marks for near in (mark - 1, mark, mark + 1)})
+            near = sorted({close for mark in marks for close in (mark - 1, mark, mark + 1)})
+            yield from (value for value in near if least <= value <= most)
         case _:
             raise TypeError("a container has no single value")
 
@@ -87,3 +90,10 @@ def _marks(action: Action) -> Iterable[int]:
             return (value for value, _ in pairs if isinstance(value, int))
         case _:
             return ()
+
+
+def together(actions: Sequence[Action], avro_type: AvroType) -> frozenset[Any]:
+    """Return everything that several actions can say of one value, as tuples; what one refuses is left out."""
+    sayings = [saying(action) for action in actions]
+    said = (tuple(say(value) for say in sayings) for value in probes(avro_type, actions))
+    return frozenset(one for one in said if REFUSED not in one)
