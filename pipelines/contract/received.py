@@ -33,29 +33,38 @@ from pipelines.contract.model import Contract, Event, OutputField, Purpose, Rule
 from pipelines.contract.path import Path
 from pipelines.contract.reach import Reach, reach
 
-FORMAT: Final = "review-2"
+FORMAT: Final = "review-3"
+"""The newest recipe. It says that views are relayed live, and that `max_bits` holds for all topics of an event type."""
+OLDER: Final = ("review-2",)
+"""Recipes that are still read, the newest first: to say what was signed, never to let a purpose receive it."""
 
 
-def digest_of(contract: Contract, purpose: str) -> str:
+def digest_of(contract: Contract, purpose: str, recipe: str = FORMAT) -> str:
     """What a review of this purpose must say as `covers`: 64 hexadecimal digits, the SHA-256 of what it receives.
 
     Raises:
         KeyError: the contract has no such purpose.
     """
-    plain = json.dumps(received(contract, purpose), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    plain = json.dumps(received(contract, purpose, recipe), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(plain.encode("ascii")).hexdigest()
 
 
-def received(contract: Contract, purpose: str) -> dict[str, Any]:
-    """What a purpose receives, as JSON would say it, in one canonical form."""
+def recipe_of(contract: Contract, purpose: str, covers: str) -> str | None:
+    """Return the recipe, the newest or an older one, under which a digest is that of what the purpose receives."""
+    return next((recipe for recipe in (FORMAT, *OLDER) if digest_of(contract, purpose, recipe) == covers), None)
+
+
+def received(contract: Contract, purpose: str, recipe: str = FORMAT) -> dict[str, Any]:
+    """What a purpose receives, as JSON would say it, in the canonical form of a recipe."""
     topics = [topic for topic in contract.topics.values() if topic.purpose == purpose]
     views = [(event, view) for event in contract.events.values() for view in event.views if view.purpose == purpose]
-    return {
-        "format": FORMAT,
+    said = {
+        "format": recipe,
         "purpose": _terms(contract.purposes[purpose]),
         "topics": {topic.name: _promise(topic) for topic in topics},
         "views": {f"{event.name} > {view.topic}": _view(event, view) for event, view in views},
     }
+    return said if recipe == "review-2" else {**said, "relayed": "live", "max_bits_of": "event"}
 
 
 def _terms(purpose: Purpose) -> dict[str, Any]:

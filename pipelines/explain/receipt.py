@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from difflib import get_close_matches
 
+from pipelines.contract.arrival import STEP_MS
 from pipelines.contract.avro import Enum, not_null
 from pipelines.contract.bits import view_bits
 from pipelines.contract.model import Contract, Event, OutputArray, OutputField, Purpose, View
@@ -132,7 +133,13 @@ def _view(contract: Contract, purpose: Purpose, view: View) -> ViewReceipt:
             gives = f"{each}{told}{_words(field)}{_bound(contract.events[view.event], field)}"
             fields.append(FieldReceipt(name, str(field.rule.path), read, gives))
     bits = view_bits(contract.events[view.event].versions, view).bits
-    return ViewReceipt(view.event, view.topic, f"to {duration(view.step_ms)}", bits, tuple(fields))
+    return ViewReceipt(
+        view.event,
+        view.topic,
+        f"to {duration(view.step_ms)} in the record, and to {STEP_MS} ms by its place in the topic (relayed live)",
+        bits,
+        tuple(fields),
+    )
 
 
 def _bound(event: Event, field: OutputField) -> str:

@@ -99,4 +99,28 @@ def test_the_class_of_what_a_field_is_made_from_is_part_of_it(tmp_path: Path) ->
 def test_the_recipe_names_its_format() -> None:
     contract = load(BASE, as_of=TODAY).contract
     assert contract is not None
-    assert received(contract, "support")["format"] == "review-2"
+    assert received(contract, "support")["format"] == "review-3"
+
+
+# Signed by a release whose newest recipe was review-2, for the contract in fixtures/base as it stands.
+SIGNED_BEFORE = "867b9073cc27705715e63efc1c27c4b9a3be809487c7a8c293824fce8565e21b"
+
+
+def test_a_digest_of_the_recipe_before_is_recognized_and_has_to_be_signed_again(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {})
+    contract = load(folder, as_of=TODAY).contract
+    assert contract is not None
+    assert digest_of(contract, "support", "review-2") == SIGNED_BEFORE
+    purposes = folder / PURPOSES
+    purposes.write_text(purposes.read_text().replace(digest(folder), SIGNED_BEFORE))
+    (found,) = load(folder, as_of=TODAY).findings
+    assert found.check == "review-signed"
+    assert "signed under the recipe review-2. What that covers has not changed" in found.message
+
+
+def test_what_changed_since_the_recipe_before_is_not_said_to_be_unchanged(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {TOPICS: ("ttl: 72h", "ttl: 73h")})
+    purposes = folder / PURPOSES
+    purposes.write_text(purposes.read_text().replace(digest(BASE), SIGNED_BEFORE))
+    (found,) = load(folder, as_of=TODAY).findings
+    assert "receives something else" in found.message

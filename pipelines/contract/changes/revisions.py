@@ -19,7 +19,7 @@ from typing import Final
 
 from pipelines.contract.loading import load
 from pipelines.contract.model import Contract
-from pipelines.contract.received import digest_of
+from pipelines.contract.received import recipe_of
 from pipelines.trouble import Exit, Trouble
 
 FILES: Final = ("schemas", "policies", "topics.yaml", "overlays")
@@ -61,7 +61,7 @@ def signed_states(root: Path, covers: Mapping[str, str], *, as_of: date) -> tupl
             with _written(root, commit) as folder:
                 contract = load(folder, as_of=as_of).contract
             for purpose in () if contract is None else covers.keys() & contract.purposes.keys() - found.keys():
-                if contract is not None and digest_of(contract, purpose) == covers[purpose]:
+                if contract is not None and recipe_of(contract, purpose, covers[purpose]) is not None:
                     found[purpose] = Signed(commit, day, contract)
     except NoGit as why:
         return found, str(why)

@@ -9,7 +9,7 @@ from typing import Final
 from pipelines.contract.checks.check import Check, warning
 from pipelines.contract.draft import Draft
 from pipelines.contract.model import Purpose, Review
-from pipelines.contract.received import digest_of
+from pipelines.contract.received import FORMAT, recipe_of
 from pipelines.contract.report import Mistake
 
 SOON: Final = timedelta(days=60)
@@ -39,10 +39,19 @@ def signed(draft: Draft) -> Iterator[Mistake]:
         received = draft.contract if draft.laid is None else draft.laid.base
         if received is None or not review.covers:
             continue
-        if review.covers != digest_of(received, purpose.name):
+        recipe = recipe_of(received, purpose.name, review.covers)
+        if recipe == FORMAT:
+            continue
+        if recipe is not None:
+            what = (
+                f"The review of '{purpose.name}' was signed under the recipe {recipe}. What that covers has not "
+                f"changed, but {FORMAT} covers more."
+            )
+            remedy = f"Read `pipelines review {purpose.name}`, and sign the digest that it prints."
+        else:
             what = f"'{purpose.name}' receives something else than what its review covers."
             remedy = f"`pipelines review {purpose.name}` shows what changed, and what to sign if it is agreed to."
-            yield Mistake(review.covers_position, what, remedy)
+        yield Mistake(review.covers_position, what, remedy)
 
 
 def order(draft: Draft) -> Iterator[Mistake]:
