@@ -54,7 +54,7 @@ def test_the_bodies_of_tiny_event_types_are_exactly_as_many_as_were_counted() ->
 
 def test_all_views_of_a_purpose_together_say_no_more_of_an_event_than_was_counted() -> None:
     compared, exact = 0, 0
-    for seed in range(500):
+    for seed in range(200):
         event = joint_event(Random(seed))
         outcomes = every_outcome(event, 2_000)
         if not outcomes:
@@ -64,8 +64,8 @@ def test_all_views_of_a_purpose_together_say_no_more_of_an_event_than_was_counte
         assert len(outcomes) <= counted, f"seed {seed}: {len(outcomes)} outcomes, {counted} counted"
         compared += len(outcomes) > 1
         exact += len(outcomes) == counted > 1
-    assert compared > 150
-    assert exact > 50, "the bound is far from what happens, so it shows little"
+    assert compared > 100
+    assert exact > 40, "the bound is far from what happens, so it shows little"
 
 
 def _items_tell_what_is_compared(view: View) -> bool:
