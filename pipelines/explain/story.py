@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from pipelines.contract.actions import Handle
+from pipelines.contract.arrival import STEP_MS
 from pipelines.contract.avro import FieldClass
 from pipelines.contract.bits import rule_bits, view_bits
 from pipelines.contract.model import Contract, Event, View
@@ -179,7 +180,7 @@ def _view_story(contract: Contract, event: Event, view: View, as_of: date) -> Vi
         ttl=duration(topic.ttl_ms),
         consumers=topic.consumers,
         handle=handle,
-        time=f"to {duration(view.step_ms)}",
+        time=f"to {duration(view.step_ms)}, and to {STEP_MS} ms by a record's place in the topic",
         review=standing,
         bits=view_bits(event.versions, view).bits,
         max_bits=purpose.max_bits,

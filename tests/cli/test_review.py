@@ -46,7 +46,7 @@ def test_a_signed_purpose_is_shown_in_words_and_is_done() -> None:
         "8, 16, 32 or 64 (from content)",
         "a keyed handle of the device",
         "review PR-1 of 2026-01-01 by privacy-office, until 2027-01-01",
-        "its time to 1 h; 48.9 bits",
+        "its time to 1 h in the record, and to 1 ms by its place in the topic (relayed live); 48.9 bits",
         "one of the list 'regions' (eu-west, us-east)",
         "Signed: the review covers exactly this.",
     ):
