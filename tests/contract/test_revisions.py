@@ -37,6 +37,16 @@ def test_the_signed_state_is_found_behind_commits_that_changed_it(tmp_path: Path
     assert states["support"].commit == first
 
 
+def test_the_state_that_was_signed_under_the_recipe_before_is_found(tmp_path: Path) -> None:
+    first = committed(overlaid(tmp_path), "signed")
+    change(tmp_path, "1KiB", "2KiB")
+    committed(tmp_path, "not signed")
+    before = load(BASE, as_of=TODAY).contract
+    assert before is not None
+    states, _ = signed_states(tmp_path, {"support": digest_of(before, "support", "review-2")}, as_of=TODAY)
+    assert states["support"].commit == first
+
+
 def test_a_contract_in_a_part_of_a_repository_is_found(tmp_path: Path) -> None:
     folder = overlaid(tmp_path / "deep/contract")
     first = committed(tmp_path, "signed")
