@@ -29,8 +29,8 @@ def print_bits(console: Console, contract: Contract) -> None:
                 f"{spelled_bits(said.bits):>6}  ",
                 (view.event, "cyan"),
                 f" → {view.topic}  ",
-                (f"arrival {spelled_bits(arrival_bits(contract.topics[view.topic].ttl_ms))} beside; ", "dim"),
                 (", ".join(spelled(field) for field in said.fields), "dim"),
+                (f"; beside it arrival {spelled_bits(arrival_bits(contract.topics[view.topic].ttl_ms))}", "dim"),
             )
             console.print(line, soft_wrap=not console.is_terminal)
         for event in contract.events.values():

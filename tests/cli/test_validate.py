@@ -86,6 +86,7 @@ def test_bits_are_shown_by_view_and_field_on_request_only() -> None:
     assert "support  at most 96 bits a record" in output
     assert "✓   48.9  vpn.session → network-metadata.support  occurred_at 26.4, checks 13.3 (0" in output
     assert "checks 13.3 (0 to 8 items of 1.6)" in output
+    assert "; beside it arrival 28.0" in output, "the topic keeps 72 h, and commit markers say the millisecond"
     assert "bits a record" not in run("--contract", str(BASE), *DAY)[1]
 
 
