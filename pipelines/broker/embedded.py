@@ -235,7 +235,9 @@ class EmbeddedKafka:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # The default folder lies beside the keys, which are refused where others may write.
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         with FileLock(self.folder / ".lock"):
             yield
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package has no __all__
     AclBindingFilter,
     AclOperation,
@@ -26,6 +26,7 @@ from pipelines.broker.passing import error_of, passes
 from pipelines.trouble import Trouble
 
 _READS: Final = frozenset({AclOperation.READ, AclOperation.ALL})
+_WITHOUT_MEMBERS: Final = frozenset({ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD})
 _PREFIXED: Final = ResourcePatternType.PREFIXED
 
 
@@ -91,6 +92,17 @@ class Survey:
         Raises:
             Trouble: (exit 3) this client may not see every group.
         """
+        return tuple(sorted(self._all_groups()))
+
+    def groups_with_members(self) -> tuple[str, ...]:
+        """Every consumer group that has members. One that was killed is a member until its session times out.
+
+        Raises:
+            Trouble: (exit 3) as in `groups`.
+        """
+        return tuple(sorted(name for name, state in self._all_groups().items() if state not in _WITHOUT_MEMBERS))
+
+    def _all_groups(self) -> dict[str, ConsumerGroupState]:
         if not self._sees_all():
             raise Trouble(
                 f"cannot see every consumer group at {self._asking.bootstrap} (CLUSTER_AUTHORIZATION_FAILED)",
@@ -98,11 +110,11 @@ class Survey:
             )
         return self._asking.patiently(self._groups, "list the consumer groups")
 
-    def _groups(self, within_s: float) -> tuple[str, ...]:
+    def _groups(self, within_s: float) -> dict[str, ConsumerGroupState]:
         found = self._asking.client.list_consumer_groups(request_timeout=within_s).result(within_s + PAUSE_S)
         for refused in found.errors:  # of one broker, which may be loading its groups
             raise refused
-        return tuple(sorted(group.group_id for group in found.valid))
+        return {group.group_id: group.state for group in found.valid}
 
     def _sees_all(self) -> bool:
         """Whether this client has the right to describe the cluster: without it, answers are cut short in silence."""

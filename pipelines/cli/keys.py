@@ -1,4 +1,4 @@
-"""`pipelines keys`: make roots ahead of need, show how far they reach, wrap them anew. Never prints a key."""
+"""`pipelines keys`: make roots ahead of need, show how far they reach, wrap them anew, migrate. Never prints a key."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.cli import times
-from pipelines.cli.options import contract_option, json_option, key_options, overlay_option
+from pipelines.cli.connect import connect
+from pipelines.cli.options import contract_option, json_option, kafka_options, key_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.keys import (
     DEFAULT_KEK_FILE,
     DEFAULT_KEYRING,
+    VERSION,
     Extension,
     Keyring,
     LocalKeyEncryption,
@@ -26,12 +28,15 @@ from pipelines.keys import (
     epoch_text,
     extend,
     kek_for_making,
+    migrate,
     open_keyring,
     rewrap,
 )
-from pipelines.trouble import Exit
+from pipelines.relay.settings import GROUP_PREFIX
+from pipelines.trouble import Exit, Trouble
 
 if TYPE_CHECKING:
+    from pipelines.broker import Cluster
     from pipelines.contract.model import Contract, Purpose
 
 SHORT_MS: Final = 7 * 86_400_000
@@ -51,7 +56,7 @@ def _span(ctx: click.Context, param: click.Parameter, text: str) -> int:
 
 @click.group("keys")
 def command() -> None:
-    """Make the keys of the coming epochs; show how far they reach; change the key that they are wrapped under."""
+    """Make the keys of the coming epochs; show how far they reach; wrap them anew; migrate the keyring."""
 
 
 @command.command()
@@ -91,9 +96,11 @@ def init(
     rows = [_row(keyring, purpose, now_ms) for purpose in _purposes(contract)]
     if as_json:
         made = {"keyring": str(path), "kek_made": kek_made, "made": len(done.made), "kept": done.kept}
+        made |= {"away": done.away, "returned": done.returned, "version": keyring.version}
         _print_json(made | {"purposes": rows})
         return
     _say_what_was_made(done, path, kek_made=kek_made)
+    _warn_of_version(keyring)
     if rows:
         least = min(rows, key=lambda row: row["runway_ms"])
         click.echo(f"Every purpose has roots for at least {span_text(least['runway_ms'])} from now.")
@@ -115,11 +122,13 @@ def status(
     rows = [_row(keyring, purpose, now_ms) for purpose in _purposes(contract)]
     others = len(keyring.roots) - sum(row["roots"] for row in rows)
     if as_json:
-        _print_json({"keyring": str(keyring_file or DEFAULT_KEYRING), "purposes": rows, "other_roots": others})
+        state = {"keyring": str(keyring_file or DEFAULT_KEYRING), "version": keyring.version}
+        _print_json(state | {"purposes": rows, "other_roots": others})
     else:
         Console().print(_table(rows))
         if others:
-            click.echo(f"{others} more roots belong to purposes or rotations that the contract no longer has.")
+            click.echo(f"{others} more roots belong to purposes, rotations or incarnations that are not used any more.")
+        _warn_of_version(keyring)
     states = {row["state"] for row in rows}
     if "missing" in states:
         click.echo("A purpose has no root for now: its workers stop. Run `pipelines keys init`.", err=True)
@@ -159,6 +168,60 @@ def rewrap_command(new_kek_file: Path, keyring_file: Path | None, kek_file: Path
         click.echo(f"{path}: it is under the new key already.")
 
 
+@command.command("migrate")
+@key_options
+@kafka_options
+@json_option
+def migrate_command(
+    keyring_file: Path | None,
+    kek_file: Path | None,
+    bootstrap: str | None,
+    kafka_properties: Path | None,
+    as_json: bool,
+) -> None:
+    """Write a keyring of version 1 as version 2, in which each root opens in its own place only.
+
+    Stop all workers first: this refuses (exit code 4) while a process of this machine uses the keyring or a worker's
+    consumer group in Kafka has members. Handles of epochs that have begun do not change; later epochs get new roots.
+    The old file is kept beside the keyring for a rollback. Earlier releases do not read version 2. Run it as the user
+    who owns the keyring; interrupted, it may be repeated.
+    """
+    path = keyring_file or DEFAULT_KEYRING
+    kek = LocalKeyEncryption.open(kek_file or DEFAULT_KEK_FILE)
+    done = migrate(
+        path, kek, now_ms=times.now_ms(), check=lambda: _refuse_running_workers(connect(bootstrap, kafka_properties))
+    )
+    if as_json:
+        backup = None if done.backup is None else str(done.backup)
+        counts = {"migrated": bool(backup), "kept": len(done.kept), "made_anew": len(done.made), "backup": backup}
+        _print_json({"keyring": str(path), "version": VERSION} | counts)
+    elif done.backup is None:
+        click.echo(f"{path}: already version {VERSION}; nothing changed.")
+    else:
+        click.echo(f"{path}: now version {VERSION}.")
+        click.echo(f"{len(done.kept)} roots of epochs that have begun stay, and so do their handles.")
+        click.echo(f"{len(done.made)} roots of later epochs were made anew.")
+        click.echo(f"The old file is kept for a rollback: {done.backup}")
+        click.echo("Back up the new keyring and start the workers. Then delete the old file and its backups, and run")
+        click.echo("`pipelines keys rewrap`: until then, a copy of the old file still opens.")
+
+
+def _refuse_running_workers(cluster: Cluster) -> None:
+    running = [name for name in cluster.survey().groups_with_members() if name.startswith(GROUP_PREFIX)]
+    if running:
+        raise Trouble(
+            f"workers run: these consumer groups at {cluster.bootstrap} have members: {', '.join(running)}",
+            hint="Stop every `pipelines run`, wait until their sessions have ended (10 s), then run this again.",
+            exit_code=Exit.REFUSED,
+        )
+
+
+def _warn_of_version(keyring: Keyring) -> None:
+    if keyring.version < VERSION:
+        text = f"The keyring has version {keyring.version}: whoever learns one root can forge it."
+        click.echo(f"{text} Stop the workers and run `pipelines keys migrate`.", err=True)
+
+
 def span_text(span_ms: int) -> str:
     """A duration for people, rounded down: `30 d 4 h`, `5 h 12 min`, `3 min`."""
     minutes = span_ms // 60_000
@@ -173,7 +236,7 @@ def _row(keyring: Keyring, purpose: Purpose, now_ms: int) -> dict[str, Any]:
         "purpose": purpose.name,
         "rotate_ms": purpose.rotate_ms,
         "epoch": epoch_text(epoch_start(now_ms, purpose.rotate_ms)),
-        "roots": sum(root[:2] == (purpose.name, purpose.rotate_ms) for root in keyring.roots),
+        "roots": keyring.root_count(purpose),
         "runway_ms": runway_ms,
         "state": "missing" if not runway_ms else "short" if runway_ms < SHORT_MS else "ok",
     }
@@ -191,6 +254,10 @@ def _say_what_was_made(done: Extension, path: Path, *, kek_made: bool) -> None:
     if kek_made:
         click.echo("Made a key-encryption key. Back it up apart from the keyring: without it the roots are lost.")
     click.echo(f"{path}: {len(done.made)} roots made, {done.kept} were there.")
+    if done.away:
+        click.echo(f"Not in the contract any more: {', '.join(done.away)}. If one comes back, it gets new handles.")
+    if done.returned:
+        click.echo(f"Back in the contract, with new handles: {', '.join(done.returned)}.")
 
 
 def _contract(folder: Path, overlay: str | None) -> Contract:

@@ -14,7 +14,7 @@ from pipelines.contract.findings import Severity
 from pipelines.contract.model import DAY_MS, Contract
 from pipelines.doctor.durability import look_at_durability
 from pipelines.doctor.observation import Observation, State
-from pipelines.keys import Keyring
+from pipelines.keys import VERSION, Keyring
 from pipelines.trouble import Exit, Trouble
 
 RELEASED: Final = date(2026, 11, 23)
@@ -92,6 +92,9 @@ def _keyring(situation: Situation, contract: Contract | None) -> Observation:
     found = f"{len(keyring.roots)} roots; they reach {shortest / DAY_MS:.1f} days ahead"
     if shortest < SHORT_RUNWAY_MS:
         return Observation("keyring", State.WARN, found, remedy)
+    if keyring.version < VERSION:
+        old = f"{found}; version {keyring.version}, which whoever learns one root can forge"
+        return Observation("keyring", State.WARN, old, "Stop the workers and run `pipelines keys migrate`.")
     return Observation("keyring", State.OK, found)
 
 

@@ -19,7 +19,7 @@ WHAT: Final = "key-encryption key"
 
 
 class KeyEncryption(Protocol):
-    """Wraps keys of 32 bytes, so that they can lie in a file; the wrapping must be authenticated.
+    """Wraps secrets of 32 and 64 bytes, so that they can lie in a file; the wrapping must be authenticated.
 
     `unwrap` runs once when a keyring is read and once for each epoch of a purpose that is used. A service that cannot
     be reached raises Trouble with exit code 3.

@@ -11,14 +11,20 @@ _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RootId(NamedTuple):
-    """Which root: a purpose that rotates otherwise has other roots, even where two epochs begin together."""
+    """Which root: a purpose that rotates otherwise has other roots, even where two epochs begin together.
+
+    A purpose that was removed from the contract and comes back has the next incarnation, and so other roots.
+    """
 
     purpose: str
     rotate_ms: int
     epoch_start_ms: int
+    incarnation: int = 1
 
     def __str__(self) -> str:
-        return f"purpose {self.purpose!r}, epoch of {epoch_text(self.epoch_start_ms)} (rotation {self.rotate_ms} ms)"
+        again = "" if self.incarnation == 1 else f", incarnation {self.incarnation}"
+        epoch = epoch_text(self.epoch_start_ms)
+        return f"purpose {self.purpose!r}, epoch of {epoch} (rotation {self.rotate_ms} ms{again})"
 
 
 def epoch_start(timestamp_ms: int, rotate_ms: int) -> int:

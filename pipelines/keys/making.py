@@ -6,33 +6,36 @@ A root that exists is never made again, and never changed.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
+from pipelines.keys.contents import Contents
 from pipelines.keys.document import MOST_ROOTS
 from pipelines.keys.encryption import KeyEncryption
 from pipelines.keys.epochs import RootId, epoch_starts
-from pipelines.keys.keyring import read_roots, unwrapped, write_roots
+from pipelines.keys.keyring import read_contents, write_contents
+from pipelines.keys.locking import LOCK_SECONDS, provide_use_lock, written_alone
 from pipelines.keys.subkeys import ROOT_BYTES
 from pipelines.trouble import Exit, Trouble
 
 if TYPE_CHECKING:
     from pipelines.contract.model import Purpose
 
-LOCK_SECONDS: Final = 10
-
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """What `extend` did: the roots that it made, and how many of the wanted ones were there before."""
+    """What `extend` did.
+
+    `made` are the new roots, `kept` counts the wanted ones that were there before. `away` are the purposes that the
+    contract no longer has, `returned` those that it has again, each with a new incarnation; only what changed now.
+    """
 
     made: tuple[RootId, ...]
     kept: int
+    away: tuple[str, ...] = ()
+    returned: tuple[str, ...] = ()
 
 
 def extend(
@@ -61,27 +64,50 @@ def extend(
             be written; 4 if the keyring that is there cannot be used (it is left as it is).
     """
     spans = [(purpose, epoch_starts(first_ms, last_ms, purpose.rotate_ms)) for purpose in purposes]
-    if sum(map(_count, (starts for _, starts in spans))) > most_roots:
+    if sum(_count(starts) for _, starts in spans) > most_roots:
         raise Trouble(
             f"this would take more than {most_roots} roots",
             hint="Look less far ahead, or let purposes rotate less often.",
             exit_code=Exit.USAGE,
         )
-    wanted = {RootId(purpose.name, purpose.rotate_ms, start) for purpose, starts in spans for start in starts}
-    with _locked(path, lock_s):
-        roots = read_roots(path, kek)
-        present = roots or {}
-        made = tuple(sorted(wanted.difference(present)))
-        if len(present) + len(made) > most_roots:
+    with written_alone(path, lock_s):
+        provide_use_lock(path)
+        found = read_contents(path, kek)
+        before = found or Contents.new()
+        present = before.with_purposes(purpose.name for purpose, _ in spans)
+        wanted = {
+            RootId(purpose.name, purpose.rotate_ms, start, _incarnation(present, purpose.name))
+            for purpose, starts in spans
+            for start in starts
+        }
+        made = tuple(sorted(wanted.difference(present.roots)))
+        if len(present.roots) + len(made) > most_roots:
             raise Trouble(
                 f"the keyring at {path} would come to hold more than {most_roots} roots",
                 hint="Look less far ahead.",
                 exit_code=Exit.USAGE,
             )
-        if made or roots is None:
-            new = {root_id: kek.wrap(secrets.token_bytes(ROOT_BYTES)) for root_id in made}
-            write_roots(path, kek, {**present, **new})
-    return Extension(made, len(wanted) - len(made))
+        if made or found is None or present != before:
+            new = {root_id: present.wrap(root_id, secrets.token_bytes(ROOT_BYTES), kek) for root_id in made}
+            write_contents(path, kek, replace(present, roots={**present.roots, **new}))
+    return Extension(made, len(wanted) - len(made), *_changes(before, present))
+
+
+def _incarnation(contents: Contents, name: str) -> int:
+    state = contents.state_of(name)
+    assert state is not None  # noqa: S101 - the contents are as of a contract that has it
+    return state.incarnation
+
+
+def _changes(before: Contents, after: Contents) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The purposes that went away, and those that came back."""
+    changed = {
+        name: state for name, state in sorted(after.purposes.items()) if before.purposes.get(name, state) != state
+    }
+    return (
+        tuple(name for name, state in changed.items() if not state.in_contract),
+        tuple(name for name, state in changed.items() if state.in_contract),
+    )
 
 
 def rewrap(path: Path, old: KeyEncryption, new: KeyEncryption) -> int:
@@ -96,22 +122,26 @@ def rewrap(path: Path, old: KeyEncryption, new: KeyEncryption) -> int:
         Trouble: 3 if there is no keyring, another process holds the lock, or the file cannot be written; 4 if the
             keyring, or one of its roots, opens under neither (it is left as it is).
     """
-    with _locked(path):
+    with written_alone(path):
         try:
-            wrapped = read_roots(path, old)
+            contents = read_contents(path, old)
         except Trouble:
             if _opens(path, new):
                 return 0
             raise
-        if wrapped is None:
+        if contents is None:
             raise Trouble(f"there is no keyring at {path}", hint="Point --keyring (PIPELINES_KEYRING) at the file.")
-        write_roots(path, new, {each: new.wrap(unwrapped(each, root, old)) for each, root in wrapped.items()})
-    return len(wrapped)
+        roots = {
+            root_id: contents.wrap(root_id, contents.unwrap(root_id, old), new, root.derivation)
+            for root_id, root in contents.roots.items()
+        }
+        write_contents(path, new, replace(contents, roots=roots))
+    return len(roots)
 
 
 def _opens(path: Path, kek: KeyEncryption) -> bool:
     try:
-        return read_roots(path, kek) is not None
+        return read_contents(path, kek) is not None
     except Trouble:
         return False
 
@@ -119,27 +149,3 @@ def _opens(path: Path, kek: KeyEncryption) -> bool:
 def _count(starts: range) -> int:
     """The length of a range that may be too long for `len`."""
     return max(0, -((starts.start - starts.stop) // starts.step))
-
-
-@contextmanager
-def _locked(path: Path, lock_s: float = LOCK_SECONDS) -> Iterator[None]:
-    """The keyring's lock, beside it; two people who run `keys init` take turns."""
-    lock_path = path.with_name(f"{path.name}.lock")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(lock_path, timeout=lock_s, mode=0o600)
-        lock.acquire()
-    except Timeout:
-        raise Trouble(
-            f"another process has held the keyring's lock {lock_path} for {lock_s} s",
-            hint="Let it finish, then run this again.",
-        ) from None
-    except OSError as error:
-        raise Trouble(
-            f"the keyring's lock {lock_path} cannot be made ({type(error).__name__})",
-            hint="Give this user a folder of its own to write to.",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()

@@ -11,9 +11,20 @@ DEFAULT_KEYRING: Final = Path(".pipelines/keyring.json")
 DEFAULT_KEK_FILE: Final = Path(".pipelines/kek")
 
 
-def open_keyring(keyring: Path | None = None, kek_file: Path | None = None) -> Keyring:
-    """Open a keyring under a local key-encryption key; None means the default place. Trouble as in both `open`s."""
-    return Keyring.open(keyring or DEFAULT_KEYRING, LocalKeyEncryption.open(kek_file or DEFAULT_KEK_FILE))
+def open_keyring(keyring: Path | None = None, kek_file: Path | None = None, *, hold: bool = False) -> Keyring:
+    """Open a keyring under a local key-encryption key; None means the default place.
+
+    `hold` marks it as in use for as long as the object lives, so that it is not migrated meanwhile.
+
+    Raises:
+        Trouble: as in both `open`s, and as in `Keyring.hold`.
+    """
+    opened = Keyring(keyring or DEFAULT_KEYRING, LocalKeyEncryption.open(kek_file or DEFAULT_KEK_FILE))
+    if hold:
+        opened.hold()
+    else:
+        opened.read()
+    return opened
 
 
 def kek_for_making(keyring: Path | None = None, kek_file: Path | None = None) -> tuple[LocalKeyEncryption, bool]:

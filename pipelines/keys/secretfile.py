@@ -18,6 +18,9 @@ from typing import Final
 from pipelines.trouble import Exit, Trouble
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+# Linux's O_PATH needs no right to list the folder.
+_LOOKING: Final[int] = getattr(os, "O_PATH", os.O_RDONLY)
+_WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 # Non-blocking: a FIFO at this path must not hang the worker.
 _READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -26,11 +29,11 @@ def read(path: Path, *, what: str, most_bytes: int) -> bytes | None:
     """The content of a secret file; None if there is no file.
 
     Raises:
-        Trouble: 4 if group or others may touch it, if it is a link or no plain file, or longer than `most_bytes`;
-            3 if it cannot be read.
+        Trouble: 4 if it belongs to another user, if group or others may touch it or replace it in its folder, if it is
+            a link or no plain file, or longer than `most_bytes`; 3 if it cannot be read.
     """
     try:
-        descriptor = os.open(path, _READING)  # the mode is asked of the open file, not of the path
+        descriptor = _opened(path, what)  # owner and mode are asked of the open file, not of the path
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -39,6 +42,11 @@ def read(path: Path, *, what: str, most_bytes: int) -> bytes | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise _refused(f"the {what} at {path} is no plain file", hint="Put a regular file there.")
+        if status.st_uid != os.geteuid():
+            raise _refused(
+                f"the {what} at {path} belongs to another user (uid {status.st_uid})",
+                hint="Run as the user who owns it, or give it to this user with chown.",
+            )
         if status.st_mode & _OTHERS:
             raise _refused(
                 f"the {what} at {path} is open to others (mode {stat.S_IMODE(status.st_mode):04o})",
@@ -79,6 +87,26 @@ def create(path: Path, content: bytes, *, what: str) -> bool:
                 os.fsync(there.fileno())
             return False
         return True
+
+
+def _opened(path: Path, what: str) -> int:
+    """Open the file in its folder, and refuse a folder in which somebody else could put another file in its place."""
+    folder = os.open(path.parent, _LOOKING | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(folder)
+        if status.st_uid not in {os.geteuid(), 0}:  # root may do everything anyway
+            raise _refused(
+                f"the folder {path.parent} of the {what} belongs to another user (uid {status.st_uid})",
+                hint=f"Its owner could put another {what} there: move the file into a folder of this user's.",
+            )
+        if status.st_mode & _WRITABLE_BY_OTHERS and not status.st_mode & stat.S_ISVTX:
+            raise _refused(
+                f"others may write to the folder {path.parent} of the {what} (mode {stat.S_IMODE(status.st_mode):04o})",
+                hint=f"They could put another {what} there; run: chmod go-w {shlex.quote(str(path.parent))}",
+            )
+        return os.open(path.name, _READING, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 @contextlib.contextmanager

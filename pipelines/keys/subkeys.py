@@ -1,7 +1,9 @@
 """Subkeys: what one root gives: a key for handles and a key for event ids, and the two functions made of them.
 
-    handle key   = HKDF-Expand-SHA256(root, "handle", 32)        (RFC 5869 §2.3; a random root needs no extract step)
-    event-id key = HKDF-Expand-SHA256(root, "event-id", 32)
+    handle key   = HKDF-Expand-SHA256(root, info("handle"), 32)  (RFC 5869 §2.3; a random root needs no extract step)
+    event-id key = HKDF-Expand-SHA256(root, info("event-id"), 32)
+    info(use)    = use, for a root that was made for version 1 of the keyring; else
+                   u32be length ‖ "telemetry-pipelines/derivation-2/" use ‖ place      (see `binding`)
     handle       = HMAC-SHA256(handle key, u8 kind ‖ u32be length ‖ identifier)[:16]     (RFC 2104)
     event id     = AES-256(event-id key, block)                  (one block; see `eventid`)
 
@@ -11,7 +13,7 @@ Caches are bounded, and change what a call costs, never what it gives. Nothing h
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
@@ -21,6 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from pipelines.keys.binding import field
 from pipelines.keys.epochs import RootId, epoch_start, epoch_text
 from pipelines.keys.eventid import BLOCK_BYTES
 
@@ -43,6 +46,11 @@ def expand(root: bytes, info: bytes) -> bytes:
     return HKDFExpand(algorithm=SHA256(), length=32, info=info).derive(root)
 
 
+def info_of(use: bytes, place: bytes) -> bytes:
+    """Return HKDF's info for a use of a root; `place` is empty for a root that was made for version 1."""
+    return field(b"telemetry-pipelines/derivation-2/" + use) + place if place else use
+
+
 class Subkeys:
     """The keys of one purpose in one epoch. Safe to share between threads.
 
@@ -50,16 +58,19 @@ class Subkeys:
         root_id: the purpose and the epoch.
         root: their root.
         handles_cached: so many handles of each kind are remembered.
+        place: the bytes of the root's place, for a root that was made for version 2 of the keyring.
     """
 
     __slots__ = ("_cipher", "_handle_key", "_handles_cached", "_makers", "epoch_start_ms", "purpose")
 
-    def __init__(self, root_id: RootId, root: bytes, handles_cached: int = HANDLES_CACHED) -> None:
+    def __init__(
+        self, root_id: RootId, root: bytes, handles_cached: int = HANDLES_CACHED, *, place: bytes = b""
+    ) -> None:
         self._handles_cached = handles_cached
         self.purpose: Final = root_id.purpose
         self.epoch_start_ms: Final = root_id.epoch_start_ms
-        self._handle_key = expand(root, b"handle")
-        self._cipher = Cipher(AES256(expand(root, b"event-id")), modes.ECB())  # noqa: S305 - single unique blocks
+        self._handle_key = expand(root, info_of(b"handle", place))
+        self._cipher = Cipher(AES256(expand(root, info_of(b"event-id", place))), modes.ECB())  # noqa: S305 - single unique blocks
         self._makers: dict[IdentifierKind, HandleMaker] = {}
 
     def handle_maker(self, kind: IdentifierKind) -> HandleMaker:
@@ -93,37 +104,41 @@ class SubkeySource(Protocol):
         """The subkeys of the epoch that the time falls into; Trouble if there are none."""
 
 
+Epoch = tuple[str, int, int]
+"""A purpose, its rotation and the start of an epoch (ms). Which incarnation of the purpose, a keyring knows."""
+
+
 class SubkeyCache:
-    """The last `most` subkeys, by purpose and epoch; `root_of` finds the root of one that is not here."""
+    """The last `most` subkeys, by purpose and epoch; `make` derives those that are not here."""
 
-    __slots__ = ("_known", "_lock", "_most", "_root_of")
+    __slots__ = ("_known", "_lock", "_make", "_most")
 
-    def __init__(self, root_of: Callable[[RootId], bytes], most: int = SUBKEYS_CACHED) -> None:
+    def __init__(self, make: Callable[[Epoch], Subkeys], most: int = SUBKEYS_CACHED) -> None:
         self._most = most
-        self._root_of = root_of
-        self._known: dict[tuple[str, int, int], Subkeys] = {}
+        self._make = make
+        self._known: dict[Epoch, Subkeys] = {}
         self._lock = threading.Lock()
 
     def at(self, purpose: Purpose, timestamp_ms: int) -> Subkeys:
-        """The subkeys of a purpose at a broker time; whatever `root_of` raises."""
+        """The subkeys of a purpose at a broker time; whatever `make` raises."""
         rotate_ms = purpose.rotate_ms
-        start = epoch_start(timestamp_ms, rotate_ms)
-        return self._known.get((purpose.name, rotate_ms, start)) or self._derive(RootId(purpose.name, rotate_ms, start))
+        epoch = (purpose.name, rotate_ms, epoch_start(timestamp_ms, rotate_ms))
+        return self._known.get(epoch) or self._derive(epoch)
 
-    def forget(self, root_ids: set[RootId]) -> None:
+    def forget(self, epochs: Iterable[Epoch]) -> None:
         """Drop these, because their roots are gone or changed."""
         with self._lock:
-            for root_id in root_ids:
-                self._known.pop(root_id, None)
+            for epoch in epochs:
+                self._known.pop(epoch, None)
 
-    def _derive(self, root_id: RootId) -> Subkeys:
-        root = self._root_of(root_id)
+    def _derive(self, epoch: Epoch) -> Subkeys:
+        made = self._make(epoch)
         with self._lock:
-            known = self._known.get(root_id)
+            known = self._known.get(epoch)
             if known is None:
                 while len(self._known) >= self._most:
                     del self._known[next(iter(self._known))]
-                known = self._known[root_id] = Subkeys(root_id, root)
+                known = self._known[epoch] = made
             return known
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:

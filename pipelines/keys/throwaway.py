@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from pipelines.keys.epochs import RootId
-from pipelines.keys.subkeys import ROOT_BYTES, SubkeyCache, Subkeys
+from pipelines.keys.subkeys import ROOT_BYTES, Epoch, SubkeyCache, Subkeys
 
 if TYPE_CHECKING:
     from pipelines.contract.model import Purpose
@@ -19,17 +19,18 @@ class ThrowawayKeyring:
     __slots__ = ("_cache", "_lock", "_roots")
 
     def __init__(self) -> None:
-        self._roots: dict[RootId, bytes] = {}  # not bounded: a root that is dropped could not be had again
+        self._roots: dict[Epoch, bytes] = {}  # not bounded: a root that is dropped could not be had again
         self._lock = threading.Lock()
-        self._cache = SubkeyCache(self._root)
+        self._cache = SubkeyCache(self._subkeys)
 
     def subkeys_at(self, purpose: Purpose, timestamp_ms: int) -> Subkeys:
         """The subkeys of a purpose at a broker time; there always are some."""
         return self._cache.at(purpose, timestamp_ms)
 
-    def _root(self, root_id: RootId) -> bytes:
+    def _subkeys(self, epoch: Epoch) -> Subkeys:
         with self._lock:
-            return self._roots.setdefault(root_id, secrets.token_bytes(ROOT_BYTES))
+            root = self._roots.setdefault(epoch, secrets.token_bytes(ROOT_BYTES))
+        return Subkeys(RootId(*epoch), root)
 
     def __repr__(self) -> str:
         return f"ThrowawayKeyring({len(self._roots)} roots)"

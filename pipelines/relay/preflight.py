@@ -44,7 +44,7 @@ def keyring_of(settings: WorkerSettings, contract: Contract) -> Keyring:
     Raises:
         Trouble: it cannot be read, or has no key for now (exit 3).
     """
-    keyring = open_keyring(settings.keyring, settings.kek_file)
+    keyring = open_keyring(settings.keyring, settings.kek_file, hold=True)
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     for name in sorted({view.purpose for event in contract.events_of(settings.source) for view in event.views}):
         keyring.subkeys_at(contract.purposes[name], now_ms)

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import orjson
 
 from pipelines.relay.waits import RelayLimits
 from pipelines.topics.state import INITIAL_DELAY_MS
+
+GROUP_PREFIX: Final = "minimizer."
+"""Every worker's consumer group begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class WorkerSettings:
     @property
     def group(self) -> str:
         """The consumer group that all workers of the source share."""
-        return f"minimizer.{self.source}"
+        return f"{GROUP_PREFIX}{self.source}"
 
     @property
     def slot_id(self) -> str:

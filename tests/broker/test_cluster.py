@@ -10,7 +10,7 @@ from pipelines.broker import Cluster, KafkaException, NewTopic, TopicPartition
 from pipelines.broker.log import QUIET_S, ClientLog
 from pipelines.trouble import Exit, Trouble
 from tests.support.kafka import delete_topics, flushed
-from tests.support.waiting import CALL_S, joined
+from tests.support.waiting import CALL_S, joined, until
 
 MakeTopic = Callable[..., str]
 
@@ -24,6 +24,17 @@ def nowhere() -> str:
 
 def test_a_cluster_that_answers_is_no_trouble(cluster: Cluster) -> None:
     cluster.require()
+
+
+def test_a_group_is_told_from_others_while_it_has_members(cluster: Cluster) -> None:
+    topic, group = f"grouped-{uuid4().hex}", f"minimizer.{uuid4().hex}"
+    cluster.admin(timeout_s=CALL_S).create([NewTopic(topic, 1, 1)])
+    consumer = cluster.consumer(**{"group.id": group})
+    consumer.subscribe([topic])
+    until(lambda: consumer.poll(0.1) is None and bool(consumer.assignment()), "the consumer's assignment")
+    assert group in cluster.survey().groups_with_members()
+    consumer.close()
+    until(lambda: group not in cluster.survey().groups_with_members(), "the end of the group's last member")
 
 
 @pytest.mark.slow

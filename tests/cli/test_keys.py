@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import orjson
@@ -15,6 +16,7 @@ from pipelines.cli import main, times
 from pipelines.contract.findings import Position
 from pipelines.contract.model import DAY_MS, HOUR_MS, Answers, Contract, Purpose, QuarantineTopic, RawTopic
 from pipelines.keys import Keyring, LocalKeyEncryption
+from tests.support.old_keyring import write_version_1
 
 NOW_MS = 1_793_016_000_000  # noon
 PLACE = Position("topics.yaml")
@@ -298,6 +300,111 @@ def test_rewrap_changes_the_key_as_its_help_shows_and_may_be_repeated(run: Pipel
     Path("kek.new").replace(kek)
     assert run("status").code == 0
     Keyring.open(Path(".pipelines/keyring.json"), LocalKeyEncryption.open(kek)).verify()
+
+
+@pytest.fixture
+def old_keyring(run: Pipelines) -> Path:
+    """A keyring of version 1 in its default place, with roots for yesterday, today and tomorrow."""
+    assert run
+    kek, path = Path(".pipelines/kek"), Path(".pipelines/keyring.json")
+    LocalKeyEncryption.create(kek)
+    today = NOW_MS // DAY_MS * DAY_MS
+    days = {("security-enforcement", DAY_MS, today + n * DAY_MS): bytes([n + 1]) * 32 for n in (-1, 0, 1)}
+    write_version_1(path, kek.read_bytes(), days)
+    return path
+
+
+@pytest.fixture
+def groups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The consumer groups of the cluster that have members; a test may change them."""
+    groups = ["somebody.else"]
+    survey = SimpleNamespace(groups_with_members=lambda: tuple(groups))
+    cluster = SimpleNamespace(bootstrap="kafka:9092", survey=lambda: survey)
+    monkeypatch.setattr(keys_command, "connect", lambda _bootstrap, _properties: cluster)
+    return groups
+
+
+@pytest.mark.usefixtures("groups")
+def test_migrate_says_what_it_did_and_may_be_repeated(run: Pipelines, old_keyring: Path) -> None:
+    ended = run("migrate")
+    assert ended.code == 0
+    assert "now version 2" in ended.out
+    assert "2 roots of epochs that have begun stay" in ended.out
+    assert "1 roots of later epochs were made anew" in ended.out
+    (backup,) = old_keyring.parent.glob("keyring.json.version-1-*")
+    assert str(backup) in ended.out
+    again = run("migrate")
+    assert (again.code, again.out) == (0, f"{old_keyring}: already version 2; nothing changed.\n")
+
+
+@pytest.mark.usefixtures("groups")
+def test_migrate_speaks_json(run: Pipelines, old_keyring: Path) -> None:
+    said = orjson.loads(run("migrate", "--json").out)
+    (backup,) = old_keyring.parent.glob("keyring.json.version-1-*")
+    assert said == {
+        "keyring": str(old_keyring),
+        "version": 2,
+        "migrated": True,
+        "kept": 2,
+        "made_anew": 1,
+        "backup": str(backup),
+    }
+    again = orjson.loads(run("migrate", "--json").out)
+    assert (again["migrated"], again["backup"]) == (False, None)
+
+
+def test_migrate_refuses_while_a_workers_group_has_members(
+    run: Pipelines, old_keyring: Path, groups: list[str]
+) -> None:
+    before = old_keyring.read_bytes()
+    groups.append("minimizer.vpn")
+    ended = run("migrate")
+    assert ended.code == 4
+    assert "kafka:9092 have members: minimizer.vpn" in ended.err
+    assert "Stop every `pipelines run`" in ended.err
+    assert old_keyring.read_bytes() == before
+    groups.remove("minimizer.vpn")
+    assert run("migrate").code == 0
+
+
+def test_migrate_refuses_where_no_kafka_says_whether_workers_run(run: Pipelines, old_keyring: Path) -> None:
+    before = old_keyring.read_bytes()
+    ended = run("migrate")
+    assert ended.code == 3
+    assert "no Kafka is named" in ended.err
+    assert old_keyring.read_bytes() == before
+
+
+@pytest.mark.usefixtures("groups")
+def test_status_and_init_warn_of_version_1_until_it_is_migrated(run: Pipelines, old_keyring: Path) -> None:
+    assert old_keyring.exists()
+    for command in ("init", "status"):
+        assert "The keyring has version 1" in run(command).err
+        assert orjson.loads(run(command, "--json").out)["version"] == 1
+    run("migrate")
+    for command in ("init", "status"):
+        assert "version 1" not in run(command).err
+        assert orjson.loads(run(command, "--json").out)["version"] == 2
+
+
+def test_init_says_which_purposes_left_the_contract_and_came_back_with_new_handles(
+    run: Pipelines, purposes: list[Purpose]
+) -> None:
+    run("init")
+    support = purposes.pop()
+    assert "Not in the contract any more: support. If one comes back, it gets new handles." in run("init").out
+    purposes.append(support)
+    status = run("status", "--json")
+    assert status.code == 3
+    assert [row["state"] for row in orjson.loads(status.out)["purposes"]] == ["ok", "missing"]
+    ended = run("init", "--json")
+    assert orjson.loads(ended.out)["returned"] == ["support"]
+    after = orjson.loads(run("status", "--json").out)
+    assert [(row["purpose"], row["roots"], row["state"]) for row in after["purposes"]] == [
+        ("security-enforcement", 33, "ok"),
+        ("support", 5, "ok"),
+    ]
+    assert after["other_roots"] == 5
 
 
 def test_rewrap_without_a_keyring_or_its_key_changes_nothing(run: Pipelines) -> None:

@@ -12,6 +12,7 @@ from pipelines.doctor import Observation, Situation, State, look_at_installation
 from pipelines.doctor.installation import _packages, _python, _walk
 from pipelines.keys import Keyring, LocalKeyEncryption, extend
 from pipelines.trouble import Exit, Trouble
+from tests.support.old_keyring import write_version_1
 
 ROOT = Path(__file__).parents[2]
 NOW_MS = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
@@ -48,6 +49,16 @@ def keyring_reaching(folder: Path, last_ms: int) -> Keyring:
 def test_a_keyring_that_reaches_far_is_ok(tmp_path: Path) -> None:
     ring = keyring_reaching(tmp_path, NOW_MS + 30 * DAY_MS)
     assert look(keyring=lambda: ring)["keyring"].state is State.OK
+
+
+def test_a_keyring_of_version_1_is_worth_a_warning_that_names_the_migration(tmp_path: Path) -> None:
+    contract, kek = load_valid(ROOT, as_of=date(2026, 11, 23)), LocalKeyEncryption.create(tmp_path / "kek")
+    write_version_1(tmp_path / "ring", (tmp_path / "kek").read_bytes(), {})
+    extend(tmp_path / "ring", kek, contract.purposes.values(), first_ms=NOW_MS, last_ms=NOW_MS + 30 * DAY_MS)
+    seen = look(keyring=lambda: Keyring.open(tmp_path / "ring", kek))["keyring"]
+    assert seen.state is State.WARN
+    assert "version 1" in seen.found
+    assert "keys migrate" in seen.remedy
 
 
 def test_a_keyring_that_runs_dry_within_a_week_is_worth_a_warning(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines.contract.model import DAY_MS, HOUR_MS, Purpose
 from pipelines.keys import Keyring, LocalKeyEncryption, RootId, SubkeySource, epoch_start, extend, throwaway_keyring
-from pipelines.keys.keyring import read_roots, write_roots
+from pipelines.keys.contents import Contents, WrappedRoot
+from pipelines.keys.keyring import read_contents, write_contents
 from pipelines.trouble import Exit, Trouble
 
 MakePurpose = Callable[..., Purpose]
@@ -97,11 +99,11 @@ def test_the_file_is_read_again_at_most_once_a_second(
     extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
     readings: list[float] = []
 
-    def counted(path: Path, kek: LocalKeyEncryption) -> dict[RootId, bytes] | None:
+    def counted(path: Path, kek: LocalKeyEncryption) -> Contents | None:
         readings.append(clock.now)
-        return read_roots(path, kek)
+        return read_contents(path, kek)
 
-    monkeypatch.setattr("pipelines.keys.keyring.read_roots", counted)
+    monkeypatch.setattr("pipelines.keys.keyring.read_contents", counted)
     keyring = Keyring(keyring_path, kek, clock=clock)
     keyring.read()
     for tenth in range(1, 31):
@@ -124,9 +126,10 @@ def test_a_root_that_is_gone_from_the_file_makes_no_more_handles(
     purpose = make_purpose("support")
     kept = keyring.subkeys_at(make_purpose(), now_ms)
     keyring.subkeys_at(purpose, now_ms)
-    roots = read_roots(keyring_path, kek)
-    assert roots is not None
-    write_roots(keyring_path, kek, {i: wrapped for i, wrapped in roots.items() if i.purpose != "support"})
+    contents = read_contents(keyring_path, kek)
+    assert contents is not None
+    left = {root_id: root for root_id, root in contents.roots.items() if root_id.purpose != "support"}
+    write_contents(keyring_path, kek, replace(contents, roots=left))
     keyring.read()
     with pytest.raises(Trouble, match="no root"):
         keyring.subkeys_at(purpose, now_ms)
@@ -151,12 +154,16 @@ def test_a_keyring_that_others_may_read_is_refused(
         keyring.read()
 
 
-@pytest.mark.parametrize("root", [b"", bytes(24), bytes(40)])
+@pytest.mark.parametrize("root", [b"", bytes(24), bytes(32), bytes(56), bytes(72)])
 def test_a_root_of_another_length_is_refused(
     keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose, root: bytes
 ) -> None:
     wrapped = kek.wrap(root) if root else b""
-    write_roots(keyring_path, kek, {RootId("security-enforcement", DAY_MS, 0): wrapped})
+    extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
+    contents = read_contents(keyring_path, kek)
+    assert contents is not None
+    roots = {RootId("security-enforcement", DAY_MS, 0): WrappedRoot(wrapped)}
+    write_contents(keyring_path, kek, replace(contents, roots=roots))
     keyring = Keyring.open(keyring_path, kek)
     for use in (keyring.verify, lambda: keyring.subkeys_at(make_purpose(), 0)):
         with pytest.raises(Trouble, match="does not unwrap") as trouble:

@@ -1,6 +1,7 @@
 import multiprocessing
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from pipelines.contract.model import DAY_MS, HOUR_MS, Purpose
 from pipelines.keys import Keyring, LocalKeyEncryption, RootId, extend, keyring, making, rewrap
+from pipelines.keys.contents import WrappedRoot
 from pipelines.keys.epochs import epoch_starts
-from pipelines.keys.keyring import read_roots
+from pipelines.keys.keyring import read_contents
 from pipelines.trouble import Exit, Trouble
 from tests.support.waiting import until
 
@@ -48,33 +50,31 @@ def test_a_root_that_is_there_is_kept_when_more_are_made(
     keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose
 ) -> None:
     extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=0)
-    before = read_roots(keyring_path, kek)
+    before = read_contents(keyring_path, kek)
     done = extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=2 * DAY_MS)
-    after = read_roots(keyring_path, kek)
+    after = read_contents(keyring_path, kek)
     assert done.kept == 1
     assert before is not None
     assert after is not None
-    assert before.items() <= after.items()
-    assert len(after) == 3
+    assert before.roots.items() <= after.roots.items()
+    assert len(after.roots) == 3
 
 
 def test_no_two_roots_are_equal(keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose) -> None:
     extend(keyring_path, kek, map(make_purpose, ("a", "b", "c")), first_ms=0, last_ms=99 * DAY_MS)
-    roots = read_roots(keyring_path, kek)
-    assert roots is not None
-    assert len({kek.unwrap(wrapped) for wrapped in roots.values()}) == 300
+    contents = read_contents(keyring_path, kek)
+    assert contents is not None
+    assert len({contents.unwrap(root_id, kek) for root_id in contents.roots}) == 300
 
 
 def test_no_root_stands_in_the_file_in_clear(
     keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose
 ) -> None:
     extend(keyring_path, kek, [make_purpose()], first_ms=0, last_ms=9 * DAY_MS)
-    content, roots = keyring_path.read_bytes(), read_roots(keyring_path, kek)
-    assert roots is not None
-    for wrapped in roots.values():
-        root = kek.unwrap(wrapped)
-        assert root is not None
-        assert root.hex().encode() not in content
+    content, contents = keyring_path.read_bytes(), read_contents(keyring_path, kek)
+    assert contents is not None
+    for root_id in contents.roots:
+        assert contents.unwrap(root_id, kek).hex().encode() not in content
 
 
 def test_a_contract_without_purposes_still_gets_a_keyring(keyring_path: Path, kek: LocalKeyEncryption) -> None:
@@ -213,9 +213,10 @@ def test_what_does_not_open_is_not_wrapped_anew_and_stays(
     with pytest.raises(Trouble, match="does not open") as foreign:
         rewrap(keyring_path, third, another)
     assert foreign.value.exit_code is Exit.REFUSED
-    roots = read_roots(keyring_path, kek)
-    assert roots is not None
-    keyring.write_roots(keyring_path, kek, {root_id: third.wrap(bytes(32)) for root_id in roots})
+    contents = read_contents(keyring_path, kek)
+    assert contents is not None
+    foreign_roots = {root_id: WrappedRoot(third.wrap(bytes(64))) for root_id in contents.roots}
+    keyring.write_contents(keyring_path, kek, replace(contents, roots=foreign_roots))
     damaged = keyring_path.read_bytes()
     with pytest.raises(Trouble, match="does not unwrap") as inside:
         rewrap(keyring_path, kek, another)

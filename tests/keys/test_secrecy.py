@@ -11,7 +11,8 @@ import pytest
 
 from pipelines.contract.model import Purpose
 from pipelines.keys import Keyring, LocalKeyEncryption, RootId, Subkeys, extend, throwaway_keyring
-from pipelines.keys.keyring import read_roots
+from pipelines.keys.contents import Contents
+from pipelines.keys.keyring import read_contents
 from pipelines.trouble import Trouble
 
 MakePurpose = Callable[..., Purpose]
@@ -36,12 +37,21 @@ def _holders(keyring: Keyring, kek: LocalKeyEncryption, purpose: Purpose, now_ms
     ]
 
 
+def _contents(path: Path, kek: LocalKeyEncryption) -> Contents:
+    contents = read_contents(path, kek)
+    assert contents is not None
+    return contents
+
+
+def _roots(path: Path, kek: LocalKeyEncryption) -> list[bytes]:
+    contents = _contents(path, kek)
+    return [contents.unwrap(root_id, kek) for root_id in contents.roots]
+
+
 def test_no_text_of_a_key_holder_shows_a_key_or_an_identifier(
     keyring: Keyring, keyring_path: Path, kek: LocalKeyEncryption, make_purpose: MakePurpose, now_ms: int
 ) -> None:
-    wrapped = read_roots(keyring_path, kek)
-    assert wrapped is not None
-    secrets = [ROOT, IDENTIFIER, bytes(range(32)), *(kek.unwrap(each) or b"" for each in wrapped.values())]
+    secrets = [ROOT, IDENTIFIER, bytes(range(32)), *_roots(keyring_path, kek)]
     for holder in _holders(keyring, kek, make_purpose(), now_ms):
         for text in (repr(holder), str(holder), f"{holder}", f"{holder!a}"):
             assert not any(secret.hex() in text or str(secret)[2:-1] in text for secret in secrets)
@@ -71,9 +81,7 @@ def test_keys_are_never_logged(
         keyring = Keyring.open(keyring_path, kek)
         keyring.subkeys_at(make_purpose(), 0).handle_maker("device")(IDENTIFIER)
     assert [record for record in caplog.records if record.name.startswith("pipelines")] == []
-    wrapped = read_roots(keyring_path, kek)
-    assert wrapped is not None
-    (root,) = (kek.unwrap(each) or b"" for each in wrapped.values())
+    (root,) = _roots(keyring_path, kek)
     assert root.hex() not in caplog.text
     assert capfd.readouterr() == ("", "")
 

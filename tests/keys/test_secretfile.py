@@ -81,6 +81,65 @@ def test_another_users_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.
     assert path.read_bytes() == b"old"
 
 
+def test_another_users_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, me = _put(tmp_path / "theirs"), os.geteuid()
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    _as_if_of(monkeypatch, tmp_path, 0)
+    with pytest.raises(Trouble, match=f"theirs belongs to another user \\(uid {me}\\)") as trouble:
+        _read(path)
+    assert trouble.value.exit_code is Exit.REFUSED
+    assert "chown" in trouble.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o720, 0o702, 0o777, 0o775])
+def test_a_file_that_others_can_replace_in_its_folder_is_refused_with_the_command_that_fixes_it(
+    tmp_path: Path, mode: int
+) -> None:
+    folder = tmp_path / "shared folder"
+    folder.mkdir()
+    path = _put(folder / "secret")
+    folder.chmod(mode)
+    with pytest.raises(Trouble, match="others may write to the folder") as trouble:
+        _read(path)
+    assert trouble.value.exit_code is Exit.REFUSED
+    assert f"chmod go-w '{folder}'" in trouble.value.hint
+    folder.chmod(0o755)
+    assert _read(path) == SECRET
+
+
+def test_a_folder_whose_sticky_bit_keeps_others_from_replacing_a_file_is_accepted(tmp_path: Path) -> None:
+    path = _put(tmp_path / "secret")
+    tmp_path.chmod(0o1777)
+    assert _read(path) == SECRET
+
+
+def test_a_folder_of_another_user_is_refused_and_one_of_root_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, stranger = _put(tmp_path / "secret"), os.geteuid() + 1
+    _as_if_of(monkeypatch, tmp_path, stranger)
+    with pytest.raises(Trouble, match=f"folder .* belongs to another user \\(uid {stranger}\\)") as trouble:
+        _read(path)
+    assert trouble.value.exit_code is Exit.REFUSED
+    _as_if_of(monkeypatch, tmp_path, 0)
+    assert _read(path) == SECRET
+
+
+def _as_if_of(monkeypatch: pytest.MonkeyPatch, folder: Path, owner: int) -> None:
+    """Let a folder seem to belong to a user, as only root could arrange."""
+    fstat, inode = os.stat, folder.stat().st_ino
+
+    def seen(descriptor: int) -> os.stat_result:
+        status = fstat(descriptor)
+        fields = list(status)
+        if status.st_ino == inode:
+            fields[stat.ST_UID] = owner
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(os, "fstat", seen)
+
+
 def test_a_huge_file_is_refused_without_reading_all_of_it(tmp_path: Path) -> None:
     path = _put(tmp_path / "huge", b"")
     os.truncate(path, 1 << 40)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipelines.contract.model import DAY_MS, Purpose
 from pipelines.keys import RootId, Subkeys, event_block, throwaway_keyring
-from pipelines.keys.subkeys import SubkeyCache
+from pipelines.keys.subkeys import Epoch, SubkeyCache
 
 MakePurpose = Callable[..., Purpose]
 
@@ -99,11 +99,15 @@ def test_a_handle_that_fell_out_of_the_cache_comes_back_the_same(wanted: list[by
 def test_subkeys_that_fell_out_of_the_cache_come_back_the_same(
     make_purpose: MakePurpose, wanted: list[tuple[str, int]]
 ) -> None:
+    def make(epoch: Epoch) -> Subkeys:
+        root_id = RootId(*epoch)
+        return Subkeys(root_id, root_of(root_id))
+
     def root_of(root_id: RootId) -> bytes:
         return f"{root_id.purpose:.20}{root_id.epoch_start_ms:012d}".encode().ljust(32)
 
-    plain = [_handle(SubkeyCache(root_of), make_purpose(name), day * DAY_MS) for name, day in wanted]
-    tight = SubkeyCache(root_of, most=2)
+    plain = [_handle(SubkeyCache(make), make_purpose(name), day * DAY_MS) for name, day in wanted]
+    tight = SubkeyCache(make, most=2)
     assert [_handle(tight, make_purpose(name), day * DAY_MS) for name, day in wanted] == plain
     assert len(tight._known) <= 2
 
