@@ -37,9 +37,9 @@ def command(
 ) -> None:
     """Compare two contracts: what makes privacy worse, what better, what neither, and why.
 
-    OLD and NEW are folders, or revisions of the git repository that holds the contract's folder. NEW is the contract's
-    folder as it is now, unless it is named. An overlay is laid over NEW alone. What cannot be compared counts as worse,
-    and says so.
+    OLD and NEW are folders, or revisions of the git repository that holds the contract's folder. Git runs for a
+    revision alone, without the repository's own settings. NEW is the contract's folder as it is now, unless it is
+    named. An overlay is laid over NEW alone. What cannot be compared counts as worse, and says so.
 
     \b
     Examples:

@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.diff import contract_of, plain, show
-from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
 from pipelines.contract import load
 from pipelines.contract.bits import spelled_bits
 from pipelines.contract.changes import Change, since
@@ -36,14 +36,23 @@ from pipelines.trouble import Exit
 @click.option("--against", metavar="FOLDER|REVISION", help="Compare with this contract, not with what was signed.")
 @contract_option
 @overlay_option
+@history_option
 @json_option
-def command(purpose: str | None, against: str | None, contract_dir: Path, overlay: str | None, as_json: bool) -> None:
+def command(
+    purpose: str | None,
+    against: str | None,
+    contract_dir: Path,
+    overlay: str | None,
+    history: bool,
+    as_json: bool,
+) -> None:
     """Show what a purpose receives, what changed since it was signed, and the digest to sign.
 
     A review covers everything that its purpose receives: each field of each view, topics with their times and
     consumers, handles, and the answers to the review's questions. `covers` is the digest of that. Whoever agrees writes
-    the printed line into the purpose's review in policies/purposes.yaml; this command never does. The state that was
-    signed is looked up in the git history; --against names another one. Without PURPOSE: all purposes, signed or not.
+    the printed line into the purpose's review in policies/purposes.yaml; this command never does. With --history, the
+    state that was signed is looked up in git; --against names a state to compare with. Without PURPOSE: all purposes,
+    signed or not.
     Under an overlay a purpose receives less than what was signed, and nothing more is to be signed for that: it shows
     what is received then, and what the overlay changes; the digest stays that of the contract.
 
@@ -51,6 +60,7 @@ def command(purpose: str | None, against: str | None, contract_dir: Path, overla
     Examples:
       pipelines review                       which purposes are signed
       pipelines review support
+      pipelines review support --history          and what changed since it was signed
       pipelines review support --against main
 
     Exit codes: 0 signed, 1 not signed or the contract has errors, 2 it cannot be read.
@@ -65,7 +75,7 @@ def command(purpose: str | None, against: str | None, contract_dir: Path, overla
         else:
             told = receipt(contract, purpose)
             before = None if against is None else contract_of(against, contract_dir, stack)
-            since_ = _since(told, contract, before, contract_dir, today)
+            since_ = _since(told, contract, before, contract_dir if history else None, today)
             if overlay is not None:
                 laid = contract_of(str(contract_dir), contract_dir, stack, overlay)
                 told = replace(receipt(laid, purpose), digest=told.digest, signed=told.signed)
@@ -80,9 +90,12 @@ def command(purpose: str | None, against: str | None, contract_dir: Path, overla
 
 
 def _since(
-    told: Receipt, contract: Contract, before: Contract | None, root: Path, today: date
+    told: Receipt, contract: Contract, before: Contract | None, root: Path | None, today: date
 ) -> tuple[str, tuple[Change, ...] | None]:
-    """What is compared with, in words, and the changes; None when the signed state is not to be found."""
+    """What is compared with, in words, and the changes; None when the signed state is not known.
+
+    `root` is where to run git; None for not at all.
+    """
     if before is not None:
         there = told.purpose in before.purposes
         return "the named contract" if there else "the named contract, which has no such purpose", since(
@@ -92,6 +105,8 @@ def _since(
         return "what was signed", ()
     if not told.covers:
         return "nothing: no review covers this purpose yet", None
+    if root is None:
+        return "what was signed: only --history looks for that state, in git", None
     states, why = signed_states(root, {told.purpose: told.covers}, as_of=today)
     if (state := states.get(told.purpose)) is not None:
         return f"what was signed, in commit {state.commit[:12]} of {state.day}", since(

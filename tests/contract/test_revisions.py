@@ -120,5 +120,5 @@ def test_the_finding_names_each_change_since_the_signed_state(tmp_path: Path) ->
 def test_the_finding_says_why_it_cannot_name_changes(tmp_path: Path) -> None:
     loaded = load(edited(tmp_path, {POLICY: ("1KiB", "2KiB")}), as_of=TODAY)
     (named,) = [found for found in with_changes(tmp_path, loaded, as_of=TODAY) if found.check == "review-signed"]
-    assert "cannot be shown: git says" in named.message
+    assert "cannot be shown: this is not a git repository" in named.message
     assert "pipelines review support" in named.remedy
