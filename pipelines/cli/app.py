@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from pipelines import __version__
+from pipelines.cli.printing import say
 from pipelines.trouble import Exit, Trouble
 
 _FAULT: Final = 70  # EX_SOFTWARE of sysexits.h
@@ -103,13 +104,13 @@ def main() -> None:
         misuse.show()
         sys.exit(Exit.USAGE)
     except Trouble as trouble:
-        click.echo(f"pipelines: {trouble}\n  {trouble.hint}", err=True)
+        say(f"pipelines: {trouble}\n  {trouble.hint}", err=True)
         sys.exit(trouble.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: no noise at exit
         sys.exit(_BROKEN_PIPE)
     except ImportError as missing:
-        click.echo(f"pipelines: {missing}\n  Install the locked packages again: make setup", err=True)
+        say(f"pipelines: {missing}\n  Install the locked packages again: make setup", err=True)
         sys.exit(Exit.UNAVAILABLE)
     except Exception as fault:  # noqa: BLE001 - nothing may reach Python's own traceback, which prints messages
         click.echo(_without_message(fault), err=True)

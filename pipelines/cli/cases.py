@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from rich.console import Console
 from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_for_building
 from pipelines.contract.findings import Finding, Position
 from pipelines.explain import find_event
@@ -87,7 +87,7 @@ def command(
         _write(junit_file, junit(tested.runs, tested.findings))
     passed = tested.passed(covered=require_coverage)
     if as_json:
-        click.echo(orjson.dumps({"passed": passed, **_plain(tested)}, option=orjson.OPT_INDENT_2))
+        say_json({"passed": passed, **_plain(tested)})
     else:
         _print(Console(highlight=False, markup=False), tested, passed=passed)
     if not passed:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 import click
-import orjson
 from rich.console import Console
 from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option
+from pipelines.cli.printing import say_json
 from pipelines.trouble import Exit
 
 FOLDER: Final = Path(".pipelines/demo")
@@ -91,7 +91,7 @@ def command(
     seconds = time.monotonic() - started
     if as_json:
         document = {**outcome.document, "seconds": round(seconds, 1)}
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        say_json(document)
     console.print()
     broken = sum(not check.held for check in outcome.checks)
     if broken:

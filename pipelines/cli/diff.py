@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import orjson
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load
 from pipelines.contract.changes import Change, Direction, compare
 from pipelines.contract.changes.revisions import checked_out
@@ -59,7 +59,7 @@ def command(
     worse = sum(change.direction is Direction.WORSE for change in changes)
     if as_json:
         said = {"worse": worse, "changes": [plain(one) for one in changes]}
-        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+        say_json(said)
     elif as_markdown:
         click.echo(markdown(changes, old, shown), nl=False)
     else:

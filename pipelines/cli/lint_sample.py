@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-import orjson
 from rich.console import Console
 from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_for_building
 from pipelines.explain import find_event
 from pipelines.explain.lint import PATTERNS, Linted, LintFinding, lint
@@ -81,7 +81,7 @@ def command(
     found = [one for one in linted.findings if (one.path, one.pattern) not in accept]
     if as_json:
         told = {"event": event, "events": linted.events, "fields": linted.fields, "findings": _plain(found)}
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        say_json(told)
     else:
         _print(console, event, linted, found)
     if found:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import orjson
 
 from pipelines.cli.connect import connect
 from pipelines.cli.options import by_option, contract_option, json_option, kafka_options, key_options, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.cli.replaying import Means, batch_option, carry_out, execute_option, print_outcome, told
 from pipelines.cli.times import spelled
 from pipelines.contract import load_valid
@@ -73,7 +73,7 @@ def list_(
     gathered = gather(contract, cluster, Wish(events, views, codes))
     left = left_ms(contract, cluster.admin(), (noted.note for noted in gathered.notes), int(time.time() * 1000))
     if as_json:
-        click.echo(orjson.dumps(_listed(gathered, left), option=orjson.OPT_INDENT_2).decode())
+        say_json(_listed(gathered, left))
         return
     if each:
         _print_each(gathered, left)
@@ -132,7 +132,7 @@ def retry(
             print_outcome(outcome, task, executed=execute)
     if as_json:
         document = {"notes": len(gathered.notes), "foreign": gathered.foreign, "retries": outcomes}
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        say_json(document)
         return
     if not tasks:
         click.echo("Quarantine has no such notes.")

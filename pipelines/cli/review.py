@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
-import orjson
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.diff import contract_of, plain, show
 from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load
 from pipelines.contract.bits import spelled_bits
 from pipelines.contract.changes import Change, since
@@ -119,7 +119,7 @@ def _all(contract: Contract, today: date, as_json: bool) -> bool:
     told = [receipt(contract, name) for name in contract.purposes]
     if as_json:
         brief = [{"purpose": one.purpose, "signed": one.signed, "digest": one.digest} for one in told]
-        click.echo(orjson.dumps(brief, option=orjson.OPT_INDENT_2))
+        say_json(brief)
         return all(one.signed for one in told)
     table = Table("purpose", "review", "until", "signed", box=None)
     for one in told:
@@ -138,7 +138,7 @@ def _one(
     if as_json:
         found = None if changes is None else [plain(one) for one in changes]
         said = {**asdict(told), "expired": expired, "compared_with": compared, "changes": found}
-        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+        say_json(said)
         return told.signed
     console = Console(highlight=False, markup=False)
     _print_receipt(console, told)

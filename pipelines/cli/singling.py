@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-import orjson
 from rich.console import Console
 from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.explain import find_event
@@ -91,7 +91,7 @@ def command(
                 if not as_json:
                     _print(console, event, rows, sampler.malformed, looks, k, top)
     if as_json:
-        click.echo(orjson.dumps([_plain(one) for one in found], option=orjson.OPT_INDENT_2))
+        say_json([_plain(one) for one in found])
 
 
 def _filed(contract: Contract, event: str, content: bytes, version: int | None) -> Sampler:

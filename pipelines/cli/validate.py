@@ -9,13 +9,13 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-import orjson
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from pipelines.cli.budget import plain_bits, print_bits
 from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import Loaded, load
 from pipelines.contract.changes.naming import with_changes
 from pipelines.contract.deployments import Deployment, under_each_overlay
@@ -72,7 +72,7 @@ def command(
         if history:
             loaded = replace(loaded, findings=with_changes(contract_dir, loaded, as_of=day))
     if as_json:
-        click.echo(orjson.dumps(_plain(loaded, day, overlays, bits=bits), option=orjson.OPT_INDENT_2))
+        say_json(_plain(loaded, day, overlays, bits=bits))
     else:
         _show(loaded, day, overlays, bits=bits)
     if not loaded.valid or not all(one.loaded.valid for one in (overlays or {}).values()):
