@@ -8,6 +8,7 @@ must be JSON besides. Never resolves a scalar, never constructs an object, and g
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 import yaml
@@ -30,6 +31,7 @@ MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
 _LONGEST: Final = 100
+_LONG_NUMBER: Final = re.compile(r"[0-9]{4301}")
 # libyaml, which PyYAML's wheels contain: 15 times as fast as its Python twin, with the same events.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -104,6 +106,16 @@ def _is_json(text: str, file: str, report: Report) -> bool:
         place = Position(file, error.lineno, error.colno)
         report.add(
             "schema-json", place, f"The schema is not JSON: {error.msg}.", "Avro schemas are JSON; mend the syntax."
+        )
+        return False
+    except ValueError:  # Python converts no number of more than 4,300 digits
+        number = _LONG_NUMBER.search(text)
+        place = Position(file) if number is None else _place(text, number.start(), file)
+        report.add(
+            "schema-json",
+            place,
+            "A number of more than 4,300 digits.",
+            "Write a number that the field's type can hold.",
         )
         return False
     return True
