@@ -14,11 +14,8 @@ from typing import Final
 import click
 
 from pipelines import __version__
-from pipelines.cli.printing import say
+from pipelines.cli.printing import discard, encodable_streams, flush, refused_by_the_system, say
 from pipelines.trouble import Exit, Trouble
-
-_FAULT: Final = 70  # EX_SOFTWARE of sysexits.h
-_BROKEN_PIPE: Final = 141  # as a shell says of a process that SIGPIPE ended
 
 # Command -> (module with a click command named `command`, one line of help). Modules load on use: `validate` must not
 # pay for the Kafka client, nor `--help` for anything.
@@ -95,26 +92,50 @@ def main() -> None:
         # As a container's first process: the kernel gives that one no default for a signal (pid_namespaces(7)), so that
         # without this, and before a command sets its own, it could not be asked to end.
         signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    encodable_streams()
+    try:
+        code = _run()
+    except OSError:  # what went wrong cannot be told: standard error fails, too
+        discard(sys.stderr)
+        code = Exit.USAGE
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command that was typed, say on standard error what went wrong, and return the exit code."""
     try:
         done = pipelines(standalone_mode=False)  # click hands back the code of an Exit that a command raised
-        sys.exit(done if isinstance(done, int) else Exit.DONE)
+        flush(sys.stdout)
     except click.Abort:
-        sys.exit(130)
+        return Exit.INTERRUPTED
     except click.ClickException as misuse:
         misuse.show()
-        sys.exit(Exit.USAGE)
+        return Exit.USAGE
     except Trouble as trouble:
-        say(f"pipelines: {trouble}\n  {trouble.hint}", err=True)
-        sys.exit(trouble.exit_code)
+        return _said(trouble)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: no noise at exit
-        sys.exit(_BROKEN_PIPE)
+        discard(sys.stdout)  # whoever read has enough
+        return Exit.CLOSED_PIPE
     except ImportError as missing:
         say(f"pipelines: {missing}\n  Install the locked packages again: make setup", err=True)
-        sys.exit(Exit.UNAVAILABLE)
+        return Exit.UNAVAILABLE
+    except OSError as error:
+        discard(sys.stdout)
+        refused = refused_by_the_system(error)
+        return _fault(error) if refused is None else _said(refused)
     except Exception as fault:  # noqa: BLE001 - nothing may reach Python's own traceback, which prints messages
-        click.echo(_without_message(fault), err=True)
-        sys.exit(_FAULT)
+        return _fault(fault)
+    return done if isinstance(done, int) else Exit.DONE
+
+
+def _said(trouble: Trouble) -> int:
+    say(f"pipelines: {trouble}\n  {trouble.hint}", err=True)
+    return trouble.exit_code
+
+
+def _fault(fault: Exception) -> int:
+    say(_without_message(fault), err=True)
+    return Exit.FAULT
 
 
 def _without_message(fault: Exception) -> str:
