@@ -9,13 +9,13 @@ import sys
 import traceback
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from pipelines import __version__
 from pipelines.cli.printing import discard, encodable_streams, flush, refused_by_the_system, say
-from pipelines.trouble import Exit, Trouble
+from pipelines.trouble import ClosedPipe, Exit, Trouble
 
 # Command -> (module with a click command named `command`, one line of help). Modules load on use: `validate` must not
 # pay for the Kafka client, nor `--help` for anything.
@@ -46,6 +46,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 
 
 class _LazyGroup(click.Group):
+    def make_context(self, *words: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*words, **options)
+        except BrokenPipeError:
+            raise ClosedPipe from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ClosedPipe from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -75,7 +87,8 @@ class _LazyGroup(click.Group):
         "auto_envvar_prefix": "PIPELINES",
         "max_content_width": 100,
     },
-    epilog="Exit codes: 0 done, 1 findings, 2 usage, 3 the broker or a key cannot be had, 4 refused for safety.",
+    epilog="Exit codes: 0 done, 1 findings, 2 usage, 3 the broker or a key cannot be had, 4 refused for safety, "
+    "70 a fault of the program, 130 interrupted, 141 standard output was closed.",
 )
 @click.version_option(__version__, package_name="telemetry-pipelines")
 def pipelines() -> None:
@@ -91,7 +104,7 @@ def main() -> None:
     if os.getpid() == 1:
         # As a container's first process: the kernel gives that one no default for a signal (pid_namespaces(7)), so that
         # without this, and before a command sets its own, it could not be asked to end.
-        signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(Exit.INTERRUPTED))
     encodable_streams()
     try:
         code = _run()
@@ -106,14 +119,14 @@ def _run() -> int:
     try:
         done = pipelines(standalone_mode=False)  # click hands back the code of an Exit that a command raised
         flush(sys.stdout)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except click.ClickException as misuse:
         misuse.show()
         return Exit.USAGE
     except Trouble as trouble:
         return _said(trouble)
-    except BrokenPipeError:
+    except (ClosedPipe, BrokenPipeError):
         discard(sys.stdout)  # whoever read has enough
         return Exit.CLOSED_PIPE
     except ImportError as missing:

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import load_for_building
@@ -89,7 +90,7 @@ def command(
     if as_json:
         say_json({"passed": passed, **_plain(tested)})
     else:
-        _print(Console(highlight=False, markup=False), tested, passed=passed)
+        _print(make_console(), tested, passed=passed)
     if not passed:
         raise click.exceptions.Exit(Exit.FINDINGS)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option
 from pipelines.cli.printing import say_json
 from pipelines.trouble import Exit
@@ -79,9 +79,7 @@ def command(
         click.echo("Cleared." if clear(FOLDER) else "There is nothing to clear.")
         return
     # A program gets one document; a person who watches it come about sees the rest beside it.
-    console = Console(
-        stderr=as_json, quiet=as_json and not sys.stderr.isatty(), highlight=False, markup=False, emoji=False
-    )
+    console = make_console(stderr=as_json, whole_lines=False, quiet=as_json and not sys.stderr.isatty())
     started = time.monotonic()
     plan = Plan(
         FOLDER, contract_dir, events=events, devices=devices, workers=workers, seed=seed, faults=faults, keep=keep

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import load
@@ -63,7 +64,7 @@ def command(
     elif as_markdown:
         click.echo(markdown(changes, old, shown), nl=False)
     else:
-        show(Console(highlight=False), changes)
+        show(make_console(), changes)
     if worse:
         raise click.exceptions.Exit(Exit.FINDINGS)
 

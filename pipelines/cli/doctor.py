@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.connect import connect
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, kafka_options, key_options, overlay_option
 from pipelines.cli.printing import say_json, visible
 from pipelines.doctor import Observation, Situation, State, look_at_installation, look_at_surroundings
@@ -70,4 +70,4 @@ def _print(observations: list[Observation]) -> None:
         if one.remedy:
             found.append(visible(f"\n→ {one.remedy}"), _STYLE[one.state])
         table.add_row(Text(one.state, _STYLE[one.state]), Text(one.part, "bold"), found)
-    Console(highlight=False).print(table)
+    make_console().print(table)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import load_for_building
@@ -37,7 +38,7 @@ def command(event: str, field: str | None, contract_dir: Path, overlay: str | No
     if as_json:
         say_json(asdict(story))
         return
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     _print_head(console, story)
     _print_views(console, story.views)
     for one in story.fields:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
@@ -63,7 +64,7 @@ def command(
     if as_json:
         say_json(_plain(contract, everything, measured))
         return
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     _print_matrix(console, contract, everything)
     _print_pairs(console, contract, everything, measured)
 

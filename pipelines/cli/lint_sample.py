@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import load_for_building
@@ -75,8 +76,8 @@ def command(
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     contract = load_for_building(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     event_type = find_event(contract, event)
-    console = Console(highlight=False, markup=False)
-    with Console(stderr=True).status("Looking at the sample …"):  # on a terminal only
+    console = make_console()
+    with make_console(stderr=True).status("Looking at the sample …"):  # on a terminal only
         linted = lint(event_type, raw_values(file.read(MOST_BYTES + 1), event_type, version))
     found = [one for one in linted.findings if (one.path, one.pattern) not in accept]
     if as_json:

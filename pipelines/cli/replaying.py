@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.progress import Progress
 
 from pipelines.broker import Cluster
+from pipelines.cli.console import console as make_console
 from pipelines.cli.times import spelled
 from pipelines.contract.model import Contract
 from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
@@ -77,7 +77,7 @@ def carry_out(means: Means, contract: Contract, task: Task, *, execute: bool) ->
     Raises:
         Trouble: as `Replay.execute`.
     """
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task(task.event, total=None)
         replay = open_replay(

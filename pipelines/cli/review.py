@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.diff import contract_of, plain, show
 from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
@@ -127,7 +128,7 @@ def _all(contract: Contract, today: date, as_json: bool) -> bool:
         until = "" if review is None else f"{review.expires}{' (expired)' if today >= review.expires else ''}"
         state = Text("yes", "green") if one.signed else Text("no", "bold red")
         table.add_row(one.purpose, "none" if review is None else review.id, until, state)
-    Console(highlight=False).print(table)
+    make_console().print(table)
     return all(one.signed for one in told)
 
 
@@ -140,7 +141,7 @@ def _one(
         said = {**asdict(told), "expired": expired, "compared_with": compared, "changes": found}
         say_json(said)
         return told.signed
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     _print_receipt(console, told)
     console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
     if changes is not None:

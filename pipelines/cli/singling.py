@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
@@ -75,7 +76,7 @@ def command(
         raise Trouble(f"{name} takes several event types, and a file holds one", hint=hint, exit_code=Exit.USAGE)
     content = b"" if file is None else file.read(MOST_BYTES + 1)
     found: list[dict[str, Any]] = []
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     for event in events:
         sampler = (
             _filed(contract, event, content, version)

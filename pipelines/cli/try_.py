@@ -19,6 +19,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
@@ -74,7 +75,7 @@ def command(
     if as_json:
         say_json([asdict(trial) for trial in trials])
     else:
-        console = Console(highlight=False, markup=False)
+        console = make_console()
         for trial in trials:
             _print(console, event, trial)
         console.print(Text("Handles and ids are made with a throwaway key: they match no others.", "dim"))

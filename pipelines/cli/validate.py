@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from pipelines.cli.budget import plain_bits, print_bits
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import Loaded, load
@@ -111,7 +112,7 @@ def _judged(loaded: Loaded, shown: tuple[Finding, ...]) -> dict[str, object]:
 
 
 def _show(loaded: Loaded, day: date, overlays: Mapping[str, Deployment] | None, *, bits: bool) -> None:
-    console = Console(highlight=False)
+    console = make_console()
     if bits and loaded.contract is not None:
         print_bits(console, loaded.contract)
     _show_findings(console, loaded.findings)

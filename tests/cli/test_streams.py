@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,30 @@ def test_arrows_and_ticks_have_a_spelling_in_ascii_and_other_signs_an_escape(mon
     monkeypatch.setattr(app, "pipelines", lambda **_: print("a → b ✓ … ж \udcff"))  # noqa: T201 - what is tested
     assert ended([], monkeypatch) == Exit.DONE
     assert written.getvalue() == b"a -> b v ... \\u0436 \\udcff\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_closed_pipe_ends_with_a_code_of_its_own_and_without_a_word(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert ended(COMMANDS[name], monkeypatch) == Exit.CLOSED_PIPE
+    assert capsys.readouterr().err == ""
+
+
+def test_the_readme_has_each_exit_code_and_no_other() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert [int(code) for code in re.findall(r"^\| ([0-9]+) \| ", readme, re.MULTILINE)] == sorted(Exit)
+
+
+def test_every_command_prints_to_the_one_console() -> None:
+    """Rich's own class turns a closed pipe into exit 1, and folds names in pipes."""
+    own = Path(__file__).parents[2] / "pipelines/cli"
+    users = [path.name for path in own.glob("*.py") if re.search(r"\bConsole\(", path.read_text(encoding="utf-8"))]
+    assert users == []
 
 
 @pytest.fixture
