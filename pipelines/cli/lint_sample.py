@@ -14,6 +14,7 @@ from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import load_for_building
+from pipelines.contract.report import counted
 from pipelines.explain import find_event
 from pipelines.explain.lint import PATTERNS, Linted, LintFinding, lint
 from pipelines.explain.raw_file import MOST_BYTES, raw_values
@@ -112,6 +113,6 @@ def _print(console: Console, event: str, linted: Linted, found: list[LintFinding
             f"    -> Class it {one.belongs} or stricter; or mend what is sent; or accept it: {one.path}:{one.pattern}"
         )
         console.print(Text(mend, "green"), soft_wrap=True)
-    looked = f"{linted.events:,} event{'s' * (linted.events != 1)} of {event}, {linted.fields} fields with values"
+    looked = f"{counted(linted.events, 'event')} of {event}, {counted(linted.fields, 'field')} with values"
     verdict = f"{len(found)} finding{'s' * (len(found) != 1)} in {looked}."
     console.print(Text(verdict, "bold red" if found else "bold green"), soft_wrap=True)

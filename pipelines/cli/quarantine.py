@@ -17,6 +17,7 @@ from pipelines.cli.printing import say_json
 from pipelines.cli.replaying import Means, batch_option, carry_out, execute_option, print_outcome, told
 from pipelines.cli.times import spelled
 from pipelines.contract import load_valid
+from pipelines.contract.report import counted
 from pipelines.envelope import Note
 from pipelines.replay.lives import left_ms
 from pipelines.replay.notes import Gathered, Wish, gather, retries
@@ -186,6 +187,6 @@ def _hours(rest_ms: int) -> str:
 
 def _print_foreign(gathered: Gathered) -> None:
     if gathered.foreign:
-        click.echo(
-            f"\n{gathered.foreign} records of quarantine are no notes of this contract's relay, and are not shown."
-        )
+        is_note = "is no note" if gathered.foreign == 1 else "are no notes"
+        records = counted(gathered.foreign, "record")
+        click.echo(f"\n{records} of quarantine {is_note} of this contract's relay, and not shown.")

@@ -28,6 +28,7 @@ from pipelines.contract.checks.classes import PROTECTED
 from pipelines.contract.checks.reviews import SIGNED
 from pipelines.contract.findings import Severity
 from pipelines.contract.model import Contract
+from pipelines.contract.report import counted
 from pipelines.explain.receipt import FieldReceipt, Receipt, receipt
 from pipelines.trouble import Exit
 
@@ -168,7 +169,7 @@ def _print_receipt(console: Console, told: Receipt) -> None:
         ("legal basis", told.legal_basis),
         *((question.replace("_", " "), answer) for question, answer in told.answers.items()),
         ("carries", told.handle),
-        ("at most", f"{told.max_bits} bits in a record besides the handle"),
+        ("at most", f"{counted(told.max_bits, 'bit')} in a record besides the handle"),
         ("review", told.review),
     ):
         table.add_row(Text(f"  {name}", "dim"), Text(text))

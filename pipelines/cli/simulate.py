@@ -18,6 +18,7 @@ from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.contract.model import DAY_MS, Contract
+from pipelines.contract.report import counted
 from pipelines.sdk import RawProducer
 from pipelines.simulate import SimulatedEvent, Simulation
 from pipelines.simulate.publishing import publish
@@ -131,4 +132,4 @@ def _print(sent: Counter[str], unacknowledged: Counter[str], acknowledged: int) 
     for name in sorted(sent):
         table.add_row(name, f"{sent[name]:,}", f"{unacknowledged[name]:,}" if unacknowledged[name] else "")
     make_console().print(table)
-    click.echo(f"{acknowledged:,} events acknowledged, {unacknowledged.total():,} not.")
+    click.echo(f"{counted(acknowledged, 'event')} acknowledged, {unacknowledged.total():,} not.")

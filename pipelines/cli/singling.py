@@ -16,6 +16,7 @@ from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
+from pipelines.contract.report import counted
 from pipelines.explain import find_event
 from pipelines.explain.raw_file import MOST_BYTES, raw_values
 from pipelines.explain.sampling import Sampler, Table
@@ -123,12 +124,12 @@ def _print(
 
 def _print_singled(console: Console, unit: str, singled: Singled, k: int, top: int) -> None:
     title = "each record on its own" if unit == "record" else "all records of one handle together"
-    console.print(Text(f"  {title}: {singled.units:,} {unit}s of {singled.devices:,} devices", "bold"))
+    console.print(Text(f"  {title}: {counted(singled.units, unit)} of {counted(singled.devices, 'device')}", "bold"))
     if singled.devices < k:
-        console.print(Text(f"    fewer than {k} devices in all: nothing can be said", "yellow"))
+        console.print(Text(f"    fewer than {counted(k, 'device')} in all: nothing can be said", "yellow"))
         return
     for shown in telling(singled)[:top]:
-        share = f"{shown.devices:,} of {singled.devices:,} devices"
+        share = f"{shown.devices:,} of {counted(singled.devices, 'device')}"
         console.print(
             Text.assemble(
                 f"    {share:>24}",

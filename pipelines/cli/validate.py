@@ -21,6 +21,7 @@ from pipelines.contract import Loaded, load
 from pipelines.contract.changes.naming import with_changes
 from pipelines.contract.deployments import Deployment, under_each_overlay
 from pipelines.contract.findings import Finding, Severity
+from pipelines.contract.report import counted
 from pipelines.trouble import Exit
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
@@ -149,13 +150,13 @@ def _indented(console: Console, text: Text) -> None:
 
 def _verdict(loaded: Loaded, said: str) -> Text:
     errors, warnings = _count(loaded.findings, Severity.ERROR), _count(loaded.findings, Severity.WARNING)
-    tally = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    tally = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     if not loaded.valid or loaded.contract is None:
         return Text(f"{said % 'not valid'}: {tally}.", style="bold red")
     contract = loaded.contract
     views = sum(len(event.views) for event in contract.events.values())
     holds = ", ".join(
-        f"{number} {noun}{'s' * (number != 1)}"
+        counted(number, noun)
         for noun, number in (("event type", len(contract.events)), ("view", views), ("purpose", len(contract.purposes)))
     )
     return Text(f"{said % 'valid'}: {tally}. {holds}; policy version {contract.policy_version}.", style="bold green")

@@ -57,7 +57,7 @@ def test_a_state_that_was_never_committed_is_said_not_to_be_there(tmp_path: Path
     committed(overlaid(tmp_path), "another")
     assert signed_states(tmp_path, {"support": "0" * 64}, as_of=TODAY) == (
         {},
-        "none of 1 commits that touched the contract holds it",
+        "not in the 1 commit that touched the contract",
     )
 
 

@@ -20,6 +20,7 @@ from pipelines.contract.changes.git import NoGit, Repository, opened
 from pipelines.contract.loading import load
 from pipelines.contract.model import Contract
 from pipelines.contract.received import digest_of
+from pipelines.contract.report import counted
 from pipelines.trouble import Exit, Trouble
 
 FILES: Final = ("schemas", "policies", "topics.yaml", "overlays")
@@ -61,7 +62,7 @@ def signed_states(root: Path, covers: Mapping[str, str], *, as_of: date) -> tupl
                         found[purpose] = Signed(commit, day, contract)
     except NoGit as why:
         return found, str(why)
-    return found, f"none of {min(len(commits), MOST_COMMITS)} commits that touched the contract holds it"
+    return found, f"not in the {counted(min(len(commits), MOST_COMMITS), 'commit')} that touched the contract"
 
 
 def _commits(repository: Repository, digests: Iterable[str]) -> dict[str, date]:

@@ -8,7 +8,7 @@ from typing import Final
 from pipelines.contract.bits import FieldBits, spelled_bits, view_bits
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
-from pipelines.contract.report import Mistake
+from pipelines.contract.report import Mistake, counted
 
 _SHOWN: Final = 4
 
@@ -30,7 +30,7 @@ def over_budget(draft: Draft) -> Iterator[Mistake]:
 
 
 def _told(field: FieldBits) -> str:
-    items = f" in up to {field.most} items" if field.each else ""
+    items = f" in up to {counted(field.most, 'item')}" if field.each else ""
     return f"{field.name} ({spelled_bits(field.bits)}{items})"
 
 
