@@ -145,3 +145,15 @@ def test_an_error_of_the_system_that_may_be_a_mistake_of_ours_stays_a_fault(monk
 
     monkeypatch.setattr(app, "pipelines", refuse)
     assert ended([], monkeypatch) == Exit.FAULT
+
+
+@pytest.mark.parametrize("words", [["explain", "vpn.session"], ["review"], ["linkage"], ["validate", "--bits"]])
+def test_in_a_pipe_lines_are_whole_and_no_name_is_broken(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="utf-8"))
+    assert ended([*words, "--contract", str(Path(__file__).parents[2])], monkeypatch) == Exit.DONE
+    text = written.getvalue().decode()
+    names = ["network-metadata.security-enforcement"] if words[0] == "explain" else ["security-enforcement"]
+    assert all(name in text for name in names)
+    assert max(map(len, text.splitlines())) > 40
