@@ -9,13 +9,20 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What a command tells its caller by its exit code."""
+    """What a command tells its caller by its exit code. No command ends with another one."""
 
     DONE = 0
     FINDINGS = 1
     USAGE = 2
     UNAVAILABLE = 3
     REFUSED = 4
+    FAULT = 70  # EX_SOFTWARE of sysexits.h
+    INTERRUPTED = 130  # as a shell says of a process that SIGINT ended
+    CLOSED_PIPE = 141  # as a shell says of a process that SIGPIPE ended
+
+
+class ClosedPipe(Exception):  # noqa: N818 - not an error: whoever read standard output has enough
+    """Standard output was closed by whoever read it. Not a BrokenPipeError, which click and rich turn into exit 1."""
 
 
 class Trouble(Exception):  # noqa: N818 - trouble of the operator's, not a fault of the program

@@ -113,7 +113,7 @@ class EmbeddedKafka:
             plan = self._plan()
             if plan is not None and len(plan.nodes) != self.brokers:
                 raise Trouble(
-                    f"{self.folder} holds a cluster of {len(plan.nodes)} broker(s), not {self.brokers}",
+                    f"{self.folder} holds a cluster of {_brokers(len(plan.nodes))}, not {self.brokers}",
                     hint=f"Start it with --brokers {len(plan.nodes)}, or stop it and delete the folder.",
                     exit_code=Exit.USAGE,
                 )
@@ -150,7 +150,7 @@ class EmbeddedKafka:
             plan = _Plan(_new_cluster_id() if plan is None else plan.cluster_id, nodes)
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "cluster.json").write_text(json.dumps(asdict(plan)), encoding="utf-8")
-        self._progress(f"Starting Apache Kafka with {len(plan.nodes)} broker(s) at {self.bootstrap}.")
+        self._progress(f"Starting Apache Kafka with {_brokers(len(plan.nodes))} at {self.bootstrap}.")
         for node in plan.nodes:
             if self._process(node.id).pid() is None:
                 self._start_node(node.id)
@@ -262,3 +262,7 @@ def _is_open(node: Node) -> bool:
     except OSError:
         return False
     return True
+
+
+def _brokers(number: int) -> str:
+    return f"{number} broker{'s' * (number != 1)}"

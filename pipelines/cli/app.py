@@ -9,15 +9,13 @@ import sys
 import traceback
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from pipelines import __version__
-from pipelines.trouble import Exit, Trouble
-
-_FAULT: Final = 70  # EX_SOFTWARE of sysexits.h
-_BROKEN_PIPE: Final = 141  # as a shell says of a process that SIGPIPE ended
+from pipelines.cli.printing import discard, encodable_streams, flush, refused_by_the_system, say
+from pipelines.trouble import ClosedPipe, Exit, Trouble
 
 # Command -> (module with a click command named `command`, one line of help). Modules load on use: `validate` must not
 # pay for the Kafka client, nor `--help` for anything.
@@ -48,6 +46,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 
 
 class _LazyGroup(click.Group):
+    def make_context(self, *words: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*words, **options)
+        except BrokenPipeError:
+            raise ClosedPipe from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ClosedPipe from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -77,7 +87,8 @@ class _LazyGroup(click.Group):
         "auto_envvar_prefix": "PIPELINES",
         "max_content_width": 100,
     },
-    epilog="Exit codes: 0 done, 1 findings, 2 usage, 3 the broker or a key cannot be had, 4 refused for safety.",
+    epilog="Exit codes: 0 done, 1 findings, 2 usage, 3 the broker or a key cannot be had, 4 refused for safety, "
+    "70 a fault of the program, 130 interrupted, 141 standard output was closed.",
 )
 @click.version_option(__version__, package_name="telemetry-pipelines")
 def pipelines() -> None:
@@ -93,27 +104,51 @@ def main() -> None:
     if os.getpid() == 1:
         # As a container's first process: the kernel gives that one no default for a signal (pid_namespaces(7)), so that
         # without this, and before a command sets its own, it could not be asked to end.
-        signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(Exit.INTERRUPTED))
+    encodable_streams()
+    try:
+        code = _run()
+    except OSError:  # what went wrong cannot be told: standard error fails, too
+        discard(sys.stderr)
+        code = Exit.USAGE
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command that was typed, say on standard error what went wrong, and return the exit code."""
     try:
         done = pipelines(standalone_mode=False)  # click hands back the code of an Exit that a command raised
-        sys.exit(done if isinstance(done, int) else Exit.DONE)
-    except click.Abort:
-        sys.exit(130)
+        flush(sys.stdout)
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
     except click.ClickException as misuse:
         misuse.show()
-        sys.exit(Exit.USAGE)
+        return Exit.USAGE
     except Trouble as trouble:
-        click.echo(f"pipelines: {trouble}\n  {trouble.hint}", err=True)
-        sys.exit(trouble.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: no noise at exit
-        sys.exit(_BROKEN_PIPE)
+        return _said(trouble)
+    except (ClosedPipe, BrokenPipeError):
+        discard(sys.stdout)  # whoever read has enough
+        return Exit.CLOSED_PIPE
     except ImportError as missing:
-        click.echo(f"pipelines: {missing}\n  Install the locked packages again: make setup", err=True)
-        sys.exit(Exit.UNAVAILABLE)
+        say(f"pipelines: {missing}\n  Install the locked packages again: make setup", err=True)
+        return Exit.UNAVAILABLE
+    except OSError as error:
+        discard(sys.stdout)
+        refused = refused_by_the_system(error)
+        return _fault(error) if refused is None else _said(refused)
     except Exception as fault:  # noqa: BLE001 - nothing may reach Python's own traceback, which prints messages
-        click.echo(_without_message(fault), err=True)
-        sys.exit(_FAULT)
+        return _fault(fault)
+    return done if isinstance(done, int) else Exit.DONE
+
+
+def _said(trouble: Trouble) -> int:
+    say(f"pipelines: {trouble}\n  {trouble.hint}", err=True)
+    return trouble.exit_code
+
+
+def _fault(fault: Exception) -> int:
+    say(_without_message(fault), err=True)
+    return Exit.FAULT
 
 
 def _without_message(fault: Exception) -> str:

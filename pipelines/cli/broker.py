@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import click
-import orjson
 
 from pipelines.broker import EmbeddedKafka
 from pipelines.cli.connect import BROKER_FOLDER
 from pipelines.cli.options import json_option
+from pipelines.cli.printing import say_json
 from pipelines.trouble import Exit
 
 
@@ -52,7 +52,7 @@ def status(as_json: bool) -> None:
     if as_json:
         nodes = [{"id": node_id, "pid": pid} for node_id, pid in pids.items()]
         found = {"state": state, "bootstrap": kafka.bootstrap if pids else None, "nodes": nodes}
-        click.echo(orjson.dumps(found).decode())
+        say_json(found, indent=False)
     else:
         click.echo(f"Kafka is {state}" + (f" at {kafka.bootstrap}" if any(pids.values()) else ""))
         for node_id, pid in pids.items():

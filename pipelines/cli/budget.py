@@ -13,6 +13,7 @@ from pipelines.contract.arrival import arrival_bits
 from pipelines.contract.bits import FieldBits, ViewBits, spelled_bits, view_bits
 from pipelines.contract.bits.joint import joint_count
 from pipelines.contract.model import Contract, Event, View
+from pipelines.contract.report import counted
 
 
 def print_bits(console: Console, contract: Contract) -> None:
@@ -21,7 +22,7 @@ def print_bits(console: Console, contract: Contract) -> None:
         views = [(view, said) for view, said in _views(contract) if view.purpose == purpose.name]
         if not views:
             continue
-        console.print(Text.assemble((purpose.name, "bold"), f"  at most {purpose.max_bits} bits a record"))
+        console.print(Text.assemble((purpose.name, "bold"), f"  at most {counted(purpose.max_bits, 'bit')} a record"))
         for view, said in sorted(views, key=lambda one: -one[1].count):
             within = said.within(purpose.max_bits)
             line = Text.assemble(
@@ -52,7 +53,7 @@ def spelled(field: FieldBits) -> str:
     if not field.each:
         return f"{field.name} {spelled_bits(field.bits)}"
     item = spelled_bits(sum(one.bits for one in field.each))
-    return f"{field.name} {spelled_bits(field.bits)} (0 to {field.most} items of {item})"
+    return f"{field.name} {spelled_bits(field.bits)} (0 to {counted(field.most, 'item')} of {item})"
 
 
 def plain_bits(contract: Contract) -> list[dict[str, Any]]:

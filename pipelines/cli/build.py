@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import orjson
 
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import build, load_for_building
 from pipelines.contract.building import Under
 from pipelines.trouble import Exit
@@ -42,7 +42,7 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
     built = build(contract_dir, contract, write=not check, under=under)
     if as_json:
         said = {"check": check, "written": built.written, "removed": built.removed, "unchanged": len(built.unchanged)}
-        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+        say_json(said)
     else:
         write, remove = ("would write", "would remove") if check else ("wrote", "removed")
         for path in built.written:

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_for_building
 from pipelines.contract.findings import Finding, Position
+from pipelines.contract.report import counted
 from pipelines.explain import find_event
 from pipelines.explain.cases import Coverage, Run, cover, junit, read_cases, run_cases, said
 from pipelines.trouble import Exit, Trouble
@@ -87,9 +89,9 @@ def command(
         _write(junit_file, junit(tested.runs, tested.findings))
     passed = tested.passed(covered=require_coverage)
     if as_json:
-        click.echo(orjson.dumps({"passed": passed, **_plain(tested)}, option=orjson.OPT_INDENT_2))
+        say_json({"passed": passed, **_plain(tested)})
     else:
-        _print(Console(highlight=False, markup=False), tested, passed=passed)
+        _print(make_console(), tested, passed=passed)
     if not passed:
         raise click.exceptions.Exit(Exit.FINDINGS)
 
@@ -150,7 +152,7 @@ def _print(console: Console, tested: _Tested, *, passed: bool) -> None:
     for event, runs in groupby(tested.runs, key=lambda run: run.case.event):
         listed = list(runs)
         failed = [run for run in listed if not run.passed]
-        tally = f"{len(listed) - len(failed)} of {len(listed)} cases pass"
+        tally = f"{len(listed) - len(failed)} of {counted(len(listed), 'case')} pass"
         line = Text.assemble(("✗ " if failed else "✓ ", "red" if failed else "green"), (event, "bold"), f"  {tally}")
         console.print(line, soft_wrap=True)
         for run in failed:
@@ -163,7 +165,7 @@ def _print(console: Console, tested: _Tested, *, passed: bool) -> None:
         console.print(Text.assemble(("- ", "yellow"), (event, "bold"), "  no case"), soft_wrap=True)
     _print_coverage(console, tested.coverage)
     cases = len(tested.runs)
-    wrong = f", {len(tested.findings)} mistakes in case files" if tested.findings else ""
+    wrong = f", {counted(len(tested.findings), 'mistake')} in case files" if tested.findings else ""
     verdict = f"{cases} case{'s' * (cases != 1)}: {cases - tested.failed} pass, {tested.failed} do not{wrong}."
     console.print(Text(verdict, style="bold green" if passed else "bold red"), soft_wrap=True)
 

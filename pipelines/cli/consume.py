@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from dataclasses import asdict
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import click
-import orjson
+from fastavro.schema import SchemaParseException, UnknownType
 
 from pipelines.broker import Message, headers_of, records
+from pipelines.cli import times
 from pipelines.cli.connect import connect
 from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
+from pipelines.cli.printing import json_text, say_json, visible
 from pipelines.contract import load
+from pipelines.envelope import read_note
 from pipelines.sdk.decoding import Decoder
 from pipelines.trouble import Exit, Trouble
 
@@ -52,14 +55,14 @@ def command(
     with contextlib.suppress(KeyboardInterrupt), contextlib.closing(found):
         for message in islice(found, most):
             told = _told(message, decoder)
-            click.echo(orjson.dumps(told).decode() if as_json else _line(told))
+            say_json(told, indent=False) if as_json else click.echo(_line(told))
 
 
 def _decoder(contract_dir: Path, topic: str, overlay: str | None) -> Decoder | None:
     """What decodes the topic's records; None for quarantine, whose notes are JSON.
 
     Raises:
-        Trouble: (exit 4) a raw topic; (exit 2) a topic that is not the contract's.
+        Trouble: (exit 4) a raw topic; (exit 2) a topic that is not the contract's, or derived schemas that are none.
     """
     if topic.startswith("raw."):
         raise Trouble(
@@ -67,13 +70,20 @@ def _decoder(contract_dir: Path, topic: str, overlay: str | None) -> Decoder | N
             hint="Consume the minimized topic of the purpose you were granted.",
             exit_code=Exit.REFUSED,
         )
-    decoder = Decoder.of(contract_dir, topic, overlay)
+    try:
+        decoder = Decoder.of(contract_dir, topic, overlay)
+    except (OSError, ValueError, SchemaParseException, UnknownType):  # their messages may hold the file's text
+        raise Trouble(
+            f"the derived schemas of {topic} cannot be read",
+            hint="`pipelines validate` names the file; `pipelines build` writes them again.",
+            exit_code=Exit.USAGE,
+        ) from None
     if decoder is not None:
         return decoder
     contract = load(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay).contract
     if contract is None or contract.quarantine.name != topic:
         raise Trouble(
-            "that is no minimized topic of the contract, nor its quarantine",
+            f"unknown topic {topic!r}: expected a minimized topic of the contract, or its quarantine topic",
             hint="The topics stand in topics.yaml; `pipelines build` writes their schemas.",
             exit_code=Exit.USAGE,
         )
@@ -81,15 +91,16 @@ def _decoder(contract_dir: Path, topic: str, overlay: str | None) -> Decoder | N
 
 
 def _told(message: Message, decoder: Decoder | None) -> dict[str, Any]:
+    """A record as JSON has it. What its writer put there may be anything: nothing of it ends the command."""
     value, key = message.value() or b"", message.key()
+    place = {"partition": message.partition(), "offset": message.offset()}
     if decoder is None:
-        with contextlib.suppress(orjson.JSONDecodeError):
-            return {"partition": message.partition(), "offset": message.offset(), "note": orjson.loads(value)}
-    fields = None if decoder is None else decoder.decode(value)
+        note = read_note(value)
+        return {**place, "note": None if note is None else asdict(note)}
+    fields = decoder.decode(value)
     return {
-        "partition": message.partition(),
-        "offset": message.offset(),
-        "time": _plain(datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)),
+        **place,
+        "time": times.spelled(message.timestamp()[1]),
         "key": None if key is None else key.hex(),
         "headers": {name: text.decode("ascii", "replace") for name, text in headers_of(message)},
         # A record that no schema of the topic wrote is not shown: nobody knows what it says.
@@ -107,25 +118,33 @@ def _plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, date | Decimal):
-        return str(value)
-    return value
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _line(told: Mapping[str, Any]) -> str:
     place = f"{told['partition']}/{told['offset']}"
     if "note" in told:
-        return f"{place}  " + "  ".join(f"{name}={each}" for name, each in told["note"].items())
-    key = "" if told["key"] is None else f"  key {_short(told['key'])}"
-    head = f"{place}  {told['time']}{key}  {told['headers'].get('ce_type', '?')}"
-    headers = "  ".join(f"{name}={text}" for name, text in told["headers"].items() if name != "ce_type")
+        return f"{place}  {'not a note of the relay' if told['note'] is None else _values(told['note'])}"
+    handle = told["key"]
+    key = "" if handle is None else f"  key {_short(handle)}"
+    head = f"{place}  {told['time']}{key}  {_word(told['headers'].get('ce_type', '?'))}"
+    headers = "  ".join(f"{_word(name)}={_word(text)}" for name, text in told["headers"].items() if name != "ce_type")
     if told["fields"] is None:
         body = "no schema of this topic wrote this record"
     else:
-        handle = told["key"]
-        shown = {name: _short(each) if each == handle else each for name, each in told["fields"].items()}
-        body = "  ".join(f"{name}={each}" for name, each in shown.items())
+        # A handle stands for the whole of itself in every field that repeats it, and is never null.
+        shown = {name: _short(each) if handle and each == handle else each for name, each in told["fields"].items()}
+        body = _values(shown)
     return f"{head}\n    {headers}\n    {body}"
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    return "  ".join(f"{name}={json_text(value)}" for name, value in values.items())
+
+
+def _word(text: str) -> str:
+    """A header's name or text on one line."""
+    return visible(text).replace("\n", "\\n")
 
 
 def _short(handle: str) -> str:

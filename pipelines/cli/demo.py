@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 import click
-import orjson
-from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option
+from pipelines.cli.printing import say_json
 from pipelines.trouble import Exit
 
 FOLDER: Final = Path(".pipelines/demo")
@@ -79,9 +79,7 @@ def command(
         click.echo("Cleared." if clear(FOLDER) else "There is nothing to clear.")
         return
     # A program gets one document; a person who watches it come about sees the rest beside it.
-    console = Console(
-        stderr=as_json, quiet=as_json and not sys.stderr.isatty(), highlight=False, markup=False, emoji=False
-    )
+    console = make_console(stderr=as_json, whole_lines=False, quiet=as_json and not sys.stderr.isatty())
     started = time.monotonic()
     plan = Plan(
         FOLDER, contract_dir, events=events, devices=devices, workers=workers, seed=seed, faults=faults, keep=keep
@@ -91,7 +89,7 @@ def command(
     seconds = time.monotonic() - started
     if as_json:
         document = {**outcome.document, "seconds": round(seconds, 1)}
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        say_json(document)
     console.print()
     broken = sum(not check.held for check in outcome.checks)
     if broken:

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import orjson
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load
 from pipelines.contract.changes import Change, Direction, compare
 from pipelines.contract.changes.revisions import checked_out
@@ -37,9 +38,9 @@ def command(
 ) -> None:
     """Compare two contracts: what makes privacy worse, what better, what neither, and why.
 
-    OLD and NEW are folders, or revisions of the git repository that holds the contract's folder. NEW is the contract's
-    folder as it is now, unless it is named. An overlay is laid over NEW alone. What cannot be compared counts as worse,
-    and says so.
+    OLD and NEW are folders, or revisions of the git repository that holds the contract's folder. Git runs for a
+    revision alone, without the repository's own settings. NEW is the contract's folder as it is now, unless it is
+    named. An overlay is laid over NEW alone. What cannot be compared counts as worse, and says so.
 
     \b
     Examples:
@@ -59,11 +60,11 @@ def command(
     worse = sum(change.direction is Direction.WORSE for change in changes)
     if as_json:
         said = {"worse": worse, "changes": [plain(one) for one in changes]}
-        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+        say_json(said)
     elif as_markdown:
         click.echo(markdown(changes, old, shown), nl=False)
     else:
-        show(Console(highlight=False), changes)
+        show(make_console(), changes)
     if worse:
         raise click.exceptions.Exit(Exit.FINDINGS)
 

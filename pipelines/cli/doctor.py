@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import click
-import orjson
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.connect import connect
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, kafka_options, key_options, overlay_option
+from pipelines.cli.printing import say_json, visible
 from pipelines.doctor import Observation, Situation, State, look_at_installation, look_at_surroundings
 from pipelines.keys import open_keyring
 from pipelines.trouble import Exit
@@ -56,7 +56,7 @@ def command(
     )
     observations = [*look_at_installation(os.environ), *look_at_surroundings(situation)]
     if as_json:
-        click.echo(orjson.dumps([asdict(one) for one in observations], option=orjson.OPT_INDENT_2))
+        say_json([asdict(one) for one in observations])
     else:
         _print(observations)
     if any(one.state is State.FAIL for one in observations):
@@ -66,8 +66,8 @@ def command(
 def _print(observations: list[Observation]) -> None:
     table = Table.grid("", "", Column(overflow="fold"), padding=(0, 2))
     for one in observations:
-        found = Text(one.found)
+        found = Text(visible(one.found))
         if one.remedy:
-            found.append(f"\n→ {one.remedy}", _STYLE[one.state])
+            found.append(visible(f"\n→ {one.remedy}"), _STYLE[one.state])
         table.add_row(Text(one.state, _STYLE[one.state]), Text(one.part, "bold"), found)
-    Console(highlight=False).print(table)
+    make_console().print(table)

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import orjson
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_for_building
 from pipelines.contract.bits import spelled_bits
 from pipelines.explain import EventStory, FieldStory, ViewStory, tell
@@ -35,9 +36,9 @@ def command(event: str, field: str | None, contract_dir: Path, overlay: str | No
     # Words are for whoever is about to sign: a review that is still to be signed does not stand in their way.
     story = tell(load_for_building(contract_dir, as_of=today, overlay=overlay), event, field, as_of=today)
     if as_json:
-        click.echo(orjson.dumps(asdict(story), option=orjson.OPT_INDENT_2))
+        say_json(asdict(story))
         return
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     _print_head(console, story)
     _print_views(console, story.views)
     for one in story.fields:

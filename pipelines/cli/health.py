@@ -10,6 +10,7 @@ import click
 import orjson
 
 from pipelines.cli.options import json_option
+from pipelines.cli.printing import say, say_json
 from pipelines.trouble import Exit, Trouble
 
 _PATIENCE_S = 20.0  # on an overloaded machine an answer takes long, and being slow is not being stuck
@@ -40,11 +41,11 @@ def command(metrics_port: int, within: float | None, as_json: bool) -> None:
     """
     found = _ask(metrics_port, within)
     if as_json:
-        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+        say_json(found)
     else:
         for worker in found["workers"]:
             silent = "" if worker["silent_s"] is None else f", last step {worker['silent_s']:.1f} s ago"
-            click.echo(f"{worker['source']}.{worker['slot']}: {worker['state']}{silent}")
+            say(f"{worker['source']}.{worker['slot']}: {worker['state']}{silent}")
     if not found["healthy"]:
         sys.exit(Exit.FINDINGS)
 

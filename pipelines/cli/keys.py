@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from pipelines.cli import times
 from pipelines.cli.connect import connect
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, kafka_options, key_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.keys import (
@@ -125,7 +125,7 @@ def status(
         state = {"keyring": str(keyring_file or DEFAULT_KEYRING), "version": keyring.version}
         _print_json(state | {"purposes": rows, "other_roots": others})
     else:
-        Console().print(_table(rows))
+        make_console().print(_table(rows))
         if others:
             click.echo(f"{others} more roots belong to purposes, rotations or incarnations that are not used any more.")
         _warn_of_version(keyring)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
 from pipelines.contract.bits import spelled_bits
 from pipelines.contract.linkage import Shared, matrix, shared_in
@@ -63,9 +64,9 @@ def command(
     if svg is not None:
         _write(svg, _picture(contract, everything))
     if as_json:
-        click.echo(orjson.dumps(_plain(contract, everything, measured), option=orjson.OPT_INDENT_2))
+        say_json(_plain(contract, everything, measured))
         return
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     _print_matrix(console, contract, everything)
     _print_pairs(console, contract, everything, measured)
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-import orjson
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_for_building
+from pipelines.contract.report import counted
 from pipelines.explain import find_event
 from pipelines.explain.lint import PATTERNS, Linted, LintFinding, lint
 from pipelines.explain.raw_file import MOST_BYTES, raw_values
@@ -75,13 +77,13 @@ def command(
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     contract = load_for_building(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     event_type = find_event(contract, event)
-    console = Console(highlight=False, markup=False)
-    with Console(stderr=True).status("Looking at the sample …"):  # on a terminal only
+    console = make_console()
+    with make_console(stderr=True).status("Looking at the sample …"):  # on a terminal only
         linted = lint(event_type, raw_values(file.read(MOST_BYTES + 1), event_type, version))
     found = [one for one in linted.findings if (one.path, one.pattern) not in accept]
     if as_json:
         told = {"event": event, "events": linted.events, "fields": linted.fields, "findings": _plain(found)}
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        say_json(told)
     else:
         _print(console, event, linted, found)
     if found:
@@ -111,6 +113,6 @@ def _print(console: Console, event: str, linted: Linted, found: list[LintFinding
             f"    -> Class it {one.belongs} or stricter; or mend what is sent; or accept it: {one.path}:{one.pattern}"
         )
         console.print(Text(mend, "green"), soft_wrap=True)
-    looked = f"{linted.events:,} event{'s' * (linted.events != 1)} of {event}, {linted.fields} fields with values"
+    looked = f"{counted(linted.events, 'event')} of {event}, {counted(linted.fields, 'field')} with values"
     verdict = f"{len(found)} finding{'s' * (len(found) != 1)} in {looked}."
     console.print(Text(verdict, "bold red" if found else "bold green"), soft_wrap=True)

@@ -54,6 +54,13 @@ initial_delay_option: Decorator = click.option(
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
 
+history_option: Decorator = click.option(
+    "--history",
+    is_flag=True,
+    help="Look up what was signed in the folder's git history. Runs git, without the repository's own settings.",
+)
+
+
 def _login() -> str:
     try:
         return getpass.getuser()

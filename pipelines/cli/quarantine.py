@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import orjson
 
 from pipelines.cli.connect import connect
 from pipelines.cli.options import by_option, contract_option, json_option, kafka_options, key_options, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.cli.replaying import Means, batch_option, carry_out, execute_option, print_outcome, told
 from pipelines.cli.times import spelled
 from pipelines.contract import load_valid
+from pipelines.contract.report import counted
 from pipelines.envelope import Note
 from pipelines.replay.lives import left_ms
 from pipelines.replay.notes import Gathered, Wish, gather, retries
@@ -73,7 +74,7 @@ def list_(
     gathered = gather(contract, cluster, Wish(events, views, codes))
     left = left_ms(contract, cluster.admin(), (noted.note for noted in gathered.notes), int(time.time() * 1000))
     if as_json:
-        click.echo(orjson.dumps(_listed(gathered, left), option=orjson.OPT_INDENT_2).decode())
+        say_json(_listed(gathered, left))
         return
     if each:
         _print_each(gathered, left)
@@ -132,7 +133,7 @@ def retry(
             print_outcome(outcome, task, executed=execute)
     if as_json:
         document = {"notes": len(gathered.notes), "foreign": gathered.foreign, "retries": outcomes}
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        say_json(document)
         return
     if not tasks:
         click.echo("Quarantine has no such notes.")
@@ -186,6 +187,6 @@ def _hours(rest_ms: int) -> str:
 
 def _print_foreign(gathered: Gathered) -> None:
     if gathered.foreign:
-        click.echo(
-            f"\n{gathered.foreign} records of quarantine are no notes of this contract's relay, and are not shown."
-        )
+        is_note = "is no note" if gathered.foreign == 1 else "are no notes"
+        records = counted(gathered.foreign, "record")
+        click.echo(f"\n{records} of quarantine {is_note} of this contract's relay, and not shown.")

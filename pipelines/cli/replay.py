@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import orjson
 
 from pipelines.cli.connect import connect
 from pipelines.cli.options import by_option, contract_option, json_option, kafka_options, key_options, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.cli.replaying import Means, batch_option, carry_out, execute_option, print_outcome, told
 from pipelines.cli.times import MOMENT
 from pipelines.contract import load_valid
@@ -75,6 +75,6 @@ def command(
     means = Means(contract_dir, overlay, cluster, keyring_file, kek_file, batch_events, by)
     outcome = carry_out(means, contract, task, execute=execute)
     if as_json:
-        click.echo(orjson.dumps(told(outcome, task, executed=execute), option=orjson.OPT_INDENT_2).decode())
+        say_json(told(outcome, task, executed=execute))
     else:
         print_outcome(outcome, task, executed=execute)

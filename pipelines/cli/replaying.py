@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.progress import Progress
 
 from pipelines.broker import Cluster
+from pipelines.cli.console import console as make_console
 from pipelines.cli.times import spelled
 from pipelines.contract.model import Contract
+from pipelines.contract.report import counted
 from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
 from pipelines.relay.settings import WorkerSettings
 from pipelines.replay.engine import Outcome
@@ -77,7 +78,7 @@ def carry_out(means: Means, contract: Contract, task: Task, *, execute: bool) ->
     Raises:
         Trouble: as `Replay.execute`.
     """
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task(task.event, total=None)
         replay = open_replay(
@@ -111,7 +112,7 @@ def print_outcome(outcome: Outcome, task: Task, *, executed: bool) -> None:
     """The same for a person."""
     tally = outcome.tally
     verb = "Replayed" if executed else "Would replay"
-    click.echo(f"{verb} {tally.taken} raw events of {task.event} (replay {outcome.name})")
+    click.echo(f"{verb} {counted(tally.taken, 'raw event')} of {task.event} (replay {outcome.name})")
     if outcome.resumed:
         click.echo("  These counts include what earlier runs of this same replay committed.")
     width = max((len(topic) for topic in tally.views), default=0)
@@ -129,9 +130,9 @@ def _remarks(outcome: Outcome, task: Task, *, executed: bool) -> list[str]:
     if outcome.gone_before_ms is not None:
         remarks.append(f"Raw events from before {spelled(outcome.gone_before_ms)} may be deleted; see `late` and TTL.")
     if outcome.behind:
-        remarks.append(f"{outcome.behind} raw offsets are not relayed yet, and were left to the relay.")
+        remarks.append(f"Left to the relay, which has not read them yet: {counted(outcome.behind, 'raw offset')}.")
     if tally.lost:
-        remarks.append(f"{tally.lost} raw offsets cannot be read; quarantine has them as unreadable.")
+        remarks.append(f"Unreadable, and noted so in quarantine: {counted(tally.lost, 'raw offset')}.")
     if any(view.already for view in views) and task.again:
         remarks.append(
             "Records that a topic has under another ce_id, since the purpose's rotation changed, are not sent again: "

@@ -12,13 +12,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
-import orjson
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.diff import contract_of, plain, show
-from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load
 from pipelines.contract.bits import spelled_bits
 from pipelines.contract.changes import Change, since
@@ -27,6 +28,7 @@ from pipelines.contract.checks.classes import PROTECTED
 from pipelines.contract.checks.reviews import SIGNED
 from pipelines.contract.findings import Severity
 from pipelines.contract.model import Contract
+from pipelines.contract.report import counted
 from pipelines.explain.receipt import FieldReceipt, Receipt, receipt
 from pipelines.trouble import Exit
 
@@ -36,14 +38,23 @@ from pipelines.trouble import Exit
 @click.option("--against", metavar="FOLDER|REVISION", help="Compare with this contract, not with what was signed.")
 @contract_option
 @overlay_option
+@history_option
 @json_option
-def command(purpose: str | None, against: str | None, contract_dir: Path, overlay: str | None, as_json: bool) -> None:
+def command(
+    purpose: str | None,
+    against: str | None,
+    contract_dir: Path,
+    overlay: str | None,
+    history: bool,
+    as_json: bool,
+) -> None:
     """Show what a purpose receives, what changed since it was signed, and the digest to sign.
 
     A review covers everything that its purpose receives: each field of each view, topics with their times and
     consumers, handles, and the answers to the review's questions. `covers` is the digest of that. Whoever agrees writes
-    the printed line into the purpose's review in policies/purposes.yaml; this command never does. The state that was
-    signed is looked up in the git history; --against names another one. Without PURPOSE: all purposes, signed or not.
+    the printed line into the purpose's review in policies/purposes.yaml; this command never does. With --history, the
+    state that was signed is looked up in git; --against names a state to compare with. Without PURPOSE: all purposes,
+    signed or not.
     Under an overlay a purpose receives less than what was signed, and nothing more is to be signed for that: it shows
     what is received then, and what the overlay changes; the digest stays that of the contract.
 
@@ -51,6 +62,7 @@ def command(purpose: str | None, against: str | None, contract_dir: Path, overla
     Examples:
       pipelines review                       which purposes are signed
       pipelines review support
+      pipelines review support --history          and what changed since it was signed
       pipelines review support --against main
 
     Exit codes: 0 signed, 1 not signed or the contract has errors, 2 it cannot be read.
@@ -65,7 +77,7 @@ def command(purpose: str | None, against: str | None, contract_dir: Path, overla
         else:
             told = receipt(contract, purpose)
             before = None if against is None else contract_of(against, contract_dir, stack)
-            since_ = _since(told, contract, before, contract_dir, today)
+            since_ = _since(told, contract, before, contract_dir if history else None, today)
             if overlay is not None:
                 laid = contract_of(str(contract_dir), contract_dir, stack, overlay)
                 told = replace(receipt(laid, purpose), digest=told.digest, signed=told.signed)
@@ -80,9 +92,12 @@ def command(purpose: str | None, against: str | None, contract_dir: Path, overla
 
 
 def _since(
-    told: Receipt, contract: Contract, before: Contract | None, root: Path, today: date
+    told: Receipt, contract: Contract, before: Contract | None, root: Path | None, today: date
 ) -> tuple[str, tuple[Change, ...] | None]:
-    """What is compared with, in words, and the changes; None when the signed state is not to be found."""
+    """What is compared with, in words, and the changes; None when the signed state is not known.
+
+    `root` is where to run git; None for not at all.
+    """
     if before is not None:
         there = told.purpose in before.purposes
         return "the named contract" if there else "the named contract, which has no such purpose", since(
@@ -92,6 +107,8 @@ def _since(
         return "what was signed", ()
     if not told.covers:
         return "nothing: no review covers this purpose yet", None
+    if root is None:
+        return "what was signed: only --history looks for that state, in git", None
     states, why = signed_states(root, {told.purpose: told.covers}, as_of=today)
     if (state := states.get(told.purpose)) is not None:
         return f"what was signed, in commit {state.commit[:12]} of {state.day}", since(
@@ -104,7 +121,7 @@ def _all(contract: Contract, today: date, as_json: bool) -> bool:
     told = [receipt(contract, name) for name in contract.purposes]
     if as_json:
         brief = [{"purpose": one.purpose, "signed": one.signed, "digest": one.digest} for one in told]
-        click.echo(orjson.dumps(brief, option=orjson.OPT_INDENT_2))
+        say_json(brief)
         return all(one.signed for one in told)
     table = Table("purpose", "review", "until", "signed", box=None)
     for one in told:
@@ -112,7 +129,7 @@ def _all(contract: Contract, today: date, as_json: bool) -> bool:
         until = "" if review is None else f"{review.expires}{' (expired)' if today >= review.expires else ''}"
         state = Text("yes", "green") if one.signed else Text("no", "bold red")
         table.add_row(one.purpose, "none" if review is None else review.id, until, state)
-    Console(highlight=False).print(table)
+    make_console().print(table)
     return all(one.signed for one in told)
 
 
@@ -123,9 +140,9 @@ def _one(
     if as_json:
         found = None if changes is None else [plain(one) for one in changes]
         said = {**asdict(told), "expired": expired, "compared_with": compared, "changes": found}
-        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+        say_json(said)
         return told.signed
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     _print_receipt(console, told)
     console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
     if changes is not None:
@@ -152,7 +169,7 @@ def _print_receipt(console: Console, told: Receipt) -> None:
         ("legal basis", told.legal_basis),
         *((question.replace("_", " "), answer) for question, answer in told.answers.items()),
         ("carries", told.handle),
-        ("at most", f"{told.max_bits} bits in a record besides the handle"),
+        ("at most", f"{counted(told.max_bits, 'bit')} in a record besides the handle"),
         ("review", told.review),
     ):
         table.add_row(Text(f"  {name}", "dim"), Text(text))

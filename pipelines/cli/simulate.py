@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,14 +10,15 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pipelines.cli.connect import connect
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
 from pipelines.contract import load_valid
 from pipelines.contract.model import DAY_MS, Contract
+from pipelines.contract.report import counted
 from pipelines.sdk import RawProducer
 from pipelines.simulate import SimulatedEvent, Simulation
 from pipelines.simulate.publishing import publish
@@ -122,7 +122,7 @@ def _known(contract: Contract, only: tuple[str, ...]) -> None:
 
 
 def _progress() -> Progress:
-    terminal = Console(stderr=True)
+    terminal = make_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=terminal, disable=not terminal.is_terminal, transient=True)
 
@@ -131,5 +131,5 @@ def _print(sent: Counter[str], unacknowledged: Counter[str], acknowledged: int) 
     table = Table("event type", "sent", "not acknowledged")
     for name in sorted(sent):
         table.add_row(name, f"{sent[name]:,}", f"{unacknowledged[name]:,}" if unacknowledged[name] else "")
-    Console(file=sys.stdout).print(table)
-    click.echo(f"{acknowledged:,} events acknowledged, {unacknowledged.total():,} not.")
+    make_console().print(table)
+    click.echo(f"{counted(acknowledged, 'event')} acknowledged, {unacknowledged.total():,} not.")

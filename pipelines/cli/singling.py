@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-import orjson
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
+from pipelines.contract.report import counted
 from pipelines.explain import find_event
 from pipelines.explain.raw_file import MOST_BYTES, raw_values
 from pipelines.explain.sampling import Sampler, Table
@@ -75,7 +77,7 @@ def command(
         raise Trouble(f"{name} takes several event types, and a file holds one", hint=hint, exit_code=Exit.USAGE)
     content = b"" if file is None else file.read(MOST_BYTES + 1)
     found: list[dict[str, Any]] = []
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     for event in events:
         sampler = (
             _filed(contract, event, content, version)
@@ -91,7 +93,7 @@ def command(
                 if not as_json:
                     _print(console, event, rows, sampler.malformed, looks, k, top)
     if as_json:
-        click.echo(orjson.dumps([_plain(one) for one in found], option=orjson.OPT_INDENT_2))
+        say_json([_plain(one) for one in found])
 
 
 def _filed(contract: Contract, event: str, content: bytes, version: int | None) -> Sampler:
@@ -122,12 +124,12 @@ def _print(
 
 def _print_singled(console: Console, unit: str, singled: Singled, k: int, top: int) -> None:
     title = "each record on its own" if unit == "record" else "all records of one handle together"
-    console.print(Text(f"  {title}: {singled.units:,} {unit}s of {singled.devices:,} devices", "bold"))
+    console.print(Text(f"  {title}: {counted(singled.units, unit)} of {counted(singled.devices, 'device')}", "bold"))
     if singled.devices < k:
-        console.print(Text(f"    fewer than {k} devices in all: nothing can be said", "yellow"))
+        console.print(Text(f"    fewer than {counted(k, 'device')} in all: nothing can be said", "yellow"))
         return
     for shown in telling(singled)[:top]:
-        share = f"{shown.devices:,} of {singled.devices:,} devices"
+        share = f"{shown.devices:,} of {counted(singled.devices, 'device')}"
         console.print(
             Text.assemble(
                 f"    {share:>24}",

@@ -31,6 +31,8 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs
 
 
 MOMENT: Final = Moment()
+_YEAR_1_MS: Final = 62_135_596_800_000
+_YEAR_10000_MS: Final = 253_402_300_800_000
 
 
 def now_ms() -> int:
@@ -39,5 +41,7 @@ def now_ms() -> int:
 
 
 def spelled(timestamp_ms: int) -> str:
-    """A time as RFC 3339 in UTC, to the second."""
+    """A time as RFC 3339 in UTC, to the second; one that no calendar has (a broker takes any) as milliseconds."""
+    if not -_YEAR_1_MS <= timestamp_ms < _YEAR_10000_MS:
+        return f"{timestamp_ms} ms"
     return datetime.fromtimestamp(timestamp_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

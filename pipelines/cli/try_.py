@@ -19,7 +19,9 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
 from pipelines.explain import READING, UNFIT_CODES, Bench, Outgoing, Trial, find_event
 from pipelines.keys import throwaway_keyring
@@ -71,9 +73,9 @@ def command(
     bench = Bench(contract, event_type, throwaway_keyring(), at_ms=at_ms, version=version)
     trials = list(_trials(bench, _read(file)))
     if as_json:
-        click.echo(orjson.dumps([asdict(trial) for trial in trials], option=orjson.OPT_INDENT_2))
+        say_json([asdict(trial) for trial in trials])
     else:
-        console = Console(highlight=False, markup=False)
+        console = make_console()
         for trial in trials:
             _print(console, event, trial)
         console.print(Text("Handles and ids are made with a throwaway key: they match no others.", "dim"))

@@ -9,17 +9,19 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-import orjson
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from pipelines.cli.budget import plain_bits, print_bits
-from pipelines.cli.options import contract_option, json_option, overlay_option
+from pipelines.cli.console import console as make_console
+from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import Loaded, load
 from pipelines.contract.changes.naming import with_changes
 from pipelines.contract.deployments import Deployment, under_each_overlay
 from pipelines.contract.findings import Finding, Severity
+from pipelines.contract.report import counted
 from pipelines.trouble import Exit
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
@@ -40,15 +42,18 @@ def _today() -> date:
     show_default="today in UTC",
 )
 @click.option("--bits", is_flag=True, help="Also say how many bits a record of each view can say, and by which fields.")
+@history_option
 @json_option
-def command(contract_dir: Path, overlay: str | None, as_of: datetime | None, bits: bool, as_json: bool) -> None:
+def command(
+    contract_dir: Path, overlay: str | None, as_of: datetime | None, bits: bool, history: bool, as_json: bool
+) -> None:
     """Check the contract; every mistake at once, with its place and mend.
 
     Reads topics.yaml, policies/ and schemas/, and needs no Kafka. It holds that every raw field is decided about, that
     no class of field is told more of than it allows, that every action fits its field's type and is bounded, that
     handles, topics, purposes, reviews and principals fit together, that every TTL can be kept, and that the derived
     schemas are fresh; and that each overlay in overlays/ still makes it tighter. An error stops the relay; a warning is
-    for a person to judge. docs/contract.md lists all checks.
+    for a person to judge. docs/contract.md lists all checks. Runs no other program, unless --history asks for git.
 
     \b
     Examples:
@@ -56,6 +61,7 @@ def command(contract_dir: Path, overlay: str | None, as_of: datetime | None, bit
       pipelines validate --as-of 2027-11-02    what will have expired by then
       pipelines validate --overlay strict      the contract under overlays/strict.yaml, and nothing else
       pipelines validate --bits                what a record can say, against each purpose's max_bits
+      pipelines validate --history             names each change since a review was signed
       pipelines validate --json | jq -r '.findings[].check'
 
     Exit codes: 0 no errors (there may be warnings), 1 errors.
@@ -65,9 +71,10 @@ def command(contract_dir: Path, overlay: str | None, as_of: datetime | None, bit
     overlays: dict[str, Deployment] | None = {}
     if overlay is None:  # a review covers the contract; what an overlay changes was not signed
         overlays = under_each_overlay(contract_dir, loaded, as_of=day)
-        loaded = replace(loaded, findings=with_changes(contract_dir, loaded, as_of=day))
+        if history:
+            loaded = replace(loaded, findings=with_changes(contract_dir, loaded, as_of=day))
     if as_json:
-        click.echo(orjson.dumps(_plain(loaded, day, overlays, bits=bits), option=orjson.OPT_INDENT_2))
+        say_json(_plain(loaded, day, overlays, bits=bits))
     else:
         _show(loaded, day, overlays, bits=bits)
     if not loaded.valid or not all(one.loaded.valid for one in (overlays or {}).values()):
@@ -106,7 +113,7 @@ def _judged(loaded: Loaded, shown: tuple[Finding, ...]) -> dict[str, object]:
 
 
 def _show(loaded: Loaded, day: date, overlays: Mapping[str, Deployment] | None, *, bits: bool) -> None:
-    console = Console(highlight=False)
+    console = make_console()
     if bits and loaded.contract is not None:
         print_bits(console, loaded.contract)
     _show_findings(console, loaded.findings)
@@ -143,13 +150,13 @@ def _indented(console: Console, text: Text) -> None:
 
 def _verdict(loaded: Loaded, said: str) -> Text:
     errors, warnings = _count(loaded.findings, Severity.ERROR), _count(loaded.findings, Severity.WARNING)
-    tally = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    tally = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     if not loaded.valid or loaded.contract is None:
         return Text(f"{said % 'not valid'}: {tally}.", style="bold red")
     contract = loaded.contract
     views = sum(len(event.views) for event in contract.events.values())
     holds = ", ".join(
-        f"{number} {noun}{'s' * (number != 1)}"
+        counted(number, noun)
         for noun, number in (("event type", len(contract.events)), ("view", views), ("purpose", len(contract.purposes)))
     )
     return Text(f"{said % 'valid'}: {tally}. {holds}; policy version {contract.policy_version}.", style="bold green")

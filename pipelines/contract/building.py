@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.contract.folder import DERIVED, overlay_derived, survey
+from pipelines.contract.folder import DERIVED, overlay_derived, same_text, survey
 from pipelines.contract.model import Contract
 from pipelines.contract.report import Report
 from pipelines.trouble import Exit, Trouble
@@ -68,8 +68,8 @@ def build(root: Path, contract: Contract, *, write: bool = True, under: Under | 
     wanted = derived_schemas(contract, under)
     folder = survey(root, Report())
     mine = folder.derived_under(None if under is None else under.overlay)
-    there = {path: folder.content(path, Report()) for path in mine}
-    written = tuple(sorted(path for path, text in wanted.items() if there.get(path) != text.encode()))
+    there = {path: folder.content(path, Report()) or b"" for path in mine}
+    written = tuple(sorted(path for path, text in wanted.items() if not same_text(there.get(path, b""), text)))
     removed = tuple(sorted(there.keys() - wanted.keys()))
     if write:
         try:

@@ -110,6 +110,11 @@ class Folder:
         return None
 
 
+def same_text(content: bytes, text: str) -> bool:
+    """Whether a file's content is the text, be its line ends LF or CRLF: git with core.autocrlf writes the latter."""
+    return content.replace(b"\r\n", b"\n") == text.encode()
+
+
 def overlay_file(name: str) -> str:
     """The file of an overlay."""
     return f"{OVERLAYS}/{name}.yaml"

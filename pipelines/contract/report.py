@@ -44,6 +44,11 @@ def shown(text: str) -> str:
     return quoted if len(quoted) <= _LONGEST else f"{quoted[: _LONGEST - 1]}…"
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: `1 mistake`, `2 mistakes`, `1,000 views`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def meant(wrong: str, known: Iterable[str]) -> str:
     """A hint at the nearest known name, or the known names when there are few, or nothing."""
     names = sorted(set(known))

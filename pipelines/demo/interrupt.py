@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final, NoReturn
 
+from pipelines.trouble import Exit
+
 # Ctrl-C, what `kill` and service managers send, and a terminal that closes.
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,4 +39,4 @@ def _unwind(number: int, frame: FrameType | None) -> NoReturn:
     undisturbed()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
-    raise SystemExit(128 + number)  # as a shell says of a process that the signal ended
+    raise SystemExit(Exit.INTERRUPTED)

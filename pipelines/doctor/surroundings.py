@@ -12,6 +12,7 @@ from pipelines.broker import Cluster
 from pipelines.contract import load
 from pipelines.contract.findings import Severity
 from pipelines.contract.model import DAY_MS, Contract
+from pipelines.contract.report import counted
 from pipelines.doctor.durability import look_at_durability
 from pipelines.doctor.observation import Observation, State
 from pipelines.keys import VERSION, Keyring
@@ -64,7 +65,7 @@ def _contract(folder: Path, today: date, overlay: str | None) -> tuple[Contract 
     errors = sum(finding.severity is Severity.ERROR for finding in loaded.findings)
     warnings = len(loaded.findings) - errors
     if errors:
-        found = f"{errors} errors and {warnings} warnings in {folder}"
+        found = f"{counted(errors, 'error')} and {counted(warnings, 'warning')} in {folder}"
         return None, Observation("contract", State.FAIL, found, "`pipelines validate` shows them and how to mend them.")
     contract = loaded.contract
     size = f"{len(contract.events)} event types, {len(contract.topics)} topics" if contract else "empty"
@@ -107,5 +108,5 @@ def _kafka(situation: Situation) -> Iterator[Observation]:
         state = State.FAIL if situation.kafka_is_named else State.WARN
         yield Observation("kafka", state, str(trouble), trouble.hint)
         return
-    yield Observation("kafka", State.OK, f"{len(brokers)} broker(s) answer at {cluster.bootstrap}")
+    yield Observation("kafka", State.OK, f"{counted(len(brokers), 'broker')} at {cluster.bootstrap}")
     yield look_at_durability(admin, cluster.survey(timeout_s=_ASK_S))

@@ -10,6 +10,7 @@ from pipelines.contract.avro import Array, AvroType, Enum, FieldClass, Fixed, Ma
 from pipelines.contract.leaves import covers, leaves
 from pipelines.contract.model import Event
 from pipelines.contract.path import Path
+from pipelines.contract.report import counted
 from pipelines.contract.view import strictest
 
 _BRACKETS: Final = re.compile(r"""\[\]|\{("[^"]*")?\}""")
@@ -90,5 +91,5 @@ def _not_null_words(avro_type: AvroType) -> str:
         case Map(values):
             return f"map of {_words(values)}"
         case Record(_, fields):
-            return f"records of {len(fields)} fields"
+            return f"records of {counted(len(fields), 'field')}"
     return "unknown"

@@ -19,6 +19,7 @@ from pipelines.contract.actions import (
     Within,
 )
 from pipelines.contract.model import DAY_MS, HOUR_MS, MINUTE_MS
+from pipelines.contract.report import counted
 
 _UNITS: Final = ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min"), (1000, "s"))
 _DAYS_FROM_MS: Final = 4 * DAY_MS
@@ -54,7 +55,9 @@ def action_words(action: Action, *, kind: str | None, whole: bool = False) -> st
             return f"the time, rounded down to {duration(step_ms)} (UTC)"
         case OneOf(values, otherwise, list_name):
             words = _listed(values, most)
-            known = f"the list '{list_name}' ({words if whole else f'{len(values)} words'})" if list_name else words
+            known = (
+                f"the list '{list_name}' ({words if whole else counted(len(values), 'word')})" if list_name else words
+            )
             return f"the text if it is one of {known}; {_else(otherwise)}"
         case Matches(pattern, _, strings):
             return f"the text if it matches {pattern} ({len(strings):,} possible texts); {_OR_QUARANTINE}"

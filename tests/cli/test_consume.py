@@ -64,7 +64,32 @@ def test_the_notes_of_quarantine_are_shown(house: RelayFixture) -> None:
     assert told["note"]["topic"] == house.raw_topic
     assert told["note"]["view"] is None
     text = run(house, house.contract.quarantine.name, "--from-beginning").output
-    assert f"code={told['note']['code']}" in text
+    assert f'code="{told["note"]["code"]}"' in text
+    assert "view=null" in text
+
+
+def test_records_of_others_in_quarantine_are_said_to_be_none_of_the_relays(house: RelayFixture) -> None:
+    producer = house.cluster.producer()
+    for value in (b'{"a":1}', b"123", b"\x1b[31mtext"):
+        producer.produce(house.contract.quarantine.name, value, headers=[("\x1b[31m\u202e", b"\x1b[31m\n")])
+    flushed(producer)
+    done = run(house, house.contract.quarantine.name, "--from-beginning")
+    assert done.exit_code == Exit.DONE, done.exception
+    assert done.output.count("not a note of the relay") == 3
+    assert done.output.count("code=") == 1
+    assert "\x1b" not in done.output
+
+
+def test_headers_that_others_wrote_do_not_steer_the_terminal(house: RelayFixture) -> None:
+    producer = house.cluster.producer()
+    headers = [("ce_type", b"\x1b]0;title\x07"), ("\x1b[31m\u202e", b"\x1b[31m\n\xff")]
+    producer.produce(house.loose, b"\xc3\x01", headers=headers)
+    flushed(producer)
+    for options in ((), ("--json",)):
+        done = run(house, house.loose, "--from-beginning", *options)
+        assert done.exit_code == Exit.DONE, done.exception
+        assert "title" in done.output
+        assert all(line.isprintable() for line in done.output.splitlines())
 
 
 def test_a_record_that_no_schema_of_the_topic_wrote_is_not_shown(house: RelayFixture) -> None:

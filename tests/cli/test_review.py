@@ -69,7 +69,7 @@ def test_who_signs_sees_every_word_of_a_long_list(tmp_path: Path) -> None:
 
 
 def test_what_changed_is_named_and_the_printed_line_signs_it(changed: Path) -> None:
-    code, output = run(review.command, "support", "--contract", str(changed))
+    code, output = run(review.command, "support", "--contract", str(changed), "--history")
     assert code == Exit.FINDINGS
     assert "truncate 1h → truncate 15m" in output
     assert "Privacy gets worse (1)" in output
@@ -82,7 +82,7 @@ def test_what_changed_is_named_and_the_printed_line_signs_it(changed: Path) -> N
 
 
 def test_a_program_is_told_the_same(changed: Path) -> None:
-    told = orjson.loads(run(review.command, "support", "--contract", str(changed), "--json")[1])
+    told = orjson.loads(run(review.command, "support", "--contract", str(changed), "--history", "--json")[1])
     assert (told["signed"], told["purpose"], len(told["digest"])) == (False, "support", 64)
     assert told["digest"] != told["covers"]
     assert [change["direction"] for change in told["changes"]] == ["worse"]
@@ -91,7 +91,7 @@ def test_a_program_is_told_the_same(changed: Path) -> None:
 
 def test_without_a_history_another_state_can_be_named(tmp_path: Path) -> None:
     folder = edited(tmp_path, {POLICY: ("{truncate: 1h}", "{truncate: 15m}")})
-    code, output = run(review.command, "support", "--contract", str(folder))
+    code, output = run(review.command, "support", "--contract", str(folder), "--history")
     assert (code, "cannot be shown" in output, "--against" in output) == (Exit.FINDINGS, True, True)
     code, output = run(review.command, "support", "--contract", str(folder), "--against", str(BASE))
     assert (code, "truncate 1h → truncate 15m" in output) == (Exit.FINDINGS, True)

@@ -90,11 +90,11 @@ def test_every_other_command_of_the_pages_does_what_it_says(tmp_path: Path, monk
 
 
 def test_the_page_has_the_steps_that_are_tried_here() -> None:
-    assert [len(block) for block in BLOCKS] == [4, 1, 2, 2, 4]
+    assert [len(block) for block in BLOCKS] == [5, 1, 2, 3, 4]
 
 
 def test_the_request_is_written_and_said_to_be_worse(walked: dict[tuple[int, int], Ended]) -> None:
-    assert [walked[0, number].code for number in range(4)] == [0, 0, 0, 0], walked
+    assert [walked[0, number].code for number in range(5)] == [0, 0, 0, 0, 0], walked
     told = walked[1, 0]
     assert told.code == 1
     shown = WALK.partition("    Privacy gets worse (1)")[2].partition("\n\n")[0]
@@ -123,6 +123,10 @@ def test_the_cases_ask_what_the_new_field_says(walked: dict[tuple[int, int], End
     tested = walked[3, 1]
     assert tested.code == 1
     assert "'duration_ms' is missing in the view 'network-metadata.support'" in tested.out
+
+
+def test_the_catalog_is_part_of_the_request(walked: dict[tuple[int, int], Ended]) -> None:
+    assert (walked[3, 2].code, "0 to mend" in walked[3, 2].out) == (0, True), walked[3, 2]
 
 
 def test_after_the_line_was_written_everything_is_signed_and_valid(walked: dict[tuple[int, int], Ended]) -> None:

@@ -1,12 +1,12 @@
 """The image: small, with nothing to build with, for a user without rights on a file system that cannot be written."""
 
-import signal
 import time
 from pathlib import Path
 
 import orjson
 import pytest
 
+from pipelines.trouble import Exit
 from tests.support.container_engine import IMAGE, PYTHON, ROOT, build, docker, inspected
 from tests.support.waiting import until
 
@@ -95,7 +95,7 @@ def test_as_a_first_process_a_command_ends_when_it_is_asked_to() -> None:
         until(lambda: inspected(container)["State"]["Running"], "a running container")
         time.sleep(2)  # for its imports
         docker("stop", "-t", "60", container)
-        assert inspected(container)["State"]["ExitCode"] == 128 + signal.SIGTERM
+        assert inspected(container)["State"]["ExitCode"] == Exit.INTERRUPTED
     finally:
         docker("rm", "-f", container)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -80,6 +81,26 @@ def test_a_file_name_that_cannot_be_printed_is_shown_escaped(tmp_path: Path) -> 
     found = [one for one in load(folder, as_of=TODAY).findings if one.check == "file-name"]
     assert len(found) == 2
     assert all(f"{one.position}{one.message}".isprintable() for one in found)
+
+
+def test_a_number_of_five_thousand_digits_is_a_mistake_with_its_place(tmp_path: Path) -> None:
+    schema = "schemas/raw/vpn/session.v1.avsc"
+    folder = edited(tmp_path, {schema: ('"name": "Session"', '"name": "Session", "digits": ' + "9" * 5_000)})
+    (found,) = [one for one in load(folder, as_of=TODAY).findings if one.position.file == schema]
+    assert (found.check, found.message) == ("schema-json", "A number of more than 4,300 digits.")
+    line = (folder / schema).read_text().splitlines()[found.position.line - 1]
+    assert line[found.position.column - 1 :].startswith("9" * 5_000)
+
+
+@pytest.mark.parametrize("digits", ["9" * 5_000, "1." + "9" * 5_000])
+def test_a_number_of_five_thousand_digits_in_place_of_any_number_raises_nothing(digits: str, tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    for path in [*folder.rglob("*.yaml"), *folder.rglob("*.avsc")]:
+        whole = path.read_text()
+        for found in re.finditer(r"(?<![\w.-])[0-9]+(?![\w.-])", whole):
+            path.write_text(whole[: found.start()] + digits + whole[found.end() :])
+            load(folder, as_of=TODAY)
+        path.write_text(whole)
 
 
 NAMES = ["topics.yaml", "policies/purposes.yaml", "policies/lists.yaml", "policies/vpn/session.yaml"]

@@ -67,7 +67,7 @@ def test_a_state_that_was_never_committed_is_said_not_to_be_there(tmp_path: Path
     committed(overlaid(tmp_path), "another")
     assert signed_states(tmp_path, {"support": "0" * 64}, as_of=TODAY) == (
         {},
-        "none of 1 commits that touched the contract holds it",
+        "not in the 1 commit that touched the contract",
     )
 
 
@@ -130,5 +130,5 @@ def test_the_finding_names_each_change_since_the_signed_state(tmp_path: Path) ->
 def test_the_finding_says_why_it_cannot_name_changes(tmp_path: Path) -> None:
     loaded = load(edited(tmp_path, {POLICY: ("1KiB", "2KiB")}), as_of=TODAY)
     (named,) = [found for found in with_changes(tmp_path, loaded, as_of=TODAY) if found.check == "review-signed"]
-    assert "cannot be shown: git says" in named.message
+    assert "cannot be shown: this is not a git repository" in named.message
     assert "pipelines review support" in named.remedy

@@ -20,6 +20,7 @@ import pytest
 from pipelines.contract import build, digest_of, load
 from pipelines.contract.model import Contract
 from pipelines.demo.checks import CHECKS
+from pipelines.trouble import Exit
 from tests.support.processes import ended, finished
 
 ROOT = Path(__file__).parents[2]
@@ -160,7 +161,7 @@ def test_a_second_demo_in_the_folder_is_refused_and_the_first_ends_in_order_when
         assert "another demo runs in this folder" in second.stderr
         assert first.poll() is None
         os.kill(first.pid, signal.SIGTERM)  # as a service manager does: the demo alone
-        assert ended(first, "the first demo") == 143
+        assert ended(first, "the first demo") == Exit.INTERRUPTED
     assert list(folder.iterdir()) == []
     assert processes_in(folder) == []
 

@@ -102,7 +102,7 @@ def test_a_review_that_ended_is_told_as_such(shipped: Contract) -> None:
         (Bucket((0, 1024)), "only which range the number falls into: from 0, 1024; below: a quarantine note"),
         (Truncate(HOUR_MS), "the time, rounded down to 1 h (UTC)"),
         (OneOf(("a", "b"), "other"), "the text if it is one of a, b; anything else becomes 'other'"),
-        (OneOf(("a",), None, "words"), "the text if it is one of the list 'words' (1 words); anything else: this view"),
+        (OneOf(("a",), None, "words"), "the text if it is one of the list 'words' (1 word); anything else: this view"),
         (Matches("a|b", 1, ("a", "b")), "the text if it matches a|b (2 possible texts); anything else: this view"),
         (MapTo(((True, "yes"),)), "a word for the value: true → yes; anything else: this view gets nothing"),
         (Count(), "only how many there are, rounded down to 0, 1, 2, 4, 8, 16, 32 or 64"),

@@ -1,6 +1,6 @@
 """Changes: what differs between two contracts, whether privacy gets worse by it, and where older contracts are found.
 
-Compares values; only `revisions` runs a program (git, reading), and only when it is asked to.
+Compares values; only `git` runs a program (git, reading), and only when it is asked to.
 """
 
 from pipelines.contract.changes.change import Change, Direction

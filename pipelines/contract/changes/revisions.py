@@ -1,4 +1,4 @@
-"""Revisions: a contract as git has it. Runs the git command line to read, never to write; works without git, saying so.
+"""Revisions: a contract as git has it. Reads by `git.opened`, never writes; works without git, saying so.
 
 Contents are taken blob by blob: `git archive` would follow attributes that leave files out, and a work tree would need
 a place in the repository. Symbolic links are left out, as everywhere in a contract.
@@ -7,7 +7,6 @@ a place in the repository. Symbolic links are left out, as everywhere in a contr
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,19 +16,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from pipelines.contract.changes.git import NoGit, Repository, opened
 from pipelines.contract.loading import load
 from pipelines.contract.model import Contract
 from pipelines.contract.received import recipe_of
+from pipelines.contract.report import counted
 from pipelines.trouble import Exit, Trouble
 
 FILES: Final = ("schemas", "policies", "topics.yaml", "overlays")
 MOST_COMMITS: Final = 100
 _REGULAR: Final = (b"100644", b"100755")
-_WAIT_S: Final = 120
-
-
-class NoGit(Exception):  # noqa: N818 - expected: it is told as a sentence, or becomes trouble
-    """Why git cannot say: it is not installed, the folder is in no repository, or there is no commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +50,33 @@ def signed_states(root: Path, covers: Mapping[str, str], *, as_of: date) -> tupl
     """
     found: dict[str, Signed] = {}
     try:
-        commits = _commits(root, covers.values())
-        for tried, (commit, day) in enumerate(commits.items()):
-            if found.keys() == covers.keys() or tried == MOST_COMMITS:
-                break
-            with _written(root, commit) as folder:
-                contract = load(folder, as_of=as_of).contract
-            for purpose in () if contract is None else covers.keys() & contract.purposes.keys() - found.keys():
-                if contract is not None and recipe_of(contract, purpose, covers[purpose]) is not None:
-                    found[purpose] = Signed(commit, day, contract)
+        with opened(root) as repository:
+            commits = _commits(repository, covers.values())
+            for tried, (commit, day) in enumerate(commits.items()):
+                if found.keys() == covers.keys() or tried == MOST_COMMITS:
+                    break
+                with _written(repository, commit) as folder:
+                    contract = load(folder, as_of=as_of).contract
+                for purpose in () if contract is None else covers.keys() & contract.purposes.keys() - found.keys():
+                    if contract is not None and recipe_of(contract, purpose, covers[purpose]) is not None:
+                        found[purpose] = Signed(commit, day, contract)
     except NoGit as why:
         return found, str(why)
-    return found, f"none of {min(len(commits), MOST_COMMITS)} commits that touched the contract holds it"
+    return found, f"not in the {counted(min(len(commits), MOST_COMMITS), 'commit')} that touched the contract"
 
 
-def _commits(root: Path, digests: Iterable[str]) -> dict[str, date]:
+def _commits(repository: Repository, digests: Iterable[str]) -> dict[str, date]:
     """The commits that touched the contract: the two newest, then those that brought a digest, then the others."""
-    newest_first = _log(root, FILES)
-    brought = [pair for digest in digests if digest for pair in _log(root, ("policies/purposes.yaml",), f"-S{digest}")]
+    newest_first = _log(repository, FILES)
+    purposes = ("policies/purposes.yaml",)
+    brought = [pair for digest in digests if digest for pair in _log(repository, purposes, f"-S{digest}")]
     return dict([*newest_first[:2], *brought, *newest_first[2:]])
 
 
-def _log(root: Path, files: Sequence[str], *more: str) -> list[tuple[str, date]]:
-    lines = _git(root, "log", f"--max-count={MOST_COMMITS}", "--format=%H %cs", *more, "--", *files).decode()
+def _log(repository: Repository, files: Sequence[str], *more: str) -> list[tuple[str, date]]:
+    told = ("--no-textconv", "--no-ext-diff", "--no-show-signature", "--format=%H %cs")
+    paths = [repository.prefix + file for file in files]
+    lines = repository.run("log", f"--max-count={MOST_COMMITS}", *told, *more, "--", *paths).decode()
     return [(line.partition(" ")[0], date.fromisoformat(line.partition(" ")[2])) for line in lines.splitlines()]
 
 
@@ -89,10 +89,11 @@ def checked_out(root: Path, revision: str) -> Iterator[Path]:
     """
     hint = "Name a folder, or a revision of the repository that holds the contract (`git log --oneline`)."
     try:
-        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        commit = _git(root, *asked).decode().strip()
-        with _written(root, commit) as folder:
-            yield folder
+        with opened(root) as repository:
+            asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+            commit = repository.run(*asked).decode().strip()
+            with _written(repository, commit) as folder:
+                yield folder
     except NoGit as why:
         what = f"{revision!r} is no folder with a contract, and no revision can be looked up: {why}"
         raise Trouble(what, hint=hint, exit_code=Exit.USAGE) from None
@@ -102,34 +103,20 @@ def checked_out(root: Path, revision: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _written(root: Path, commit: str) -> Iterator[Path]:
+def _written(repository: Repository, commit: str) -> Iterator[Path]:
     with TemporaryDirectory(prefix="pipelines-revision-") as name:
         folder = Path(name)
-        listed = _git(root, "ls-tree", "-r", "-z", commit, "--", *FILES).split(b"\0")
+        paths = [repository.prefix + file for file in FILES]
+        listed = repository.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths).split(b"\0")
         for entry in filter(None, listed):
             facts, _, path = entry.partition(b"\t")
             mode, _, blob = facts.split(b" ")
-            relative = Path(os.fsdecode(path))
+            relative = Path(os.fsdecode(path.removeprefix(os.fsencode(repository.prefix))))
             if mode in _REGULAR and not relative.is_absolute() and ".." not in relative.parts:
-                (folder / relative).parent.mkdir(parents=True, exist_ok=True)
-                (folder / relative).write_bytes(_git(root, "cat-file", "blob", blob.decode()))
+                content = repository.run("cat-file", "blob", blob.decode())
+                try:
+                    (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / relative).write_bytes(content)
+                except OSError as error:  # no space, or a tree that holds a file and a folder of one name
+                    raise NoGit(f"the files of the revision cannot be written: {error.strerror}") from None
         yield folder
-
-
-def _git(root: Path, *words: str) -> bytes:
-    program = shutil.which("git")
-    if program is None:
-        raise NoGit("git is not installed")
-    command: Sequence[str] = (program, "--no-pager", "--no-optional-locks", "-C", str(root), *words)
-    done = subprocess.run(  # noqa: S603 - no shell; words are ours, or follow --end-of-options
-        command, capture_output=True, check=False, timeout=_WAIT_S, stdin=subprocess.DEVNULL, env=_environment()
-    )
-    if done.returncode and done.stderr:
-        raise NoGit(f"git says '{done.stderr.decode(errors='replace').splitlines()[0]}'")
-    done.check_returncode()  # without a word: `rev-parse --quiet` found nothing
-    return done.stdout
-
-
-def _environment() -> dict[str, str]:
-    """This process's, without what would lead git to another repository than the folder's, and in English."""
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("GIT_")}, "LC_ALL": "C"}

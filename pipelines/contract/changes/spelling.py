@@ -20,6 +20,7 @@ from pipelines.contract.actions import (
     Truncate,
     Within,
 )
+from pipelines.contract.report import counted
 from pipelines.contract.section import spelled
 
 _MOST: Final = 12
@@ -37,7 +38,7 @@ def action(done: Action) -> str:
         case Truncate(step_ms):
             return f"truncate {spelled(step_ms)}"
         case OneOf(values, otherwise, list_name):
-            known = f"list {list_name} ({len(values)} words)" if list_name else listed(values)
+            known = f"list {list_name} ({counted(len(values), 'word')})" if list_name else listed(values)
             return f"one_of {known}{_else(otherwise)}"
         case Matches(pattern, longest, strings):
             return f"matches {pattern}, max {longest} ({len(strings):,} texts)"

@@ -11,7 +11,7 @@ from pipelines.contract.bits.joint import joint_count
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft, EventDraft
 from pipelines.contract.model import View
-from pipelines.contract.report import Mistake
+from pipelines.contract.report import Mistake, counted
 
 _SHOWN: Final = 4
 
@@ -33,7 +33,7 @@ def over_budget(draft: Draft) -> Iterator[Mistake]:
 
 
 def _told(field: FieldBits) -> str:
-    items = f" in up to {field.most} items" if field.each else ""
+    items = f" in up to {counted(field.most, 'item')}" if field.each else ""
     return f"{field.name} ({spelled_bits(field.bits)}{items})"
 
 

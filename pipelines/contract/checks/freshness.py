@@ -9,6 +9,7 @@ from pipelines.contract.building import Under, derived_schemas
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
 from pipelines.contract.findings import Position
+from pipelines.contract.folder import same_text
 from pipelines.contract.report import Mistake
 
 
@@ -34,7 +35,7 @@ def missing(draft: Draft) -> Iterator[Mistake]:
 def stale(draft: Draft) -> Iterator[Mistake]:
     """A derived schema that is not what its view now gives."""
     for path, text in _wanted(draft).items():
-        if path in draft.derived and draft.derived[path] != text.encode():
+        if path in draft.derived and not same_text(draft.derived[path], text):
             yield Mistake(Position(path), "The derived schema is not what its view gives.", _build(draft))
 
 

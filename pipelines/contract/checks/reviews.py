@@ -50,7 +50,7 @@ def signed(draft: Draft) -> Iterator[Mistake]:
             remedy = f"Read `pipelines review {purpose.name}`, and sign the digest that it prints."
         else:
             what = f"'{purpose.name}' receives something else than what its review covers."
-            remedy = f"`pipelines review {purpose.name}` shows what changed, and what to sign if it is agreed to."
+            remedy = f"`pipelines review {purpose.name} --history` shows what changed, and what to sign."
         yield Mistake(review.covers_position, what, remedy)
 
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from xml.etree import ElementTree as ET  # only writes: nobody's XML is parsed here
 
 from pipelines.contract.findings import Finding
+from pipelines.contract.report import counted
 from pipelines.explain.cases.running import Difference, Run
 
 
@@ -27,7 +28,7 @@ def junit(runs: Sequence[Run], findings: Iterable[Finding]) -> bytes:
         mistakes = list(found)
         suite = ET.SubElement(root, "testsuite", name=file, tests="1", failures="0", errors="1")
         case = ET.SubElement(suite, "testcase", classname=file, name="the file can be read", file=file)
-        error = ET.SubElement(case, "error", message=f"{len(mistakes)} mistakes")
+        error = ET.SubElement(case, "error", message=counted(len(mistakes), "mistake"))
         error.text = "\n".join(f"{one.position}: {one.message} [{one.check}]" for one in mistakes)
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)

@@ -9,6 +9,7 @@ from pipelines.contract.actions import Bucket, Count, CountWhere, Handle, MapTo,
 from pipelines.contract.avro import AvroType, Enum, Fixed, Primitive
 from pipelines.contract.model import Event, OutputArray, Rule
 from pipelines.contract.reach import Reach, reach
+from pipelines.contract.report import counted
 from pipelines.minimize.faults import IDENTIFIER_SIZE, NOT_LISTED, OUT_OF_RANGE, TOO_MANY_ITEMS
 
 
@@ -58,7 +59,10 @@ def _of_rule(event: Event, rule: Rule) -> Iterator[tuple[str, str]]:
         case Truncate():
             yield OUT_OF_RANGE, "outside the years 1 to 9999"
         case OneOf(values, None, name):
-            yield NOT_LISTED, f"not in the list {name}" if name else f"none of the {len(values)} words of the policy"
+            yield (
+                NOT_LISTED,
+                f"not in the list {name}" if name else f"none of the policy's {counted(len(values), 'word')}",
+            )
         case Matches(pattern):
             yield NOT_LISTED, f"not what {pattern} matches"
         case MapTo(pairs, None) if not _all_mapped(types, {value for value, _ in pairs}):
@@ -73,7 +77,7 @@ def _of_rule(event: Event, rule: Rule) -> Iterator[tuple[str, str]]:
 
 
 def _more(most: int) -> str:
-    return f"more than {most} items"
+    return f"more than {counted(most, 'item')}"
 
 
 def _floating(types: list[AvroType]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pipelines.contract.folder import same_text
 from pipelines.explain.catalog.page import MARK, Format
 from pipelines.trouble import Exit, Trouble
 
@@ -44,7 +45,7 @@ def differences(folder: Path, wanted: Mapping[str, str], form: Format) -> Kept:
             hint="Move it away, or give another folder by --output.",
             exit_code=Exit.REFUSED,
         )
-    same = {path for path in wanted if there.get(path) == wanted[path].encode()}
+    same = {path for path in wanted.keys() & there.keys() if same_text(there[path], wanted[path])}
     return Kept(
         missing=tuple(sorted(wanted.keys() - there.keys())),
         stale=tuple(sorted((wanted.keys() & there.keys()) - same)),
