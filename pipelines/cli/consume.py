@@ -86,14 +86,16 @@ def _told(message: Message, decoder: Decoder | None) -> dict[str, Any]:
         with contextlib.suppress(orjson.JSONDecodeError):
             return {"partition": message.partition(), "offset": message.offset(), "note": orjson.loads(value)}
     fields = None if decoder is None else decoder.decode(value)
+    # A record that cannot be decoded is not shown, because nobody knows what it says.
+    problem = {} if decoder is None or fields is not None else {"problem": decoder.why_not(value)}
     return {
         "partition": message.partition(),
         "offset": message.offset(),
         "time": _plain(datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)),
         "key": None if key is None else key.hex(),
         "headers": {name: text.decode("ascii", "replace") for name, text in headers_of(message)},
-        # A record that no schema of the topic wrote is not shown: nobody knows what it says.
         "fields": None if fields is None else _plain(fields),
+        **problem,
     }
 
 
@@ -120,7 +122,7 @@ def _line(told: Mapping[str, Any]) -> str:
     head = f"{place}  {told['time']}{key}  {told['headers'].get('ce_type', '?')}"
     headers = "  ".join(f"{name}={text}" for name, text in told["headers"].items() if name != "ce_type")
     if told["fields"] is None:
-        body = "no schema of this topic wrote this record"
+        body = told.get("problem", "no note of the pipelines")
     else:
         handle = told["key"]
         shown = {name: _short(each) if each == handle else each for name, each in told["fields"].items()}

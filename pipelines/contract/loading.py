@@ -101,7 +101,8 @@ def _loaded(folder: files.Folder, draft: Draft, report: Report) -> Loaded:
     contract = None if any(_is_error(check) for check, _ in report.mistakes) else _contract(draft)
     overlay = None if draft.laid is None else draft.laid.name
     derived = {path: folder.content(path, report) or b"" for path in folder.derived_under(overlay)}
-    draft = replace(draft, contract=contract, derived=derived)
+    superseded = {path: folder.content(path, report) or b"" for path in folder.superseded_under(overlay)}
+    draft = replace(draft, contract=contract, derived=derived, superseded=superseded)
     return Loaded(contract, _in_order({*(finding(check, mistake) for check, mistake in report.mistakes), *run(draft)}))
 
 
@@ -131,7 +132,7 @@ def load_for_building(root: Path, *, as_of: date, overlay: str | None = None) ->
     Raises:
         Trouble: it has another error; the first ones are named.
     """
-    forgiven = frozenset({SIGNED, *(check.id for check in freshness.CHECKS)})
+    forgiven = frozenset({SIGNED, *freshness.BUILD_FIXES})
     return _without_errors(root, load(root, as_of=as_of, overlay=overlay), forgiven)
 
 
