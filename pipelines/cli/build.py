@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 import orjson
+from rich.console import Console
 
 from pipelines.cli.options import contract_option, json_option, overlay_option
-from pipelines.contract import build, load_for_building
+from pipelines.cli.unsigned import print_unsigned
+from pipelines.contract import build, load_for_building, load_to_look_at
 from pipelines.contract.building import Under
 from pipelines.trouble import Exit
 
@@ -33,6 +35,8 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
     schemas/minimized/superseded.json lists it: fingerprint, file, until when. A later build removes what has expired.
     With --check, a file that has expired is named and does not count.
 
+    Purposes that nobody has signed yet are built, too, and named as UNSIGNED.
+
     \b
     Examples:
       pipelines build            write what has changed
@@ -42,17 +46,18 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
     Exit codes: 0 done (with --check: nothing to do), 1 the contract has errors (with --check: or something to do).
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     today = datetime.now(UTC).date()
-    contract = load_for_building(contract_dir, as_of=today, overlay=overlay)
+    found = load_to_look_at(contract_dir, as_of=today, overlay=overlay)
     under = None
     if overlay is not None:
         under = Under(overlay, load_for_building(contract_dir, as_of=today))
-    built = build(contract_dir, contract, as_of=today, write=not check, under=under)
+    built = build(contract_dir, found.contract, as_of=today, write=not check, under=under)
     if as_json:
         said = {
             "check": check,
             "written": built.written,
             "removed": built.removed,
             "unchanged": len(built.unchanged),
+            "unsigned": sorted(found.unsigned),
             "superseded": [asdict(one) for one in built.superseded],
             "expired": [asdict(one) for one in built.expired],
         }
@@ -68,6 +73,7 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
             click.echo(f"{keep} {one.file} until {one.until}: records written under it live on")
         for one in built.expired:
             click.echo(f"{remove} {one.file}: all records written under it expired by {one.until}")
+        print_unsigned(Console(highlight=False, markup=False), found.unsigned)
         click.echo(f"{built.changes} changed, {len(built.unchanged)} as they were")
     if check and built.changes:
         raise click.exceptions.Exit(Exit.FINDINGS)

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.cli.options import contract_option, json_option, overlay_option
-from pipelines.contract import load_for_building
+from pipelines.cli.unsigned import print_unsigned
+from pipelines.contract import load_to_look_at
 from pipelines.contract.findings import Finding, Position
 from pipelines.explain import find_event
 from pipelines.explain.cases import Coverage, Run, cover, junit, read_cases, run_cases, said
@@ -24,12 +25,13 @@ from pipelines.trouble import Exit, Trouble
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
-    """All that a run of cases has to say. `silent`: the event types that have no case."""
+    """All that a run of cases has to say. `silent`: the event types that have no case; `unsigned`: purposes."""
 
     runs: tuple[Run, ...]
     findings: tuple[Finding, ...]
     coverage: Coverage
     silent: tuple[str, ...]
+    unsigned: frozenset[str]
 
     @property
     def failed(self) -> int:
@@ -71,8 +73,9 @@ def command(
     raw value. What no case exercises is told: an action is exercised by cases in which it says something and, if it
     turns values away (a range, a list), in which it turns one away.
 
-    Policies can be tested before they are built and signed. Under an overlay, what it leaves alone must come out as the
-    cases say, and of the rest nothing more. docs/privacy-reviewer.md says how to write a case.
+    Policies can be tested before they are built and signed; purposes that are not signed are named as UNSIGNED. Under
+    an overlay, what it leaves alone must come out as the cases say, and of the rest nothing more.
+    docs/privacy-reviewer.md says how to write a case.
 
     \b
     Examples:
@@ -96,14 +99,16 @@ def command(
 
 def _test(contract_dir: Path, overlay: str | None, events: Sequence[str]) -> _Tested:
     day = datetime.now(UTC).date()
-    base = load_for_building(contract_dir, as_of=day)
-    contract = base if overlay is None else load_for_building(contract_dir, as_of=day, overlay=overlay)
+    found = load_to_look_at(contract_dir, as_of=day)
+    base = found.contract
+    contract = base if overlay is None else load_to_look_at(contract_dir, as_of=day, overlay=overlay).contract
     names = tuple(dict.fromkeys(find_event(base, name).name for name in events))
     cases = read_cases(contract_dir, base, names)
     runs = tuple(run_cases(contract, cases.cases, base=None if overlay is None else base))
     there = {run.case.event for run in runs}
     silent = tuple(sorted(name for name in names or base.events if name not in there))
-    return _Tested(runs, cases.findings, cover(contract, runs, names), silent)
+    fed = {view.purpose for name in names or base.events for view in base.events[name].views}
+    return _Tested(runs, cases.findings, cover(contract, runs, names), silent, found.unsigned & fed)
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -139,6 +144,7 @@ def _plain(tested: _Tested) -> dict[str, Any]:
         ],
         "coverage": {"actions": coverage.actions, "exercised": coverage.exercised, "missing": coverage.missing},
         "without_cases": tested.silent,
+        "unsigned": sorted(tested.unsigned),
     }
 
 
@@ -162,6 +168,7 @@ def _print(console: Console, tested: _Tested, *, passed: bool) -> None:
     for event in tested.silent:
         console.print(Text.assemble(("- ", "yellow"), (event, "bold"), "  no case"), soft_wrap=True)
     _print_coverage(console, tested.coverage)
+    print_unsigned(console, tested.unsigned)
     cases = len(tested.runs)
     wrong = f", {len(tested.findings)} mistakes in case files" if tested.findings else ""
     verdict = f"{cases} case{'s' * (cases != 1)}: {cases - tested.failed} pass, {tested.failed} do not{wrong}."

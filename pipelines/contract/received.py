@@ -46,6 +46,16 @@ def digest_of(contract: Contract, purpose: str) -> str:
     return hashlib.sha256(plain.encode("ascii")).hexdigest()
 
 
+def unsigned_purposes(contract: Contract) -> frozenset[str]:
+    """The purposes without a review, or whose review covers something else than what they receive.
+
+    Args:
+        contract: without an overlay; what an overlay takes away needs no signature.
+    """
+    covers = {name: "" if one.review is None else one.review.covers for name, one in contract.purposes.items()}
+    return frozenset(name for name, signed in covers.items() if not signed or signed != digest_of(contract, name))
+
+
 def received(contract: Contract, purpose: str) -> dict[str, Any]:
     """What a purpose receives, as JSON would say it, in one canonical form."""
     topics = [topic for topic in contract.topics.values() if topic.purpose == purpose]
