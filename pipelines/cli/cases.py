@@ -32,6 +32,7 @@ class _Tested:
     coverage: Coverage
     silent: tuple[str, ...]
     unsigned: frozenset[str]
+    not_run: tuple[tuple[str, str], ...]
 
     @property
     def failed(self) -> int:
@@ -108,7 +109,8 @@ def _test(contract_dir: Path, overlay: str | None, events: Sequence[str]) -> _Te
     there = {run.case.event for run in runs}
     silent = tuple(sorted(name for name in names or base.events if name not in there))
     fed = {view.purpose for name in names or base.events for view in base.events[name].views}
-    return _Tested(runs, cases.findings, cover(contract, runs, names), silent, found.unsigned & fed)
+    coverage = cover(contract, runs, names)
+    return _Tested(runs, cases.findings, coverage, silent, found.unsigned & fed, cases.not_run)
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -145,6 +147,7 @@ def _plain(tested: _Tested) -> dict[str, Any]:
         "coverage": {"actions": coverage.actions, "exercised": coverage.exercised, "missing": coverage.missing},
         "without_cases": tested.silent,
         "unsigned": sorted(tested.unsigned),
+        "not_run": [{"event": event, "name": name} for event, name in tested.not_run],
     }
 
 
@@ -165,13 +168,18 @@ def _print(console: Console, tested: _Tested, *, passed: bool) -> None:
         console.print(Text.assemble((f"{one.position}", "cyan"), f"  [{one.check}]"), soft_wrap=True)
         console.print(Text(f"      {one.message}"), soft_wrap=True)
         console.print(Text(f"      -> {one.remedy}", style="green"), soft_wrap=True)
+    for event, name in tested.not_run:
+        line = Text.assemble(("- ", "yellow"), (event, "bold"), f"  not run, like a case that cannot be read: {name}")
+        console.print(line, soft_wrap=True)
     for event in tested.silent:
         console.print(Text.assemble(("- ", "yellow"), (event, "bold"), "  no case"), soft_wrap=True)
     _print_coverage(console, tested.coverage)
     print_unsigned(console, tested.unsigned)
     cases = len(tested.runs)
-    wrong = f", {len(tested.findings)} mistakes in case files" if tested.findings else ""
-    verdict = f"{cases} case{'s' * (cases != 1)}: {cases - tested.failed} pass, {tested.failed} do not{wrong}."
+    mistakes = len(tested.findings)
+    wrong = f", {mistakes} mistake{'s' * (mistakes != 1)} in case files" if mistakes else ""
+    left = f", {len(tested.not_run)} not run" if tested.not_run else ""
+    verdict = f"{cases} case{'s' * (cases != 1)}: {cases - tested.failed} pass, {tested.failed} do not{left}{wrong}."
     console.print(Text(verdict, style="bold green" if passed else "bold red"), soft_wrap=True)
 
 
