@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pipelines.contract.avro import Enum, FieldClass, Primitive, not_null
 from pipelines.contract.leaves import Leaf
+from pipelines.contract.raw_schema import FOREIGN
 
 _MAX_SYMBOLS: Final = 64
 _UNDECIDED: Final = "not decided yet"
@@ -25,7 +26,7 @@ _BY_NAME: Final = {
     "user_id": "account_identifier",
 }
 _IDENTIFIERS: Final = {"device": FieldClass.DEVICE_IDENTIFIER, "account": FieldClass.ACCOUNT_IDENTIFIER}
-_FOREIGN: Final = re.compile(r"(connect|avro\.java|confluent)[.:].*|aliases|order|avro\.java\.string")
+_LEFT_OUT: Final = re.compile(rf"{FOREIGN.pattern}|aliases|order")
 _YEAR: Final = timedelta(days=365)
 
 NEW_TOPICS: Final = """\
@@ -61,10 +62,10 @@ def new_schema(event: str, given: Mapping[str, Any] | None = None) -> str:
 def _classed(schema: Any) -> Any:
     match schema:
         case {"type": "record", "fields": list(fields)}:
-            kept = {key: value for key, value in schema.items() if not _FOREIGN.fullmatch(key)}
+            kept = {key: value for key, value in schema.items() if not _LEFT_OUT.fullmatch(key)}
             return {**kept, "fields": [_field(field) for field in fields]}
         case dict():
-            return {key: _classed(value) for key, value in schema.items() if not _FOREIGN.fullmatch(key)}
+            return {key: _classed(value) for key, value in schema.items() if not _LEFT_OUT.fullmatch(key)}
         case list():
             return [_classed(item) for item in schema]
         case _:
@@ -74,7 +75,7 @@ def _classed(schema: Any) -> Any:
 def _field(field: Any) -> Any:
     if not isinstance(field, dict):
         return field
-    kept = {key: value for key, value in field.items() if not _FOREIGN.fullmatch(key)}
+    kept = {key: value for key, value in field.items() if not _LEFT_OUT.fullmatch(key)}
     kept["type"] = _classed(kept.get("type"))
     if "class" not in kept and not _holds_record(kept["type"]):
         kept["class"] = _BY_NAME.get(str(kept.get("name")), "content")
