@@ -20,6 +20,7 @@ from pipelines.trouble import ClosedPipe, Exit, Trouble
 # Command -> (module with a click command named `command`, one line of help). Modules load on use: `validate` must not
 # pay for the Kafka client, nor `--help` for anything.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "new": ("pipelines.cli.new", "Write the first lines of an event type, a purpose or a view."),
     "validate": ("pipelines.cli.validate", "Check the contract; every mistake at once, with its place and mend."),
     "review": ("pipelines.cli.review", "Show what a purpose receives, what changed, and the digest to sign."),
     "diff": ("pipelines.cli.diff", "Compare two contracts: what makes privacy worse, better, neither."),

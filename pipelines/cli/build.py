@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import click
 
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
-from pipelines.contract import build, load_for_building
+from pipelines.cli.unsigned import print_unsigned
+from pipelines.contract import build, load_for_building, load_to_look_at
 from pipelines.contract.building import Under
 from pipelines.trouble import Exit
 
@@ -27,6 +29,13 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
     them and do not edit them: a reviewer sees in the diff what changes for a topic's consumers, and `pipelines
     validate` fails while they are stale. Files in schemas/minimized/ that no view gives are removed.
 
+    Records that were written under a schema which is replaced or removed live on. So its file is kept, in
+    schemas/minimized/TOPIC/superseded/, until the topic's TTL and 30 days for the rollout have passed, and
+    schemas/minimized/superseded.json lists it: fingerprint, file, until when. A later build removes what has expired.
+    With --check, a file that has expired is named and does not count.
+
+    Purposes that nobody has signed yet are built, too, and named as UNSIGNED.
+
     \b
     Examples:
       pipelines build            write what has changed
@@ -35,13 +44,22 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
 
     Exit codes: 0 done (with --check: nothing to do), 1 the contract has errors (with --check: or something to do).
     """  # noqa: D301 - click reads the backspace as "do not wrap"
-    contract = load_for_building(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
+    today = datetime.now(UTC).date()
+    found = load_to_look_at(contract_dir, as_of=today, overlay=overlay)
     under = None
     if overlay is not None:
-        under = Under(overlay, load_for_building(contract_dir, as_of=datetime.now(UTC).date()))
-    built = build(contract_dir, contract, write=not check, under=under)
+        under = Under(overlay, load_for_building(contract_dir, as_of=today))
+    built = build(contract_dir, found.contract, as_of=today, write=not check, under=under)
     if as_json:
-        said = {"check": check, "written": built.written, "removed": built.removed, "unchanged": len(built.unchanged)}
+        said = {
+            "check": check,
+            "written": built.written,
+            "removed": built.removed,
+            "unchanged": len(built.unchanged),
+            "unsigned": sorted(found.unsigned),
+            "superseded": [asdict(one) for one in built.superseded],
+            "expired": [asdict(one) for one in built.expired],
+        }
         say_json(said)
     else:
         write, remove = ("would write", "would remove") if check else ("wrote", "removed")
@@ -49,6 +67,12 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
             click.echo(f"{write} {path}")
         for path in built.removed:
             click.echo(f"{remove} {path}")
+        keep = "would keep" if check else "kept"
+        for one in built.superseded:
+            click.echo(f"{keep} {one.file} until {one.until}: records written under it live on")
+        for one in built.expired:
+            click.echo(f"{remove} {one.file}: all records written under it expired by {one.until}")
+        print_unsigned(make_console(), found.unsigned)
         click.echo(f"{built.changes} changed, {len(built.unchanged)} as they were")
     if check and built.changes:
         raise click.exceptions.Exit(Exit.FINDINGS)

@@ -16,7 +16,8 @@ from rich.text import Text
 from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
-from pipelines.contract import load_for_building
+from pipelines.cli.unsigned import print_unsigned
+from pipelines.contract import load_to_look_at
 from pipelines.contract.findings import Finding, Position
 from pipelines.contract.report import counted
 from pipelines.explain import find_event
@@ -26,12 +27,14 @@ from pipelines.trouble import Exit, Trouble
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
-    """All that a run of cases has to say. `silent`: the event types that have no case."""
+    """All that a run of cases has to say. `silent`: the event types that have no case; `unsigned`: purposes."""
 
     runs: tuple[Run, ...]
     findings: tuple[Finding, ...]
     coverage: Coverage
     silent: tuple[str, ...]
+    unsigned: frozenset[str]
+    not_run: tuple[tuple[str, str], ...]
 
     @property
     def failed(self) -> int:
@@ -73,8 +76,9 @@ def command(
     raw value. What no case exercises is told: an action is exercised by cases in which it says something and, if it
     turns values away (a range, a list), in which it turns one away.
 
-    Policies can be tested before they are built and signed. Under an overlay, what it leaves alone must come out as the
-    cases say, and of the rest nothing more. docs/privacy-reviewer.md says how to write a case.
+    Policies can be tested before they are built and signed; purposes that are not signed are named as UNSIGNED. Under
+    an overlay, what it leaves alone must come out as the cases say, and of the rest nothing more.
+    docs/privacy-reviewer.md says how to write a case.
 
     \b
     Examples:
@@ -98,14 +102,17 @@ def command(
 
 def _test(contract_dir: Path, overlay: str | None, events: Sequence[str]) -> _Tested:
     day = datetime.now(UTC).date()
-    base = load_for_building(contract_dir, as_of=day)
-    contract = base if overlay is None else load_for_building(contract_dir, as_of=day, overlay=overlay)
+    found = load_to_look_at(contract_dir, as_of=day)
+    base = found.contract
+    contract = base if overlay is None else load_to_look_at(contract_dir, as_of=day, overlay=overlay).contract
     names = tuple(dict.fromkeys(find_event(base, name).name for name in events))
     cases = read_cases(contract_dir, base, names)
     runs = tuple(run_cases(contract, cases.cases, base=None if overlay is None else base))
     there = {run.case.event for run in runs}
     silent = tuple(sorted(name for name in names or base.events if name not in there))
-    return _Tested(runs, cases.findings, cover(contract, runs, names), silent)
+    fed = {view.purpose for name in names or base.events for view in base.events[name].views}
+    coverage = cover(contract, runs, names)
+    return _Tested(runs, cases.findings, coverage, silent, found.unsigned & fed, cases.not_run)
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -141,6 +148,8 @@ def _plain(tested: _Tested) -> dict[str, Any]:
         ],
         "coverage": {"actions": coverage.actions, "exercised": coverage.exercised, "missing": coverage.missing},
         "without_cases": tested.silent,
+        "unsigned": sorted(tested.unsigned),
+        "not_run": [{"event": event, "name": name} for event, name in tested.not_run],
     }
 
 
@@ -161,12 +170,17 @@ def _print(console: Console, tested: _Tested, *, passed: bool) -> None:
         console.print(Text.assemble((f"{one.position}", "cyan"), f"  [{one.check}]"), soft_wrap=True)
         console.print(Text(f"      {one.message}"), soft_wrap=True)
         console.print(Text(f"      -> {one.remedy}", style="green"), soft_wrap=True)
+    for event, name in tested.not_run:
+        line = Text.assemble(("- ", "yellow"), (event, "bold"), f"  not run, like a case that cannot be read: {name}")
+        console.print(line, soft_wrap=True)
     for event in tested.silent:
         console.print(Text.assemble(("- ", "yellow"), (event, "bold"), "  no case"), soft_wrap=True)
     _print_coverage(console, tested.coverage)
+    print_unsigned(console, tested.unsigned)
     cases = len(tested.runs)
     wrong = f", {counted(len(tested.findings), 'mistake')} in case files" if tested.findings else ""
-    verdict = f"{cases} case{'s' * (cases != 1)}: {cases - tested.failed} pass, {tested.failed} do not{wrong}."
+    left = f", {len(tested.not_run)} not run" if tested.not_run else ""
+    verdict = f"{cases} case{'s' * (cases != 1)}: {cases - tested.failed} pass, {tested.failed} do not{left}{wrong}."
     console.print(Text(verdict, style="bold green" if passed else "bold red"), soft_wrap=True)
 
 

@@ -98,13 +98,15 @@ def _told(message: Message, decoder: Decoder | None) -> dict[str, Any]:
         note = read_note(value)
         return {**place, "note": None if note is None else asdict(note)}
     fields = decoder.decode(value)
+    # A record that cannot be decoded is not shown, because nobody knows what it says.
+    problem = {} if fields is not None else {"problem": decoder.why_not(value)}
     return {
         **place,
         "time": times.spelled(message.timestamp()[1]),
         "key": None if key is None else key.hex(),
         "headers": {name: text.decode("ascii", "replace") for name, text in headers_of(message)},
-        # A record that no schema of the topic wrote is not shown: nobody knows what it says.
         "fields": None if fields is None else _plain(fields),
+        **problem,
     }
 
 
@@ -130,7 +132,7 @@ def _line(told: Mapping[str, Any]) -> str:
     head = f"{place}  {told['time']}{key}  {_word(told['headers'].get('ce_type', '?'))}"
     headers = "  ".join(f"{_word(name)}={_word(text)}" for name, text in told["headers"].items() if name != "ce_type")
     if told["fields"] is None:
-        body = "no schema of this topic wrote this record"
+        body = told.get("problem", "no note of the pipelines")
     else:
         # A handle stands for the whole of itself in every field that repeats it, and is never null.
         shown = {name: _short(each) if handle and each == handle else each for name, each in told["fields"].items()}

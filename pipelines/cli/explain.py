@@ -14,7 +14,8 @@ from rich.text import Text
 from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
-from pipelines.contract import load_for_building
+from pipelines.cli.unsigned import print_unsigned
+from pipelines.contract import load_to_look_at
 from pipelines.contract.bits import spelled_bits
 from pipelines.explain import EventStory, FieldStory, ViewStory, tell
 
@@ -30,15 +31,16 @@ def command(event: str, field: str | None, contract_dir: Path, overlay: str | No
 
     EVENT is an event type such as vpn.session. FIELD is a path as a policy spells it, such as client.platform; a record
     stands for all that it holds. For each field: its class, what every view makes of it, in which topic, for which
-    purpose, how long, for whom; or why it never leaves.
+    purpose, how long, for whom; or why it never leaves. A purpose that nobody has signed yet is shown as UNSIGNED.
     """
     today = datetime.now(UTC).date()
-    # Words are for whoever is about to sign: a review that is still to be signed does not stand in their way.
-    story = tell(load_for_building(contract_dir, as_of=today, overlay=overlay), event, field, as_of=today)
+    found = load_to_look_at(contract_dir, as_of=today, overlay=overlay)
+    story = tell(found.contract, event, field, as_of=today, unsigned=found.unsigned)
     if as_json:
         say_json(asdict(story))
         return
     console = make_console()
+    print_unsigned(console, found.unsigned, {view.purpose for view in story.views})
     _print_head(console, story)
     _print_views(console, story.views)
     for one in story.fields:

@@ -20,7 +20,7 @@ from pipelines.contract import load_valid
 from pipelines.contract.report import counted
 from pipelines.envelope import Note
 from pipelines.replay.lives import left_ms
-from pipelines.replay.notes import Gathered, Wish, gather, retries
+from pipelines.replay.notes import Gathered, Wish, gather, never, retries
 from pipelines.replay.task import Task
 
 _HOUR_MS: Final = 3_600_000
@@ -67,7 +67,8 @@ def list_(
     """Show what is in quarantine, and for how many hours it can still be tried again.
 
     Hours are counted until the raw event may be deleted, or is too late for the topic of its view, whichever comes
-    first. They are rounded down; the note itself stays longer. Reads no raw event.
+    first. They are rounded down; the note itself stays longer. A fault that no change of a schema or a policy takes
+    away, such as bytes that are no Avro, is told as `never`, with the reason. Reads no raw event.
     """
     contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     cluster = connect(bootstrap, kafka_properties)
@@ -146,6 +147,7 @@ def _listed(gathered: Gathered, left: dict[Note, int]) -> dict[str, Any]:
             **asdict(noted.note),
             "noted": spelled(noted.noted_ms),
             "hours_left": left[noted.note] // (_HOUR_MS // 10) / 10,
+            "never": never(noted.note),
         }
         for noted in gathered.notes
     ]
@@ -156,15 +158,20 @@ def _print_each(gathered: Gathered, left: dict[Note, int]) -> None:
     for noted in gathered.notes:
         note = noted.note
         place = f"{note.topic}/{note.partition}/{note.offset}"
-        click.echo(f"{place}  {note.view or _WHOLE}  {note.code}  {note.path or '-'}  {_hours(left[note])}")
+        click.echo(f"{place}  {note.view or _WHOLE}  {note.code}  {note.path or '-'}  {_said(note, left[note])}")
 
 
 def _print_kinds(left: dict[Note, int]) -> None:
     kinds: dict[tuple[str, str, str, str], list[int]] = {}
+    whys: dict[tuple[str, str, str, str], str | None] = {}
     for note, rest_ms in left.items():
-        kinds.setdefault((note.event, note.view or _WHOLE, note.code, note.path or "-"), []).append(rest_ms)
+        kind = (note.event, note.view or _WHOLE, note.code, note.path or "-")
+        kinds.setdefault(kind, []).append(rest_ms)
+        whys[kind] = never(note)
     rows = [("EVENT", "VIEW", "CODE", "FIELD", "NOTES", "CAN BE TRIED AGAIN")]
-    rows += [(*kind, str(len(rests)), _lives(rests)) for kind, rests in sorted(kinds.items())]
+    for kind, rests in sorted(kinds.items()):
+        why = whys[kind]
+        rows.append((*kind, str(len(rests)), f"never: {why}" if why else _lives(rests)))
     if len(rows) == 1:
         click.echo("Quarantine has no such notes.")
         return
@@ -179,6 +186,11 @@ def _lives(rests_ms: Iterable[int]) -> str:
         return "none any more"
     soonest, latest = _hours(alive[0]), _hours(alive[-1])
     return f"{len(alive)}, for {soonest}" if soonest == latest else f"{len(alive)}, for {soonest} to {latest}"
+
+
+def _said(note: Note, rest_ms: int) -> str:
+    why = never(note)
+    return f"never: {why}" if why else _hours(rest_ms)
 
 
 def _hours(rest_ms: int) -> str:

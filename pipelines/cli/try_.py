@@ -22,7 +22,8 @@ from rich.text import Text
 from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
-from pipelines.contract import load_valid
+from pipelines.cli.unsigned import print_unsigned
+from pipelines.contract import load_to_look_at
 from pipelines.explain import READING, UNFIT_CODES, Bench, Outgoing, Trial, find_event
 from pipelines.keys import throwaway_keyring
 from pipelines.minimize import FAULT_CODES
@@ -63,19 +64,22 @@ def command(
     characters are the bytes; times may be RFC 3339.
 
     Of the event it shows names and classes of fields, never a value; of each view's record it shows everything. The
-    handles match no others: their key ends with this command.
+    handles match no others: their key ends with this command. Of a purpose that nobody has signed yet it shows what
+    would leave, and says UNSIGNED (in JSON, `signed` is false).
 
     Exit code 1: an event could not be read, or a view of it would be quarantined.
     """
     today = datetime.fromtimestamp(at_ms / 1000, UTC).date()
-    contract = load_valid(contract_dir, as_of=today, overlay=overlay)
+    found = load_to_look_at(contract_dir, as_of=today, overlay=overlay)
+    contract = found.contract
     event_type = find_event(contract, event)
-    bench = Bench(contract, event_type, throwaway_keyring(), at_ms=at_ms, version=version)
+    bench = Bench(contract, event_type, throwaway_keyring(), at_ms=at_ms, version=version, unsigned=found.unsigned)
     trials = list(_trials(bench, _read(file)))
     if as_json:
         say_json([asdict(trial) for trial in trials])
     else:
         console = make_console()
+        print_unsigned(console, found.unsigned, {view.purpose for view in event_type.views})
         for trial in trials:
             _print(console, event, trial)
         console.print(Text("Handles and ids are made with a throwaway key: they match no others.", "dim"))
@@ -132,14 +136,19 @@ def _classed(trial: Trial, fate: str) -> list[str]:
 def _print_view(console: Console, view: Outgoing) -> None:
     if view.outcome != "out":
         why = _fault(view.code, view.path, FAULT_CODES.get(view.code, "")) if view.code else "the review does not stand"
-        console.print(Text.assemble("  ✗ ", (view.topic, "bold cyan"), "  ", (view.outcome, "red"), f": {why}"))
+        line = Text.assemble("  ✗ ", (view.topic, "bold cyan"), "  ", (view.outcome, "red"), f": {why}")
+        console.print(line.append_text(_unsigned(view)))
         return
-    console.print(Text.assemble("  → ", (view.topic, "bold cyan")))
+    console.print(Text.assemble("  → ", (view.topic, "bold cyan")).append_text(_unsigned(view)))
     moment = datetime.fromtimestamp((view.timestamp_ms or 0) / 1000, UTC).isoformat().replace("+00:00", "Z")
     value = orjson.dumps(view.record).decode()
     _print_rows(
         console, 6, [("key", view.key or "none"), ("time", moment), ("value", value), *(view.headers or {}).items()]
     )
+
+
+def _unsigned(view: Outgoing) -> Text:
+    return Text() if view.signed else Text("  UNSIGNED", "bold red")
 
 
 def _print_rows(console: Console, indent: int, rows: list[tuple[str, str]]) -> None:

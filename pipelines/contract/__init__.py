@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pipelines.contract.building import build, derived_schemas
     from pipelines.contract.checks import CHECKS
-    from pipelines.contract.loading import Loaded, load, load_for_building, load_valid, validate
+    from pipelines.contract.loading import Loaded, load, load_for_building, load_to_look_at, load_valid, validate
     from pipelines.contract.received import digest_of
 
 _HOMES: Final = {
@@ -23,6 +23,7 @@ _HOMES: Final = {
     "digest_of": "pipelines.contract.received",
     "load": "pipelines.contract.loading",
     "load_for_building": "pipelines.contract.loading",
+    "load_to_look_at": "pipelines.contract.loading",
     "load_valid": "pipelines.contract.loading",
     "validate": "pipelines.contract.loading",
 }
@@ -35,6 +36,7 @@ __all__ = [
     "digest_of",
     "load",
     "load_for_building",
+    "load_to_look_at",
     "load_valid",
     "validate",
 ]

@@ -1,24 +1,43 @@
-"""Building: the derived schemas as files, one for each view. Owns schemas/minimized/ and overlays/*/schemas/ alone."""
+"""Building: the derived schemas as files, one for each view. Owns schemas/minimized/ and overlays/*/schemas/ alone.
+
+A schema that is replaced or removed is kept until its records have expired (`superseded`).
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from pipelines.contract.folder import DERIVED, overlay_derived, same_text, survey
+from pipelines.contract.folder import (
+    DERIVED,
+    derived_folder,
+    overlay_derived,
+    same_text,
+    superseded_index,
+    survey,
+)
 from pipelines.contract.model import Contract
 from pipelines.contract.report import Report
+from pipelines.contract.superseded import Superseded
+from pipelines.contract.superseding import superseding
 from pipelines.trouble import Exit, Trouble
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Paths in the contract's folder, sorted: what was written (or would be), removed, and left as it was."""
+    """Paths in the contract's folder, sorted: what was written (or would be), removed, and left as it was.
+
+    `superseded` are the schemas that were replaced or removed and are kept; `expired` are those that were kept until
+    now and are removed. What has expired depends on the day alone, so it is no change and `--check` does not fail.
+    """
 
     written: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: tuple[str, ...]
+    superseded: tuple[Superseded, ...] = ()
+    expired: tuple[Superseded, ...] = ()
 
     @property
     def changes(self) -> int:
@@ -53,42 +72,57 @@ def derived_schemas(contract: Contract, under: Under | None = None) -> dict[str,
     return {f"{top}/{path}": text for path, text in texts.items() if whole.get(f"{DERIVED}/{path}") != text}
 
 
-def build(root: Path, contract: Contract, *, write: bool = True, under: Under | None = None) -> Built:
+def build(root: Path, contract: Contract, *, as_of: date, write: bool = True, under: Under | None = None) -> Built:
     """Make schemas/minimized/ (or an overlay's own folder) what the contract's views give.
 
     Args:
         root: the contract's folder.
         contract: what it holds.
+        as_of: the day on which a schema that is replaced counts as superseded, and by which kept ones have expired.
         write: False only says what would be done.
         under: the overlay that is in the contract, if there is one.
 
     Raises:
         Trouble: a file cannot be written or removed.
     """
+    overlay = None if under is None else under.overlay
     wanted = derived_schemas(contract, under)
     folder = survey(root, Report())
-    mine = folder.derived_under(None if under is None else under.overlay)
-    there = {path: folder.content(path, Report()) or b"" for path in mine}
+    there = {path: folder.content(path, Report()) or b"" for path in folder.derived_under(overlay)}
     written = tuple(sorted(path for path, text in wanted.items() if not same_text(there.get(path, b""), text)))
     removed = tuple(sorted(there.keys() - wanted.keys()))
+    replaced = {path: there[path] for path in (*written, *removed) if path in there}
+    kept_there = {path: folder.content(path, Report()) or b"" for path in folder.superseded_under(overlay)}
+    # Under an overlay the schemas of the contract itself are there, too, and decode.
+    current = _fingerprints(contract) | (set() if under is None else _fingerprints(under.base))
+    kept = superseding(superseded_index(overlay), kept_there, replaced, current, contract, as_of)
     if write:
         try:
+            # Copies and their index first: broken off between two files, nothing that records need is gone.
+            for path, content in kept.written.items():
+                _write(root / path, content)
             for path in written:
-                _write(root / path, wanted[path])
-            for path in removed:
+                _write(root / path, wanted[path].encode())
+            for path in (*removed, *kept.removed):
                 _remove(root / path)
         except OSError as error:
             hint = "Make the contract's folder writable; what was written so far is whole."
-            where = DERIVED if under is None else overlay_derived(under.overlay)
+            where = derived_folder(overlay)
             raise Trouble(f"{where} cannot be written: {error.strerror}", hint=hint, exit_code=Exit.USAGE) from None
-    return Built(written, removed, tuple(sorted(wanted.keys() - set(written))))
+    index = (kept.index,) if kept.changed else ()
+    unchanged = tuple(sorted(wanted.keys() - set(written)))
+    return Built((*written, *index), removed, unchanged, kept.superseded, kept.expired)
 
 
-def _write(path: Path, text: str) -> None:
+def _fingerprints(contract: Contract) -> set[str]:
+    return {view.fingerprint.hex() for event in contract.events.values() for view in event.views}
+
+
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8", newline="\n")
+        part.write_bytes(content)
         os.replace(part, path)  # noqa: PTH105 - the same, and said as what it is: atomic
     finally:
         part.unlink(missing_ok=True)
@@ -96,5 +130,6 @@ def _write(path: Path, text: str) -> None:
 
 def _remove(path: Path) -> None:
     path.unlink()
-    if not any(path.parent.iterdir()):
-        path.parent.rmdir()
+    for folder in (path.parent, path.parent.parent) if path.parent.name == "superseded" else (path.parent,):
+        if not any(folder.iterdir()):
+            folder.rmdir()

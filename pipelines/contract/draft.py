@@ -50,7 +50,7 @@ class Draft:
 
     `purpose_names` and `topics` are None when their file could not be read, and nothing is then said about them.
     `contract` is None when a mistake stands in the way of building it. `derived` is what schemas/minimized/ holds,
-    or an overlay's own folder, if one was `laid` over.
+    or an overlay's own folder, if one was `laid` over; `superseded` holds the superseded schemas and their index.
     """
 
     as_of: date
@@ -62,6 +62,7 @@ class Draft:
     contract: Contract | None = None
     derived: Mapping[str, bytes] = field(default_factory=dict)
     laid: Laid | None = None
+    superseded: Mapping[str, bytes] = field(default_factory=dict)
 
     def views(self) -> Iterator[tuple[EventDraft, ViewDraft]]:
         """Every view with its event type, in name order."""

@@ -5,7 +5,9 @@
     policies/lists.yaml   policies/linkage.yaml   (may be absent)
     schemas/raw/<source>/<event>.v<N>.avsc
     schemas/minimized/<category.purpose>/<source.event>.v<N>.avsc   (derived; see `pipelines build`)
-    overlays/<name>.yaml   overlays/<name>/schemas/<category.purpose>/<source.event>.v<N>.avsc   (may be absent)
+    schemas/minimized/<category.purpose>/superseded/<source.event>.<fingerprint>.avsc   (replaced, but records live)
+    schemas/minimized/superseded.json   (which these are, and until when)
+    overlays/<name>.yaml   overlays/<name>/schemas/…   (may be absent; as schemas/minimized/)
 
 A file elsewhere in `policies/`, `schemas/` or `overlays/` that is neither hidden nor a `.md` is a mistake: somebody
 believes it to be in force.
@@ -45,11 +47,14 @@ _SCHEMA: Final = re.compile(
 )
 _POLICY: Final = re.compile(rf"policies/(?P<source>{NAME})/(?P<event>{NAME})\.yaml", re.ASCII)
 _CASES: Final = re.compile(rf"policies/(?P<source>{NAME})/(?P<event>{NAME})\.cases\.yaml", re.ASCII)
-_DERIVED: Final = re.compile(rf"schemas/minimized/{NAME}\.{NAME}/{NAME}\.{NAME}\.v[1-9][0-9]{{0,3}}\.avsc", re.ASCII)
-_OVERLAY: Final = re.compile(rf"overlays/(?P<name>{NAME})\.yaml", re.ASCII)
-_OVERLAID: Final = re.compile(
-    rf"overlays/(?P<name>{NAME})/schemas/{NAME}\.{NAME}/{NAME}\.{NAME}\.v[1-9][0-9]{{0,3}}\.avsc", re.ASCII
+_DERIVED_FILE: Final = rf"{NAME}\.{NAME}/{NAME}\.{NAME}\.v[1-9][0-9]{{0,3}}\.avsc"
+_SUPERSEDED_FILE: Final = rf"{NAME}\.{NAME}/superseded/{NAME}\.{NAME}\.[0-9a-f]{{16}}\.avsc|superseded\.json"
+_DERIVED: Final = re.compile(rf"schemas/minimized/{_DERIVED_FILE}", re.ASCII)
+_SUPERSEDED: Final = re.compile(
+    rf"(?:schemas/minimized|overlays/(?P<name>{NAME})/schemas)/(?:{_SUPERSEDED_FILE})", re.ASCII
 )
+_OVERLAY: Final = re.compile(rf"overlays/(?P<name>{NAME})\.yaml", re.ASCII)
+_OVERLAID: Final = re.compile(rf"overlays/(?P<name>{NAME})/schemas/{_DERIVED_FILE}", re.ASCII)
 _REMEDY: Final = "Name it schemas/raw/<source>/<event>.v<N>.avsc or policies/<source>/<event>.yaml, or move it away."
 
 
@@ -81,12 +86,17 @@ class Folder:
     cases: tuple[PolicyFile, ...] = ()
     overlays: frozenset[str] = frozenset()
     overlaid: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
 
     def derived_under(self, overlay: str | None) -> tuple[str, ...]:
         """The derived schemas of the contract, or those that an overlay has in place of them."""
         if overlay is None:
             return self.derived
         return tuple(path for path in self.overlaid if path.startswith(f"{overlay_derived(overlay)}/"))
+
+    def superseded_under(self, overlay: str | None) -> tuple[str, ...]:
+        """The superseded derived schemas of the contract or of an overlay, and their index."""
+        return tuple(path for path in self.superseded if path.startswith(f"{derived_folder(overlay)}/"))
 
     def content(self, path: str, report: Report, *, required: bool = True) -> bytes | None:
         """A file's bytes; None, and a mistake if it is `required` or unreadable, when they cannot be had."""
@@ -125,11 +135,22 @@ def overlay_derived(name: str) -> str:
     return f"{OVERLAYS}/{name}/schemas"
 
 
+def derived_folder(overlay: str | None) -> str:
+    """Where the derived schemas of the contract or of an overlay are."""
+    return DERIVED if overlay is None else overlay_derived(overlay)
+
+
+def superseded_index(overlay: str | None) -> str:
+    """The file that lists the superseded derived schemas of the contract or of an overlay."""
+    return f"{derived_folder(overlay)}/superseded.json"
+
+
 def survey(root: Path, report: Report) -> Folder:
     """List a contract's files; every name that does not fit is a mistake and is left out."""
     schemas, policies, derived, cases = [], [], [], []
     overlays: list[str] = []
     overlaid: list[str] = []
+    superseded: list[str] = []
     if not (root / RAW).is_dir():
         report.add("file-missing", Position(RAW), "There are no raw schemas.", f"Add {RAW}/<source>/<event>.v1.avsc.")
     for path in _files(root, report):
@@ -147,15 +168,17 @@ def survey(root: Path, report: Report) -> Folder:
             overlays.append(found["name"])
         elif _OVERLAID.fullmatch(path):
             overlaid.append(path)
+        elif _SUPERSEDED.fullmatch(path):
+            superseded.append(path)
         elif path not in (PURPOSES, LISTS, LINKAGE) and not path.endswith(".md"):
             report.add("file-name", Position(ascii_path(path)), f"{shown(path)} is no contract file's name.", _REMEDY)
     schemas.sort(key=lambda file: (file.event, file.version))
-    for path in overlaid:
+    for path in (*overlaid, *(path for path in superseded if path.startswith(f"{OVERLAYS}/"))):
         if (name := path.split("/")[1]) not in overlays:
             what = f"There is no overlay '{name}'."
             report.add("file-name", Position(path), what, f"Add {overlay_file(name)}, or remove this file.")
     kinds = (tuple(schemas), tuple(policies), tuple(derived), tuple(cases))
-    return Folder(root, *kinds, frozenset(overlays), tuple(overlaid))
+    return Folder(root, *kinds, frozenset(overlays), tuple(overlaid), tuple(superseded))
 
 
 def ascii_path(path: str) -> str:

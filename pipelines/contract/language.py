@@ -24,6 +24,10 @@ _MAX_WORK: Final = 1_000_000
 # \w, groups with flags, POSIX classes, and whatever is not printable ASCII.
 _REFUSED: Final = re.compile(r"[^ -~]|\\[^dw\W]|\(\?(?!:)|\[\[:|(?<!\[)\^|\$|\{,")
 
+_CLASS: Final = re.compile(r"\[\^?((?:\\.|[^\]\\])+)\]")
+# A dash at either end of a class, after a range, or beside \d or \w: most engines take it for itself.
+_DASH: Final = re.compile(r"^-|(?<!\\)-$|[^\\]-[^\\]-|\\[dw]-|-\\[dw]")
+
 
 class Unusable(Exception):  # noqa: N818 - the pattern's verdict, turned into a finding by its caller
     """A pattern that cannot be counted out; the message says why, without quoting it."""
@@ -39,16 +43,46 @@ def strings(pattern: str, max_length: int) -> tuple[str, ...]:
     if len(pattern) > MAX_PATTERN or pattern.count("(") > MAX_GROUPS:
         raise Unusable(f"it is longer than {MAX_PATTERN} characters or has more than {MAX_GROUPS} groups")
     if found := _REFUSED.search(pattern):
-        raise Unusable(f"what stands at character {found.start() + 1} is not taken here")
+        raise Unusable(f"{_why_refused(found[0])} (character {found.start() + 1})")
     try:
         tree = greenery.parse(pattern)
     except (NoMatch, ValueError, ArithmeticError, LookupError, RecursionError, AssertionError):
-        raise Unusable("it cannot be parsed") from None
+        raise Unusable(_why_unparsed(pattern)) from None
     accepted = _Expansion().pattern(tree, max_length)
     if not accepted:
         raise Unusable(f"it accepts nothing of at most {max_length} characters")
     _ask_re2(pattern, accepted)
     return tuple(sorted(accepted))
+
+
+def _why_refused(found: str) -> str:
+    """Why a part of a pattern is not taken, and what to write; quotes syntax alone, no letter of the author's."""
+    match found:
+        case "^" | "$" | r"\A" | r"\z" | r"\Z":
+            return f"remove the anchor {found}: a pattern always matches the whole text"
+        case r"\b" | r"\B":
+            return f"{found} is not taken: a pattern always matches the whole text"
+        case r"\s" | r"\S" | r"\D" | r"\W":
+            return f"{found} is not taken: list the characters, as in [ab]"
+        case "(?":
+            return "a group with a flag or a name is not taken: write (…) or (?:…)"
+        case "[[:":
+            return "a POSIX class is not taken: write a range, as in [a-z]"
+        case "{,":
+            return "a count without its least is not taken: write {0,n}"
+        case _ if not found.isascii():
+            return "only ASCII is taken; a long dash or a typographic quote looks like one and is none"
+        case _:
+            return "what stands there is not taken"
+
+
+def _why_unparsed(pattern: str) -> str:
+    for inside in _CLASS.findall(pattern):
+        if _DASH.search(inside):
+            return r"in a class, write a dash that stands for itself as \-, as in [a-z\-]"
+    if r"\-" in _CLASS.sub("", pattern):
+        return "outside a class, write a dash as -, without a backslash"
+    return "it cannot be parsed"
 
 
 def _ask_re2(pattern: str, accepted: set[str]) -> None:

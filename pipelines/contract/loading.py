@@ -12,8 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.contract import folder as files
-from pipelines.contract.checks import BY_ID, finding, freshness, run
-from pipelines.contract.checks.reviews import SIGNED
+from pipelines.contract.checks import BY_ID, budget, finding, freshness, reviews, run
 from pipelines.contract.derived import fingerprint
 from pipelines.contract.digest import digest
 from pipelines.contract.draft import Draft, EventDraft
@@ -28,6 +27,7 @@ from pipelines.contract.policy import read_policy
 from pipelines.contract.purposes import read_lists, read_purposes
 from pipelines.contract.raw_schema import read_schema
 from pipelines.contract.reading import read
+from pipelines.contract.received import unsigned_purposes
 from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.topics import Topics, read_topics, with_late
 from pipelines.contract.view import read_view
@@ -35,15 +35,20 @@ from pipelines.trouble import Exit, Trouble
 
 _ATTRIBUTES = ("class", "max_items", "class_review")
 _SHOWN = 5
+_TO_LOOK_AT = frozenset({*freshness.BUILD_FIXES, *(check.id for check in (*reviews.CHECKS, *budget.CHECKS))})
 _MOOT = frozenset({"linkage-needless"})  # the contract needs what an overlay of it may not need
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A contract, unless a mistake stands in the way of building one, and all findings in the order of their places."""
+    """A contract, unless a mistake stands in the way of building one, and all findings in the order of their places.
+
+    `base` is the contract without the overlay, if one was named and could be laid.
+    """
 
     contract: Contract | None
     findings: tuple[Finding, ...]
+    base: Contract | None = None
 
     @property
     def valid(self) -> bool:
@@ -81,7 +86,7 @@ def _overlaid(folder: files.Folder, name: str, as_of: date, base: Contract, erro
         return Loaded(None, _in_order(found))
     loaded = _loaded(folder, _draft(folder, as_of, report, laying), report)
     found = {one for one in loaded.findings if one.check not in _MOOT}
-    return Loaded(loaded.contract, _in_order(found | errors))
+    return Loaded(loaded.contract, _in_order(found | errors), base)
 
 
 def _overlay_node(folder: files.Folder, name: str, report: Report) -> Node | None:
@@ -101,7 +106,8 @@ def _loaded(folder: files.Folder, draft: Draft, report: Report) -> Loaded:
     contract = None if any(_is_error(check) for check, _ in report.mistakes) else _contract(draft)
     overlay = None if draft.laid is None else draft.laid.name
     derived = {path: folder.content(path, report) or b"" for path in folder.derived_under(overlay)}
-    draft = replace(draft, contract=contract, derived=derived)
+    superseded = {path: folder.content(path, report) or b"" for path in folder.superseded_under(overlay)}
+    draft = replace(draft, contract=contract, derived=derived, superseded=superseded)
     return Loaded(contract, _in_order({*(finding(check, mistake) for check, mistake in report.mistakes), *run(draft)}))
 
 
@@ -124,15 +130,34 @@ def load_valid(root: Path, *, as_of: date, overlay: str | None = None) -> Contra
 
 
 def load_for_building(root: Path, *, as_of: date, overlay: str | None = None) -> Contract:
-    """Load a contract that has no error but stale derived schemas, which building mends, and reviews to be signed.
+    """Load a contract to look at or to build; see `load_to_look_at`.
 
-    A reviewer sees the derived schemas before signing, so they are made before.
+    Raises:
+        Trouble: it has an error that stands in the way; the first ones are named.
+    """
+    return load_to_look_at(root, as_of=as_of, overlay=overlay).contract
+
+
+@dataclass(frozen=True, slots=True)
+class Viewable:
+    """A contract to look at. `unsigned` are the purposes for which nothing may be relayed until somebody signs."""
+
+    contract: Contract
+    unsigned: frozenset[str]
+
+
+def load_to_look_at(root: Path, *, as_of: date, overlay: str | None = None) -> Viewable:
+    """Load a contract for whoever writes or reviews it, and never for relaying.
+
+    Reviews and the bases of TTLs may be missing, unsigned or wrong, records may say more bits than allowed, and derived
+    schemas may be stale: a reviewer has to see what would leave before signing, and an author before asking for that.
 
     Raises:
         Trouble: it has another error; the first ones are named.
     """
-    forgiven = frozenset({SIGNED, *(check.id for check in freshness.CHECKS)})
-    return _without_errors(root, load(root, as_of=as_of, overlay=overlay), forgiven)
+    loaded = load(root, as_of=as_of, overlay=overlay)
+    contract = _without_errors(root, loaded, _TO_LOOK_AT)
+    return Viewable(contract, unsigned_purposes(contract if overlay is None else loaded.base or contract))
 
 
 def _without_errors(root: Path, loaded: Loaded, forgiven: frozenset[str]) -> Contract:

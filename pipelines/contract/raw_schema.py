@@ -32,6 +32,9 @@ MAX_ITEMS: Final = 65_536
 MAX_FIXED: Final = 65_536
 _PRIMITIVES: Final = ("boolean", "int", "long", "float", "double", "bytes", "string")
 _COMPLEX: Final = ("record", "enum", "fixed", "array", "map")
+FOREIGN: Final = re.compile(r"(?:connect|avro\.java|confluent)[.:][A-Za-z0-9_.:-]{1,64}", re.ASCII)
+"""Attributes that Kafka Connect, Avro's Java library and Confluent's registry write into schemas."""
+_SHOWN_FOREIGN: Final = 5
 _SIMPLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _NAMESPACE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 _CLASSES: Final = tuple(FieldClass)
@@ -40,15 +43,23 @@ _CLASSES: Final = tuple(FieldClass)
 def read_schema(node: Node, report: Report) -> Record | None:
     """The record that a schema file describes; None after a mistake."""
     before = len(report)
-    top = _Reader(report).type(node, "")
+    reader = _Reader(report)
+    top = reader.type(node, "")
+    whole = len(report) == before
+    if reader.foreign:
+        shown_ = ", ".join(sorted(reader.foreign)[:_SHOWN_FOREIGN])
+        more = " …" if len(reader.foreign) > _SHOWN_FOREIGN else ""
+        what = f"Attributes of other tools: {shown_}{more}. They are harmless: nothing here reads them."
+        report.add("schema-foreign", node.position, what, "Leave them, or remove them.")
     if top is not None and not isinstance(top, Record):
         report.add("schema-type", node.position, "A raw event is a record.", 'Write {"type": "record", …}.')
-    return top if isinstance(top, Record) and len(report) == before else None
+    return top if isinstance(top, Record) and whole else None
 
 
 class _Reader:
     def __init__(self, report: Report) -> None:
         self._report = report
+        self.foreign: set[str] = set()
         self._named: dict[str, AvroType | None] = {}
         self._extents = Extents()
         self._open: set[str] = set()  # names whose definition is being read: to meet one is recursion
@@ -117,17 +128,17 @@ class _Reader:
                 return self._fixed(section, namespace)
             case "array":
                 inner = section.need("items")
-                section.close()
+                self._close(section)
                 items_type = None if inner is None else self.type(inner, namespace)
                 return None if items_type is None else Array(items_type)
             case "map":
                 inner = section.need("values")
-                section.close()
+                self._close(section)
                 values = None if inner is None else self.type(inner, namespace)
                 return None if values is None else Map(values)
             case name if name in _PRIMITIVES:
                 logical = logical_of(section, name, 0, self._report)
-                section.close()
+                self._close(section)
                 return None if logical is None else Primitive(name, *logical)  # type: ignore[arg-type] # tested above
             case _:
                 return self._by_name(what, namespace)
@@ -136,7 +147,7 @@ class _Reader:
         name, inside = self._name(section, namespace)
         section.may("doc")
         listed = items(section.need("fields"), self._report)
-        section.close()
+        self._close(section)
         if name is not None:
             self._open.add(name)
         fields = [self._field(item, inside) for item in listed or ()]
@@ -173,7 +184,7 @@ class _Reader:
             section.may(allowed)
         doc = section.may("doc")
         class_node, bound, review = section.may("class"), section.may("max_items"), section.may("class_review")
-        section.close()
+        self._close(section)
         avro_type = None if type_node is None else self.type(type_node, namespace)
         class_ = word(class_node, _CLASSES, self._report)
         max_items = integer(bound, 1, MAX_ITEMS, self._report)
@@ -200,7 +211,7 @@ class _Reader:
         section.may("doc")
         section.may("default")
         listed = items(section.need("symbols"), self._report)
-        section.close()
+        self._close(section)
         symbols = [self._simple_name(item) for item in listed or ()]
         if listed is not None and (not listed or len(set(symbols)) < len(symbols)):
             self._refuse(section.node, "An enum needs symbols, each once.", "List every symbol once.")
@@ -217,7 +228,7 @@ class _Reader:
         logical = None if size is None else logical_of(section, "fixed", size, self._report)
         for attribute in LOGICAL_ATTRIBUTES:
             section.may(attribute)
-        section.close()
+        self._close(section)
         if name is None:
             return None
         made = None if size is None or logical is None else Fixed(name, size, *logical)
@@ -250,6 +261,13 @@ class _Reader:
         said = shown(node.text) if isinstance(node, Scalar) else kind(node)
         self._refuse(node, f"{said} is no Avro name.", "Use letters, digits and _, beginning with no digit.")
         return None
+
+    def _close(self, section: Section) -> None:
+        for key, _ in section.node:
+            if FOREIGN.fullmatch(key.text):
+                section.may(key.text)
+                self.foreign.add(key.text)
+        section.close()
 
     def _no_aliases(self, section: Section) -> None:
         if (aliases := section.may("aliases")) is not None:

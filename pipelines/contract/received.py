@@ -54,6 +54,16 @@ def recipe_of(contract: Contract, purpose: str, covers: str) -> str | None:
     return next((recipe for recipe in (FORMAT, *OLDER) if digest_of(contract, purpose, recipe) == covers), None)
 
 
+def unsigned_purposes(contract: Contract) -> frozenset[str]:
+    """The purposes without a review, or whose review covers something else than what they receive.
+
+    Args:
+        contract: without an overlay; what an overlay takes away needs no signature.
+    """
+    covers = {name: "" if one.review is None else one.review.covers for name, one in contract.purposes.items()}
+    return frozenset(name for name, signed in covers.items() if not signed or signed != digest_of(contract, name))
+
+
 def received(contract: Contract, purpose: str, recipe: str = FORMAT) -> dict[str, Any]:
     """What a purpose receives, as JSON would say it, in the canonical form of a recipe."""
     topics = [topic for topic in contract.topics.values() if topic.purpose == purpose]

@@ -5,7 +5,7 @@ Everything comes from the contract; no event is read, no broker asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -55,7 +55,8 @@ class ViewStory:
     """Where the event goes: a topic, for a purpose, for so long, to these readers.
 
     `time` says how coarse a record's time is, `handle` whose handle it carries (or that it has none), `review` whether
-    the purpose may be used now. `bits` is how much one record can say besides its handle, of `max_bits` allowed.
+    the purpose may be used now; it is not `signed` while no review covers what it receives. `bits` is how much one
+    record can say besides its handle, of `max_bits` allowed.
     """
 
     topic: str
@@ -68,6 +69,7 @@ class ViewStory:
     handle: str
     time: str
     review: str
+    signed: bool
     bits: float
     max_bits: int
 
@@ -85,7 +87,9 @@ class EventStory:
     fields: tuple[FieldStory, ...]
 
 
-def tell(contract: Contract, event_name: str, field: str | None = None, *, as_of: date) -> EventStory:
+def tell(
+    contract: Contract, event_name: str, field: str | None = None, *, as_of: date, unsigned: Collection[str] = ()
+) -> EventStory:
     """The story of an event type, or of one field (or of what one container holds), with the views that use it.
 
     Raises:
@@ -107,7 +111,9 @@ def tell(contract: Contract, event_name: str, field: str | None = None, *, as_of
         producers=raw.producers if raw else (),
         versions=tuple(schema.version for schema in event.versions),
         views=tuple(
-            _view_story(contract, event, view, as_of) for view in event.views if field is None or view.topic in used
+            _view_story(contract, event, view, as_of, unsigned)
+            for view in event.views
+            if field is None or view.topic in used
         ),
         fields=fields,
     )
@@ -161,11 +167,14 @@ def _why_not(event: Event, leaf: Leaf) -> str:
     return next((never.reason for never in event.never if leaf.is_under(never.path)), _UNDECIDED)
 
 
-def _view_story(contract: Contract, event: Event, view: View, as_of: date) -> ViewStory:
+def _view_story(contract: Contract, event: Event, view: View, as_of: date, unsigned: Collection[str]) -> ViewStory:
     purpose, topic = contract.purposes[view.purpose], contract.topics[view.topic]
     review = purpose.review
+    signed = review is not None and view.purpose not in unsigned
     if review is None:
-        standing = "not reviewed: nothing is relayed"
+        standing = "UNSIGNED, not reviewed: nothing is relayed"
+    elif not signed:
+        standing = f"UNSIGNED, {review.id} covers something else: nothing is relayed"
     elif as_of >= review.expires:
         standing = f"{review.id} expired on {review.expires}: nothing is relayed"
     else:
@@ -182,6 +191,7 @@ def _view_story(contract: Contract, event: Event, view: View, as_of: date) -> Vi
         handle=handle,
         time=f"to {duration(view.step_ms)}, and to {STEP_MS} ms by a record's place in the topic",
         review=standing,
+        signed=signed,
         bits=view_bits(event.versions, view).bits,
         max_bits=purpose.max_bits,
     )

@@ -7,7 +7,7 @@ class, never a value; and of what goes out: all of it. The one door to the value
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -50,6 +50,7 @@ class Outgoing:
 
     `outcome` is `out`, `quarantined` (then `code` and `path` say why) or `suspended` (the purpose's review does not
     stand at that time). Only for `out` there are `record`, `key` (hex, or None), `headers` and `timestamp_ms`.
+    Not `signed`: no review covers what the purpose would receive, so this is what would leave if somebody signed.
     """
 
     topic: str
@@ -60,6 +61,7 @@ class Outgoing:
     key: str | None = None
     headers: Mapping[str, str] | None = None
     timestamp_ms: int | None = None
+    signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What a view needs at the bench's broker time. Without `subkeys` the purpose's review does not stand then."""
+    """What a view needs at the bench's broker time. Without `subkeys` the purpose's review has expired by then."""
 
     view: View
     subkeys: Subkeys | None
     handler: HandleMaker | None
     timestamp_ms: int
     envelope: Envelope
+    signed: bool
 
 
 class Bench:
@@ -97,18 +100,29 @@ class Bench:
         keys: a throwaway keyring.
         at_ms: the broker time of every event.
         version: which raw schema JSON events are written with; the newest if None.
+        unsigned: purposes that nobody has signed; their views are tried all the same.
 
     Raises:
         Trouble: (exit 2) there is no such version.
     """
 
     def __init__(
-        self, contract: Contract, event: Event, keys: SubkeySource, *, at_ms: int, version: int | None = None
+        self,
+        contract: Contract,
+        event: Event,
+        keys: SubkeySource,
+        *,
+        at_ms: int,
+        version: int | None = None,
+        unsigned: Collection[str] = (),
     ) -> None:
         self._event = event
         self._schema = _schema(event, version)
         self._program = compile_event(event)
-        self._plans = tuple(_plan(contract, event, view, keys, at_ms) for view in self._program.views)
+        self._plans = tuple(
+            _plan(contract, event, view, keys, at_ms, signed=view.purpose not in unsigned)
+            for view in self._program.views
+        )
         self._versions = {schema.fingerprint: schema.version for schema in event.versions}
 
     def try_json(self, number: int, text: bytes) -> Trial:
@@ -154,7 +168,7 @@ def _schema(event: Event, version: int | None) -> RawSchema:
     return found[-1]
 
 
-def _plan(contract: Contract, event: Event, view: View, keys: SubkeySource, at_ms: int) -> _Plan:
+def _plan(contract: Contract, event: Event, view: View, keys: SubkeySource, at_ms: int, *, signed: bool) -> _Plan:
     purpose, topic = contract.purposes[view.purpose], contract.topics[view.topic]
     envelope = Envelope(
         view,
@@ -163,19 +177,20 @@ def _plan(contract: Contract, event: Event, view: View, keys: SubkeySource, at_m
         policy_version=contract.policy_version,
     )
     floored_ms = envelope.floor(at_ms)
-    if purpose.review is None or at_ms >= purpose.review.expires_ms:
-        return _Plan(view, None, None, floored_ms, envelope)
+    signed = signed and purpose.review is not None
+    if purpose.review is not None and at_ms >= purpose.review.expires_ms:
+        return _Plan(view, None, None, floored_ms, envelope, signed)
     subkeys = keys.subkeys_at(purpose, at_ms)
     # A view without a handle still wants a handler; the walk never calls it.
     handler = subkeys.handle_maker(purpose.handle or "device")
-    return _Plan(view, subkeys, handler, floored_ms, envelope)
+    return _Plan(view, subkeys, handler, floored_ms, envelope, signed)
 
 
 def _outgoing(plan: _Plan, number: int, made: Minimized | Fault | None) -> Outgoing:
     if made is None or plan.subkeys is None:
-        return Outgoing(plan.view.topic, "suspended")
+        return Outgoing(plan.view.topic, "suspended", signed=plan.signed)
     if isinstance(made, Fault):
-        return Outgoing(plan.view.topic, "quarantined", made.code, made.path)
+        return Outgoing(plan.view.topic, "quarantined", made.code, made.path, signed=plan.signed)
     event_id = plan.subkeys.event_ids(event_block(_NO_TOPIC, 0, number - 1)).hex()
     headers = plan.envelope.headers(plan.timestamp_ms, None if made.key is None else plan.subkeys.epoch_start_ms)
     return Outgoing(
@@ -185,6 +200,7 @@ def _outgoing(plan: _Plan, number: int, made: Minimized | Fault | None) -> Outgo
         key=None if made.key is None else made.key.hex(),
         headers={name: text.decode("ascii") for name, text in (*headers, ("ce_id", event_id.encode()))},
         timestamp_ms=plan.timestamp_ms,
+        signed=plan.signed,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from pipelines.broker import Cluster, Message, records
 from pipelines.contract.model import Contract
@@ -70,6 +71,24 @@ def sorted_out(contract: Contract, messages: Iterable[Message], wish: Wish) -> G
             first[note] = min(noted_ms, first.get(note, noted_ms))
     ordered = sorted(first, key=lambda note: (note.topic, note.partition, note.offset, note.view or "", note.code))
     return Gathered(tuple(Noted(note, first[note]) for note in ordered), foreign)
+
+
+NEVER_WHOLE: Final = {
+    "no_value": "the record has no value",
+    "not_single_object": "its bytes are no Avro single object",
+    "too_large": "the raw event is larger than a worker takes",
+    "no_broker_time": "no retention can be counted for it",
+    "unreadable": "nobody can unpack its batch",
+}
+"""Faults of a whole event that no change of a schema or a policy takes away -> why."""
+
+
+def never(note: Note) -> str | None:
+    """Why no retry of a note can ever succeed; None if a changed contract may help.
+
+    Other structural faults may depend on what a view reads, since a dropped array is skipped as a block.
+    """
+    return NEVER_WHOLE.get(note.code) if note.view is None else None
 
 
 def retries(contract: Contract, gathered: Gathered, now_ms: int) -> dict[str, ByPlace]:

@@ -15,6 +15,7 @@ import fastavro
 
 from pipelines.contract.avro import FieldClass
 from pipelines.contract.model import Event, RawSchema
+from pipelines.sdk.misfit import misfit
 
 MARKER: Final = b"\xc3\x01"
 
@@ -47,14 +48,15 @@ class Encoder:
         """C3 01, the schema's fingerprint, and the body.
 
         Raises:
-            Misfit: a field is missing, unknown or of another type; the message names fields of the schema only.
+            Misfit: a field is missing, unknown or of another type; the message names fields of the schema,
+                the wanted and the given type, and no value.
         """
         unknown = len(fields.keys() - self.names)
         if unknown:
             raise Misfit(f"{self._name}: {unknown} of the fields are not in the schema")
         body = _encoded(self.parsed, fields)
         if body is None:
-            raise Misfit(f"{self._name}: the field {self._misfit(fields)} is missing or does not fit its type")
+            raise Misfit(f"{self._name}: the field {misfit(self.schema.record, self._misfit(fields), fields)}")
         return MARKER + self.schema.fingerprint + body
 
     def key(self, fields: Mapping[str, Any]) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -10,11 +11,24 @@ from click.testing import CliRunner
 
 from pipelines.cli.build import command
 from pipelines.contract import derived_schemas, load, load_valid
+from pipelines.sdk.decoding import Decoder
 from pipelines.trouble import Exit, Trouble
-from tests.support.contract_folders import BASE, TODAY, edited, overlaid
+from tests.support.avro import encoded
+from tests.support.contract_folders import BASE, FIXTURES, TODAY, edited, overlaid
 from tests.support.signing import sign
 
-DERIVED = "schemas/minimized/network-metadata.support/vpn.session.v1.avsc"
+TOPIC_FOLDER = "schemas/minimized/network-metadata.support"
+EVENT = {
+    "occurred_at": datetime(2026, 5, 1, tzinfo=UTC),
+    "device_id": bytes(16),
+    "region": "other",
+    "ok": True,
+    "bytes_up": None,
+    "dns_names": 2,
+    "checks": [{"id": "boot"}],
+    "labels_tier": None,
+}
+DERIVED = f"{TOPIC_FOLDER}/vpn.session.v1.avsc"
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -64,7 +78,8 @@ def test_a_new_raw_version_moves_the_schema_to_its_number(tmp_path: Path) -> Non
     policy.write_text(policy.read_text().replace("    ok: keep\n", "    ok: keep\n    good: keep\n"))
     code, output = run("--contract", str(folder))
     assert code == 0
-    assert output.splitlines()[:2] == [f"wrote {DERIVED.replace('v1', 'v3')}", f"removed {DERIVED}"]
+    told = [line for line in output.splitlines() if DERIVED.partition(".v1")[0] in line]
+    assert told[:2] == [f"wrote {DERIVED.replace('v1', 'v3')}", f"removed {DERIVED}"]
 
 
 def test_check_writes_nothing_and_fails_when_there_is_something_to_do(tmp_path: Path) -> None:
@@ -90,4 +105,41 @@ def test_a_contract_with_errors_is_not_built(tmp_path: Path) -> None:
 def test_a_program_reads_json(tmp_path: Path) -> None:
     code, output = run("--contract", str(overlaid(tmp_path)), "--json")
     assert code == 0
-    assert orjson.loads(output) == {"check": False, "written": [], "removed": [], "unchanged": 1}
+    nothing: dict[str, object] = {"written": [], "removed": [], "superseded": [], "expired": [], "unsigned": []}
+    assert orjson.loads(output) == {"check": False, "unchanged": 1, **nothing}
+
+
+def test_a_schema_that_is_replaced_is_kept_and_its_records_are_still_decoded(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    before = orjson.loads((folder / DERIVED).read_bytes())
+    record = encoded(before, EVENT)
+    policy = folder / "policies/vpn/session.yaml"
+    policy.write_text(policy.read_text().replace("ok: keep", "ok: {do: keep, as: good}"))
+    _, output = run("--contract", str(folder))
+    kept = folder / TOPIC_FOLDER / f"superseded/vpn.session.{record[2:10].hex()}.avsc"
+    assert f"kept {kept.relative_to(folder)} until " in output
+    decoder = Decoder.of(folder, "network-metadata.support")
+    assert decoder is not None
+    assert decoder.decode(record) == EVENT
+    sign(folder, as_of=TODAY)
+    assert load(folder, as_of=TODAY).findings == ()
+    assert run("--contract", str(folder), "--check")[0] == Exit.DONE
+
+
+def test_check_names_what_would_be_kept_and_keeps_nothing(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {"policies/vpn/session.yaml": ("ok: keep", "ok: {do: keep, as: good}")})
+    before = files(folder)
+    code, output = run("--contract", str(folder), "--check", "--json")
+    said = orjson.loads(output)
+    assert code == Exit.FINDINGS
+    assert [one["file"].partition("/superseded/")[0] for one in said["superseded"]] == [TOPIC_FOLDER]
+    assert said["written"] == [DERIVED, "schemas/minimized/superseded.json"]
+    assert files(folder) == before
+
+
+def test_a_listed_schema_that_is_lost_stops_the_build(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path, FIXTURES / "invalid/derived-lost")
+    before = files(folder)
+    with pytest.raises(Trouble, match="derived-lost"):
+        run("--contract", str(folder))
+    assert files(folder) == before

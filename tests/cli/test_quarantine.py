@@ -130,6 +130,15 @@ def test_the_list_says_for_how_long_an_event_can_be_tried_again_and_which_one_is
     assert (outcome["views"][house.handled]["in"], outcome["views"][house.handled]["expired"]) == (2, 1)
 
 
+def test_a_fault_that_no_contract_takes_away_is_listed_as_never(scene: Scene) -> None:
+    notes = told(scene, "list")["notes"]
+    assert [note["never"] for note in notes] == [None, None, "its bytes are no Avro single object"]
+    for arguments in ((), ("--each",)):
+        shown = [line for line in run(scene, "list", *arguments).output.splitlines() if "never: " in line]
+        assert len(shown) == 1
+        assert "not_single_object" in shown[0]
+
+
 def test_what_is_left_is_never_told_too_long_whatever_the_clock_says(scene: Scene) -> None:
     house = scene.house
     admin = house.cluster.admin(timeout_s=CALL_S)

@@ -114,3 +114,20 @@ def test_where_an_action_does_not_fit_the_type_the_way_out_is_what_the_class_all
     folder = edited(tmp_path, {"policies/vpn/session.yaml": (line, does)})
     (found,) = [one for one in load(folder, as_of=TODAY).findings if one.check == "action-type"]
     assert way_out in found.remedy
+
+
+def test_attributes_of_other_tools_are_named_as_harmless_and_change_nothing(tmp_path: Path) -> None:
+    plain = load(BASE, as_of=TODAY).contract
+    loaded = load(overlaid(tmp_path, FIXTURES / "invalid/schema-foreign"), as_of=TODAY)
+    (found,) = loaded.findings
+    assert "avro.java.string, confluent:tags, connect.parameters, connect.version" in found.message
+    assert "harmless" in found.message
+    assert loaded.valid
+    assert loaded.contract is not None
+    assert plain is not None
+    assert loaded.contract.digest == plain.digest
+
+
+def test_an_attribute_that_only_resembles_one_of_another_tool_is_an_error(tmp_path: Path) -> None:
+    edits = {"schemas/raw/vpn/session.v1.avsc": ('"name": "ok"', '"connected": 1, "name": "ok"')}
+    assert "unknown-key" in {found.check for found in load(edited(tmp_path, edits), as_of=TODAY).findings}

@@ -43,18 +43,32 @@ def test_as_many_strings_as_allowed_are_counted_out(pattern: str) -> None:
     assert len(strings(pattern, 16)) <= MAX_STRINGS
 
 
+DASHES = ("[a-z-]", "[-a]", "[+-]", r"[\d-]", "[0-9-]{2}", "x[a-c-]")
+
+
+@pytest.mark.parametrize("pattern", [r"[a-z\-]", r"[\-a]", r"[+\-]", r"[\d\-]", r"[0-9\-]{2}", r"x[a-c\-]", "a-b"])
+def test_a_dash_that_is_written_as_the_message_says_is_taken(pattern: str) -> None:
+    assert any("-" in text for text in strings(pattern, 3))
+
+
 @pytest.mark.parametrize(
     ("pattern", "longest", "why"),
     [
         ("(a|b){17}", 17, "more than 65,536"),
         ("[^a]", 1, "accepts too much"),
         (".*", 4, "accepts too much"),
-        ("^a$", 1, "not taken"),
+        ("^a$", 1, r"remove the anchor \^: a pattern always matches the whole text \(character 1\)"),
         (r"\bword", 4, "not taken"),
         (r"\p{L}", 4, "not taken"),
         ("(?i)a", 4, "not taken"),
         ("[[:alpha:]]", 4, "not taken"),
-        ("é", 4, "not taken"),
+        ("é", 4, "only ASCII"),
+        ("a\u2013b", 4, "only ASCII"),
+        ("ab$", 4, r"remove the anchor \$.*character 3"),
+        (r"\Aa", 4, "remove the anchor"),
+        (r"\s", 4, "list the characters"),
+        *((pattern, 4, "in a class, write a dash") for pattern in DASHES),
+        (r"a\-b", 4, "outside a class, write a dash as -"),
         ("a{,3}", 4, "not taken"),
         ("(a", 4, "cannot be parsed"),
         ("a{1000}", 256, "accepts nothing"),

@@ -133,7 +133,7 @@ def test_a_contract_that_lets_canaries_through_is_caught(folder: Path, tmp_path:
     )
     loaded = load(contract, as_of=TODAY)
     assert loaded.contract is not None, [str(finding) for finding in loaded.findings]
-    build(contract, loaded.contract)
+    build(contract, loaded.contract, as_of=TODAY)
     sign(contract, loaded.contract, "ota-release-review")
 
     done = run(folder, contract, "--json", "--events", "1000")

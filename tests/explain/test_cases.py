@@ -14,6 +14,11 @@ from pipelines.explain.cases import Run, cover, read_cases, run_cases
 from tests.support.case_files import CANARY, FILE, GOOD, TOPIC, contract_of, reading, running, with_cases
 from tests.support.hostile_text import HOSTILE
 
+ALIKE = [
+    "elsewhere", "a number below the range", "a word that is not listed", "bytes that end too early",
+    "bytes that are no event", "after the review",
+]  # fmt: skip
+
 
 def differences(runs: list[Run]) -> list[tuple[str, str, object, object]]:
     return [(run.case.name, one.field, one.expected, one.got) for run in runs for one in run.differences]
@@ -192,6 +197,29 @@ def test_a_case_that_is_like_a_wrong_one_does_not_tell_its_mistakes_again(tmp_pa
     found = reading(with_cases(tmp_path, ("      ok: true\n", "      ok: maybe\n")))
     assert len(found.findings) == 1
     assert not found.cases
+    assert [name for _, name in found.not_run] == ALIKE
+
+
+def test_a_case_like_one_with_a_gap_is_run_when_it_has_none_itself(tmp_path: Path) -> None:
+    found = reading(with_cases(tmp_path, ("        dns_names: 2\n", "")))
+    assert [one.check for one in found.findings] == ["case-missing"]
+    assert "a session" in found.findings[0].message
+    # These say what becomes of the whole view or event; `elsewhere` lacks what the first case lacks.
+    assert [case.name for case in found.cases] == ALIKE[1:]
+    assert found.not_run == (("vpn.session", ALIKE[0]),)
+
+
+def test_every_case_is_run_or_said_not_to_be(tmp_path: Path) -> None:
+    text = GOOD + "".join(f"  case {n}: {{like: {f'case {n - 1}' if n else 'a session'}}}\n" for n in range(17))
+    for number, edit in enumerate(
+        [("    at: 2026", "    at: soon 2026"), ("      ok: true\n", ""), ("like: case 3}", "like: none}")]
+    ):
+        found = reading(with_cases(tmp_path / str(number), edit, text=text))
+        told = {one.message.partition("'")[2].partition("'")[0] for one in found.findings}
+        assert len(found.findings) == 1
+        assert {*told, *(case.name for case in found.cases), *(name for _, name in found.not_run)} == {
+            "a session", *ALIKE, *(f"case {n}" for n in range(17))
+        }  # fmt: skip
 
 
 def test_a_wrong_case_leaves_the_others_to_be_run(tmp_path: Path) -> None:

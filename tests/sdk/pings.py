@@ -5,9 +5,11 @@ from typing import Any
 
 import fastavro
 
-from pipelines.contract.avro import Field, FieldClass, Primitive, Record
 from pipelines.contract.findings import Position
 from pipelines.contract.model import Contract, Event, QuarantineTopic, RawSchema
+from pipelines.contract.raw_schema import read_schema
+from pipelines.contract.reading import read
+from pipelines.contract.report import Report
 
 HERE = Position("schemas/raw/sdk/ping.v1.avsc")
 SECRET = "SYNTHETIC-SECRET"
@@ -47,9 +49,15 @@ def fields(version: int = 2, **changes: Any) -> dict[str, Any]:
 def schema(event: str, version: int) -> RawSchema:
     text = json.dumps({"type": "record", "name": "Ping", "fields": V1 if version == 1 else V2})
     canonical = fastavro.schema.to_parsing_canonical_form(json.loads(text))
-    device = Field("device_id", Primitive("string"), HERE, FieldClass.DEVICE_IDENTIFIER)
-    others = [Field(each["name"], Primitive("string"), HERE) for each in (V1 if version == 1 else V2)]
-    record = Record("Ping", tuple(device if each.name == "device_id" else each for each in others))
+    classed = json.loads(text)
+    for field in classed["fields"]:
+        if field["name"] != "peers":
+            field["class"] = "device_identifier" if field["name"] == "device_id" else "metadata"
+    classed["fields"][5]["type"]["items"]["fields"][0]["class"] = "metadata"
+    report = Report()
+    node = read(json.dumps(classed).encode(), HERE.file, report, strict_json=True)
+    record = None if node is None else read_schema(node, report)
+    assert record is not None, report.mistakes
     fingerprint = bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
     return RawSchema(event, version, record, text, fingerprint, HERE)
 

@@ -18,7 +18,7 @@ def test_the_committed_schemas_of_the_minimized_topics_are_those_that_follow_fro
     shipped: Contract,
 ) -> None:
     derived = derived_schemas(shipped)
-    committed = {str(file.relative_to(ROOT)) for file in (ROOT / "schemas/minimized").rglob("*.avsc")}
+    committed = {str(file.relative_to(ROOT)) for file in (ROOT / "schemas/minimized").glob("*/*.avsc")}
     assert committed == set(derived)
     assert all((ROOT / path).read_text() == text for path, text in derived.items())
 

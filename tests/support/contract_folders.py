@@ -80,10 +80,10 @@ def freshened(folder: Path, overlay: str | None = None, *, as_of: date = TODAY) 
     """The folder with its derived schemas written and its reviews signed anew, when there is a contract in it."""
     contract = load(folder, as_of=as_of).contract
     if contract is not None:
-        build(sign_as(folder, contract), contract)
+        build(sign_as(folder, contract), contract, as_of=as_of)
         under = None if overlay is None else load(folder, as_of=as_of, overlay=overlay).contract
         if overlay is not None and under is not None:
-            build(folder, under, under=Under(overlay, contract))
+            build(folder, under, as_of=as_of, under=Under(overlay, contract))
     return folder
 
 

@@ -9,8 +9,9 @@ from pipelines.contract.building import Under, derived_schemas
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
 from pipelines.contract.findings import Position
-from pipelines.contract.folder import same_text
+from pipelines.contract.folder import same_text, superseded_index
 from pipelines.contract.report import Mistake
+from pipelines.contract.superseded import read_superseded, ttl_days
 
 
 def _build(draft: Draft) -> str:
@@ -46,8 +47,36 @@ def orphan(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(Position(path), "No view gives this derived schema.", _build(draft))
 
 
-CHECKS: Final = (
+def unlisted(draft: Draft) -> Iterator[Mistake]:
+    """A superseded schema that the index does not list, or lists for a shorter time than its records live."""
+    index = superseded_index(None if draft.laid is None else draft.laid.name)
+    there = read_superseded(draft.superseded, index)
+    if index in draft.superseded and not there.readable:
+        yield Mistake(Position(index), "The index of superseded schemas cannot be read.", _build(draft))
+    for path in sorted(there.unlisted):
+        yield Mistake(Position(path), "The index of superseded schemas does not list this file.", _build(draft))
+    for one in there.entries:
+        days = None if draft.contract is None else ttl_days(draft.contract, one.topic)
+        if days is not None and one.until < one.needed_until(days):
+            needed = one.needed_until(days)
+            what = f"Records under {one.fingerprint} live until {needed}, but its schema is kept until {one.until}."
+            yield Mistake(Position(index), what, _build(draft))
+
+
+def lost(draft: Draft) -> Iterator[Mistake]:
+    """A schema that the index lists and that is not there: records written under it cannot be decoded."""
+    index = superseded_index(None if draft.laid is None else draft.laid.name)
+    for one in read_superseded(draft.superseded, index).lost:
+        what = f"The index lists {one.file} until {one.until}, but that schema is not there as it was."
+        yield Mistake(Position(index), what, "Restore the file from the repository's history.")
+
+
+_MADE: Final = (
     Check("derived-missing", "Every view's schema is written.", missing),
     Check("derived-stale", "Every derived schema is what its view gives.", stale),
     Check("derived-orphan", "Every derived schema has a view.", orphan),
+    Check("derived-unlisted", "The index lists every superseded schema for as long as its records live.", unlisted),
 )
+BUILD_FIXES: Final = frozenset(check.id for check in _MADE)
+"""The checks whose findings `pipelines build` fixes."""
+CHECKS: Final = (*_MADE, Check("derived-lost", "Every schema that the index lists is there.", lost))

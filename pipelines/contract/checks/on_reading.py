@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pipelines.contract.checks.check import Check
+from pipelines.contract.findings import Severity
 
 CHECKS: Final = (
     # The folder.
@@ -46,6 +47,7 @@ CHECKS: Final = (
     Check("schema-class", "Every leaf has a class, and only leaves have one."),
     Check("schema-max-items", "Only an array field has max_items."),
     Check("schema-logical-type", "A logical type stands on the Avro type that it belongs to."),
+    Check("schema-foreign", "A schema has no attributes of other tools.", severity=Severity.WARNING),
     Check("schema-invalid", "The Avro library takes every schema."),
     # Policies.
     Check("policy-event", "A policy names the event type that its file's name says."),

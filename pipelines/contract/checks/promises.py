@@ -9,7 +9,7 @@ from pipelines import retention
 from pipelines.contract.books import LIMIT_BYTES, fitting
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
-from pipelines.contract.model import HOUR_MS, ChangesTopic, QuarantineTopic, RawTopic
+from pipelines.contract.model import DAY_MS, HOUR_MS, MINUTE_MS, ChangesTopic, QuarantineTopic, RawTopic
 from pipelines.contract.report import Mistake
 from pipelines.contract.section import spelled
 from pipelines.contract.topics import MAX_RAW_TTL_MS, with_late
@@ -39,9 +39,10 @@ def kept(draft: Draft) -> Iterator[Mistake]:
         if isinstance(settings, retention.TooShort):
             what = (
                 f"A TTL of {spelled(topic.ttl_ms)} cannot be kept with inputs {spelled(late)} late and a step of "
-                f"{spelled(step)}: the shortest that can is {_rounded(settings.shortest_ttl_ms)}."
+                f"{spelled(step)}: the shortest that can is {_in_words(settings.shortest_ttl_ms)}."
             )
-            yield Mistake(topic.position, what, "Lengthen the TTL, or shorten `late` or the step.")
+            remedy = f"Write `ttl: {_as_ttl(settings.shortest_ttl_ms)}` or more, or shorten `late` or the step."
+            yield Mistake(topic.position, what, remedy)
     others: list[RawTopic | QuarantineTopic | ChangesTopic] = [*draft.topics.raw.values(), draft.topics.changes]
     if draft.topics.quarantine is not None:
         others.append(draft.topics.quarantine)
@@ -50,9 +51,9 @@ def kept(draft: Draft) -> Iterator[Mistake]:
         if isinstance(settings, retention.TooShort):
             what = (
                 f"A TTL of {spelled(other.ttl_ms)} cannot be kept: the shortest that can is "
-                f"{_rounded(settings.shortest_ttl_ms)}."
+                f"{_in_words(settings.shortest_ttl_ms)}."
             )
-            yield Mistake(other.position, what, "Lengthen the TTL.")
+            yield Mistake(other.position, what, f"Write `ttl: {_as_ttl(settings.shortest_ttl_ms)}` or more.")
 
 
 def apart(draft: Draft) -> Iterator[Mistake]:
@@ -76,9 +77,22 @@ def accounted(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(views[fit].position, what, "Merge views, or split the event type.")
 
 
-def _rounded(span_ms: int) -> str:
-    """A span as a TTL can be written, rounded up to whole seconds."""
-    return spelled(-(-span_ms // 1000) * 1000)
+def _as_ttl(span_ms: int) -> str:
+    """A span as a TTL can be written, rounded up to whole minutes."""
+    return spelled(_whole_minutes(span_ms))
+
+
+def _in_words(span_ms: int) -> str:
+    """The same span for people: `1 d 10 h 14 min`."""
+    left, words = _whole_minutes(span_ms), list[str]()
+    for size, unit in ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min")):
+        count, left = divmod(left, size)
+        words += [f"{count} {unit}"] if count else []
+    return " ".join(words)
+
+
+def _whole_minutes(span_ms: int) -> int:
+    return -(-span_ms // MINUTE_MS) * MINUTE_MS
 
 
 CHECKS: Final = (

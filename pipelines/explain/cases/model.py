@@ -45,7 +45,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """Cases in the order of their files and places, and what is wrong with those files."""
+    """Cases in the order of their files and places, and what is wrong with those files.
+
+    `not_run`: event type and name of the cases without a mistake of their own that are like one that cannot be read.
+    """
 
     cases: tuple[Case, ...]
     findings: tuple[Finding, ...]
+    not_run: tuple[tuple[str, str], ...] = ()

@@ -49,31 +49,47 @@ def read_cases(root: Path, contract: Contract, events: Collection[str] = ()) -> 
     report = Report()
     folder = files.survey(root, Report())  # what is wrong with the folder's names is the contract's own finding
     chosen = [file for file in folder.cases if not events or file.event in events]
-    cases = tuple(case for file in chosen for case in _of_file(folder, file, contract, report))
+    not_run: list[tuple[str, str]] = []
+    cases = tuple(case for file in chosen for case in _of_file(folder, file, contract, report, not_run))
     found = {as_finding(check, mistake) for check, mistake in report.mistakes}
-    return Cases(cases, tuple(sorted(found, key=lambda one: (one.position, one.check, one.message))))
+    findings = tuple(sorted(found, key=lambda one: (one.position, one.check, one.message)))
+    return Cases(cases, findings, tuple(not_run))
 
 
-def _of_file(folder: files.Folder, at: files.PolicyFile, contract: Contract, report: Report) -> Iterator[Case]:
+def _of_file(
+    folder: files.Folder, at: files.PolicyFile, contract: Contract, report: Report, not_run: list[tuple[str, str]]
+) -> Iterator[Case]:
     file = _opened(folder, at, contract, report)
     if file is None:
         return
     known: dict[str, Draft] = {}
-    broken: set[str] = set()
+    # What is like an unreadable case cannot be known. What is like one with gaps may be whole, and is looked at anew.
+    unreadable, gaping = set[str](), set[str]()
     for name, inside in Section(file.cases, report).entries(MOST_CASES):
-        found = Report()
-        draft = Drafter(file.event, found).draft(name, inside, known)
         like = inside.get("like") if isinstance(inside, Mapping) else None
-        under_broken = isinstance(like, Scalar) and like.text in broken
+        base = like.text if isinstance(like, Scalar) else ""
+        if base in unreadable and base not in known:
+            unreadable.add(name.text)
+            not_run.append((file.event.name, name.text))
+            continue
+        found, gaps = Report(), Report()
+        draft = Drafter(file.event, found).draft(name, inside, known)
         if draft is not None:
             known[name.text] = draft
-            # What a case lacks because the one that it is like could not be read would be told twice.
-            case = None if under_broken or found.mistakes else _whole(file.event, draft, found)
-            if case is not None:
-                yield case
-        if found.mistakes or under_broken:
-            broken.add(name.text)
-        for check, one in found.mistakes:
+        case = None
+        if found.mistakes or base in unreadable:
+            unreadable.add(name.text)
+        elif draft is not None:
+            case = _whole(file.event, draft, gaps)
+        if case is not None:
+            yield case
+        elif gaps.mistakes:
+            gaping.add(name.text)
+        # What a case lacks because the one that it is like lacks it would be told twice.
+        told = found.mistakes if base in gaping else [*found.mistakes, *gaps.mistakes]
+        if case is None and not told:
+            not_run.append((file.event.name, name.text))
+        for check, one in told:
             report.add(check, one.position, f"Case {shown(name.text)}: {one.message}", one.remedy)
 
 
