@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pipelines.broker import KafkaError, KafkaException, Message, TopicPartition
@@ -55,18 +56,24 @@ class Inbox:
         self._lost_position = False
         self._suspects = Suspects(station.cluster, station.log)
         self._reached = Reached(station)
-        self._read_to: dict[Place, int] = {}  # where the client met the end; markers of transactions lie before it
+        self._in_hand: list[Message] = []  # the events of the last poll, until they are committed or read again
+        self._end_met: dict[Place, int] = {}  # where the client met the end; markers of transactions lie before it
+        self._left: dict[Place, Standing] = {}  # where the partitions of a consumer that was replaced stood
         self.books: Books = {}
         self.unsaved: dict[tuple[str, int], int] = {}  # gaps that are in the books here but not yet in a commit
 
     def open(self) -> None:
         """Join the group. Replaces a consumer that is lost."""
+        left = self._left
+        with suppress(ConsumerLostError, KafkaException):
+            left = self.standings()
         self.close()
+        self._left = left
         self._membership.open()
 
     def close(self) -> None:
         """Leave, without committing anything."""
-        self.books, self.unsaved, self._read_to = {}, {}, {}
+        self.books, self.unsaved, self._in_hand, self._end_met, self._left = {}, {}, [], {}, {}
         self._suspects.clear_all()
         self._lost_position = False
         self._membership.close()
@@ -93,6 +100,7 @@ class Inbox:
         if token is None or self._lost_position or (rebalanced and events):
             self.rewind()
             return None
+        self._in_hand = events
         return Polled(events, unreadable, token)
 
     def offsets(self, books: Books) -> list[TopicPartition]:
@@ -104,6 +112,7 @@ class Inbox:
 
     def advance(self, books: Books) -> None:
         """Take over the books of a committed batch."""
+        self._in_hand = []
         self.books.update(books)
         self._reached.advance(books)
         for partition in self.unsaved.keys() & books.keys():
@@ -119,6 +128,8 @@ class Inbox:
             ConsumerLostError: the offsets cannot be had or sought.
         """
         consumer = self._membership.consumer
+        self._in_hand = []
+        self._end_met.clear()  # what was read to the end is read again
         try:
             for position in self._read_positions([TopicPartition(*key) for key in self.books]):
                 consumer.seek(position)
@@ -127,11 +138,31 @@ class Inbox:
         self._membership.rebalanced = self._lost_position = False
 
     def standings(self) -> dict[Place, Standing]:
-        """Where each partition stands, as of the last fetch from it."""
-        return {
-            place: Standing(max(book.next_offset, self._read_to.get(place, 0)), self._high(place), book.newest_ms)
-            for place, book in self.books.items()
-        }
+        """Return where each partition stands, as of the last fetch from it.
+
+        Partitions that were taken away stand where they stood until the next assignment says whose they are: their
+        events wait.
+
+        Raises:
+            ConsumerLostError, KafkaException: the consumer does not answer.
+        """
+        waiting = {_place(event) for event in self._in_hand}
+        return self._left | {place: self._standing(place, waits=place in waiting) for place in self.books}
+
+    def suspects(self) -> frozenset[Place]:
+        """Return the partitions whose next batch cannot be read."""
+        return frozenset(self._suspects.places)
+
+    def _standing(self, place: Place, *, waits: bool) -> Standing:
+        """Return where a partition stands.
+
+        The end that the client met counts only if no event before it `waits` for a commit: what lies between the
+        committed offset and the end is then markers of transactions.
+        """
+        book = self.books[place]
+        through = book.next_offset if waits else max(book.next_offset, self._end_met.get(place, 0))
+        high = self._high(place)
+        return Standing(through, book.end_found if high is None else high, book.newest_ms)
 
     def _gather(self) -> list[Message]:
         """What comes until the batch is full, by events or bytes, or has waited long enough.
@@ -168,6 +199,7 @@ class Inbox:
 
     def _read_again(self, place: Place) -> None:
         position = TopicPartition(*place, self._committed(place))
+        self._end_met.pop(place, None)
         self._membership.consumer.resume([position])
         self._membership.consumer.seek(position)
 
@@ -195,7 +227,8 @@ class Inbox:
                 hint="Their group.min.session.timeout.ms and group.max.session.timeout.ms say what they take.",
             )
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
-            self._read_to[place] = offset
+            if not self._suspects.holds(place):  # else its events were left out, and are read again
+                self._end_met[place] = offset
         elif place not in self.books or self._suspects.holds(place):
             return  # it comes from before, and says nothing new
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - as above
@@ -206,9 +239,12 @@ class Inbox:
     def _drop(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
             place = (partition.topic, partition.partition)
+            if place in self.books and self._settings.protocol == "classic":  # an assignment follows
+                with suppress(ConsumerLostError, KafkaException):
+                    self._left[place] = self._standing(place, waits=True)
             self.books.pop(place, None)
             self.unsaved.pop(place, None)
-            self._read_to.pop(place, None)
+            self._end_met.pop(place, None)
             self._suspects.clear(place)
 
     def _read_positions(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
@@ -227,6 +263,7 @@ class Inbox:
             book.open_views(self._views[topic])
             self.books[place] = book
             positions.append(TopicPartition(topic, partition, book.next_offset))
+        self._left = {}
         return positions
 
 

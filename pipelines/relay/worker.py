@@ -11,7 +11,10 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
+from pipelines.broker import KafkaException
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, topic_hash
 from pipelines.relay import metrics
@@ -46,7 +49,7 @@ class Worker:
         topic_ids: Mapping[str, bytes],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._station = station
+        station = self._station = replace(station, waiting=self._show_gauges)
         self._log = station.log
         self._clock = clock
         self._stopping = threading.Event()
@@ -58,7 +61,7 @@ class Worker:
         self._intake = Intake(self._lanes)
         topics = {raw_topic: lane.topics for raw_topic, lane in self._lanes.items()}
         self._inbox = Inbox(station, topics)
-        self._gauges = Gauges(contract, keyring, station.log, topics)
+        self._gauges = Gauges(contract, keyring, station.log, topics, (self._source, station.settings.slot))
         outputs = {name for names in topics.values() for name in names}
         self._outbox = Outbox(station, outputs, contract.quarantine.name, self._stopping.is_set)
         self._clock_doubted = False
@@ -84,6 +87,8 @@ class Worker:
                     self._turn()
                 except ConsumerLostError as lost:
                     self._replace_consumer(str(lost))
+                self._show_gauges()
+                self._gauges.turned(self._clock(), self._inbox.suspects())
             self._station.at(Step.STOPPING)
         except StoppedError:
             self._station.at(Step.STOPPING)
@@ -95,8 +100,6 @@ class Worker:
         polled = self._inbox.poll()
         started = time.monotonic()
         self._station.at(Step.POLLED)
-        if self._gauges.due(self._clock()):
-            self._gauges.show(self._clock(), self._inbox.standings())
         if polled is None:
             return
         believed_ms = self._intake.broker_ms
@@ -111,9 +114,16 @@ class Worker:
         if self._outbox.deliver(batch, self._inbox.offsets(batch.books), polled.membership):
             metrics.committed(batch, self._inbox.books)
             self._inbox.advance(batch.books)
+            self._gauges.committed()
             metrics.BATCH_SECONDS.labels(self._source).observe(time.monotonic() - started)
         else:
             self._recover()
+
+    def _show_gauges(self) -> None:
+        """Show where the partitions stand. A consumer that does not answer leaves it as it was."""
+        if self._gauges.due(self._clock()):
+            with suppress(ConsumerLostError, KafkaException):
+                self._gauges.show(self._clock(), self._inbox.standings())
 
     def _doubt_clock(self) -> None:
         """Show how far this worker's clock is behind, and say it once if it is too far."""

@@ -9,14 +9,17 @@ from typing import Any
 import orjson
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge
 
 from pipelines.broker import Cluster
 from pipelines.relay import metrics, outbox, succession
 from pipelines.relay.endpoint import application, serve
-from pipelines.relay.health import WITHIN_S, Health, State, forget, look, stuck
+from pipelines.relay.health import STALLED_AFTER_S, WITHIN_S, Health, State, forget, look, stuck
 from pipelines.relay.outbox import Outbox
 from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.stall import LONGEST_TURN_S, StallClock
 from pipelines.relay.station import Station
 from pipelines.relay.succession import StoppedError
 from pipelines.relay.waits import RelayLimits
@@ -65,6 +68,37 @@ def test_the_empty_file_of_a_worker_that_died_at_its_start_is_put_away(tmp_path:
     assert [file.name for file in tmp_path.iterdir()] == ["counter_999991.db"]
     forget(999991, tmp_path)
     assert [metric.samples for metric in signs.collect()] == [[]]  # of unreadable files there are none
+
+
+def test_a_worker_that_commits_nothing_while_input_waits_is_stalled_and_not_killed() -> None:
+    signs = registry(vpn=1, tor=1, ota=WITHIN_S + 1)
+    stalled = Gauge("pipelines_worker_stalled_seconds", "as the workers'", ["source", "slot"], registry=signs)
+    for source, seconds in (("vpn", STALLED_AFTER_S), ("tor", STALLED_AFTER_S + 1), ("ota", STALLED_AFTER_S + 1)):
+        stalled.labels(source, "0").set(seconds)
+    found = look([("vpn", 0), ("tor", 0), ("ota", 0)], signs, NOW_S)
+    assert [one.state for one in found] == [State.WORKING, State.STALLED, State.STUCK]
+    assert stuck({("tor", 0): 5000.0}, signs, NOW_S) == frozenset()
+
+
+def test_no_batch_may_wait_as_long_as_makes_its_worker_stalled() -> None:
+    limits = RelayLimits()
+    waits = [limits.decided_s, limits.committed_s, limits.refused_s, outbox._WAIT_S, limits.behind_s]
+    assert sum(waits) < STALLED_AFTER_S
+
+
+@given(st.lists(st.tuples(st.floats(-100, 1000), st.booleans(), st.booleans()), max_size=30))
+def test_a_worker_is_stalled_for_the_turns_since_its_last_commit_in_which_input_waited(
+    turns: list[tuple[float, bool, bool]],
+) -> None:
+    clock, now_s, expected = StallClock(), 0.0, 0.0
+    clock.turned(now_s, input_waits=False)
+    for elapsed_s, commits, waits in turns:
+        now_s += elapsed_s
+        if commits:
+            clock.committed()
+        clock.turned(now_s, input_waits=waits)
+        expected = expected + min(max(elapsed_s, 0), LONGEST_TURN_S) if waits and not commits else 0
+        assert clock.stalled_s == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_clock_that_was_set_back_makes_nobody_stuck() -> None:

@@ -7,17 +7,22 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
 
-from pipelines.broker import TopicPartition
+from pipelines.broker import KafkaError, KafkaException, TopicPartition
+from pipelines.relay import metrics
 from pipelines.relay.audit import read_books
+from pipelines.relay.health import STALLED_AFTER_S
 from pipelines.relay.steps import Step, Watch
 from pipelines.topics.applying import create_missing
 from pipelines.trouble import Exit, Trouble
 from tests.support.exactness import outputs_are_exact
 from tests.support.memory_kafka import MemoryCluster
+from tests.support.memory_kafka.consumer import MemoryConsumer
+from tests.support.memory_kafka.transactional import TransactionalProducer
 from tests.support.oracle import committed
 from tests.support.relay_fixture import RelayFixture, build, running
 from tests.support.relaying import CrashError
@@ -217,6 +222,113 @@ def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: Rela
     book = read_books(house.contract, house.cluster.admin())[house.raw_topic, 0]
     assert (book.events_in, book.gap, book.next_offset) == (30 + left, 20 - left, 50)
     assert book.imbalances() == []
+
+
+def lag(house: RelayFixture) -> tuple[float, float]:
+    """The events and the seconds that the worker shows."""
+    return metrics.LAG.labels(house.raw_topic)._value.get(), metrics.LAG_SECONDS.labels(house.raw_topic)._value.get()
+
+
+def stalled_s(house: RelayFixture) -> float:
+    value: float = metrics.STALLED.labels(house.source, "0")._value.get()
+    return value
+
+
+class Clock:
+    """Passes ten seconds at each step of a worker."""
+
+    def __init__(self) -> None:
+        self.now_s = time.time()
+        self.steps = 0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def step(self, _step: Step) -> None:
+        self.now_s += 10
+        self.steps += 1
+
+
+def test_events_whose_batch_fails_each_time_lag_and_their_worker_is_stalled(house: RelayFixture) -> None:
+    clock, fails = Clock(), threading.Event()
+
+    def watch(step: Step) -> None:
+        clock.step(step)
+        if step is Step.PRODUCED and fails.is_set():
+            raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True))
+
+    publish(house, 30)
+    with running(house.worker(watch=watch, clock=clock, **QUICK)) as raised:
+        house.wait_until_through()
+        until(lambda: lag(house) == (0, 0), "a worker that is through")
+        fails.set()
+        publish(house, 12)
+        until(lambda: raised or stalled_s(house) > 60, "a stall")
+        events, seconds = lag(house)
+        assert events == 12
+        assert seconds > 60
+        assert metrics.EXPIRY_SECONDS.labels(house.raw_topic, house.handled)._value.get() < inf
+        fails.clear()
+        house.wait_until_through()
+        until(lambda: (*lag(house), stalled_s(house)) == (0, 0, 0), "a worker that is through again")
+    assert raised == []
+    outputs_are_exact(house)
+
+
+def test_events_lag_while_their_worker_waits_for_a_producer(house: RelayFixture) -> None:
+    clock, away, ready = Clock(), threading.Event(), TransactionalProducer.init_transactions
+
+    def init_transactions(producer: TransactionalProducer, timeout: float = -1) -> None:
+        clock.step(Step.POLLED)
+        if away.is_set():
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, retriable=True))
+        ready(producer, timeout)
+
+    def watch(step: Step) -> None:
+        clock.step(step)
+        if step is Step.PRODUCED and away.is_set():
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionalProducer, "init_transactions", init_transactions)
+        with running(house.worker(watch=watch, clock=clock, **QUICK)) as raised:
+            publish(house, 9)
+            house.wait_until_through()
+            away.set()
+            publish(house, 12)
+            until(lambda: raised or (lag(house)[0] == 12 and lag(house)[1] > 900), "a lag that grows")
+            assert stalled_s(house) <= STALLED_AFTER_S
+            away.clear()
+            house.wait_until_through()
+    assert raised == []
+
+
+def test_events_lag_while_their_worker_replaces_its_consumer(house: RelayFixture) -> None:
+    clock, fails, read = Clock(), threading.Event(), MemoryConsumer.committed
+
+    def committed_offsets(consumer: MemoryConsumer, *asked: Any, **more: Any) -> list[TopicPartition]:
+        if fails.is_set():
+            clock.step(Step.POLLED)
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return read(consumer, *asked, **more)
+
+    def watch(step: Step) -> None:
+        clock.step(step)
+        if step is Step.BEGUN and fails.is_set():
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryConsumer, "committed", committed_offsets)
+        with running(house.worker(watch=watch, clock=clock, **QUICK)) as raised:
+            publish(house, 9)
+            house.wait_until_through()
+            fails.set()
+            publish(house, 12)
+            until(lambda: raised or (lag(house)[0] == 12 and lag(house)[1] > 60), "a lag that grows")
+            fails.clear()
+            house.wait_until_through()
+            until(lambda: lag(house) == (0, 0), "a worker that is through")
+    assert raised == []
 
 
 def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: RelayFixture) -> None:
