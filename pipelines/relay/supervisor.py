@@ -10,7 +10,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -22,6 +21,7 @@ from structlog.stdlib import BoundLogger
 from pipelines.relay import ahead as ahead_of_need
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.spare import Spare
+from pipelines.stopping import StopFlag
 from pipelines.trouble import Exit
 
 # A worker that lived this long is restarted at once, and so are the first few that did not: one that keeps dying waits,
@@ -121,7 +121,7 @@ class Supervisor:
         self._suspects: frozenset[int] = frozenset()
         self._look_at = 0.0
         self._spare = Spare(self._start_spare, ended) if self._launch.spare and workers else None
-        self._stopping = threading.Event()
+        self._stopping = StopFlag()
         self._deadline = 0.0
 
     def run(self) -> int:

@@ -8,7 +8,6 @@ Minimizing comes before the transaction begins, so that a missing key or a fault
 from __future__ import annotations
 
 import gc
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -29,6 +28,7 @@ from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
 from pipelines.relay.succession import StoppedError
 from pipelines.retention import SLACK_MS
+from pipelines.stopping import StopFlag
 
 _CONSUMER_PAUSE_S = 0.2
 
@@ -52,7 +52,8 @@ class Worker:
         station = self._station = replace(station, waiting=self._show_gauges)
         self._log = station.log
         self._clock = clock
-        self._stopping = threading.Event()
+        self._stopping = StopFlag()
+        self._stop_cause = ""
         self._source = station.settings.source
         self._lanes = {
             event.raw_topic: Lane(contract, event, keyring, topic_hash(topic_ids[event.raw_topic]))
@@ -69,8 +70,8 @@ class Worker:
     def stop(self, cause: str) -> None:
         """Finish the batch at hand, then leave. May be called from a signal handler or another thread."""
         if not self._stopping.is_set():
+            self._stop_cause = cause  # logged by `run`: a handler may have interrupted a line that is being written
             self._stopping.set()
-            self._log.info("worker.stopping", cause=cause)
 
     def run(self) -> None:
         """Relay until `stop`.
@@ -89,12 +90,16 @@ class Worker:
                     self._replace_consumer(str(lost))
                 self._show_gauges()
                 self._gauges.turned(self._clock(), self._inbox.suspects())
-            self._station.at(Step.STOPPING)
+            self._leave()
         except StoppedError:
-            self._station.at(Step.STOPPING)
+            self._leave()
         finally:
             self._inbox.close()
             self._outbox.close()
+
+    def _leave(self) -> None:
+        self._log.info("worker.stopping", cause=self._stop_cause)
+        self._station.at(Step.STOPPING)
 
     def _turn(self) -> None:
         polled = self._inbox.poll()
