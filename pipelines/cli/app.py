@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from pipelines import __version__
+from pipelines.hardening import forbid_core_dumps
 from pipelines.trouble import Exit, Trouble
 
 _FAULT: Final = 70  # EX_SOFTWARE of sysexits.h
@@ -95,6 +96,7 @@ def main() -> None:
         # without this, and before a command sets its own, it could not be asked to end.
         signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
+        forbid_core_dumps()
         done = pipelines(standalone_mode=False)  # click hands back the code of an Exit that a command raised
         sys.exit(done if isinstance(done, int) else Exit.DONE)
     except click.Abort:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, NoReturn
 
 from pipelines.broker import Cluster
+from pipelines.hardening import forbid_core_dumps
 from pipelines.minimize import compiled
 from pipelines.relay import metrics
 from pipelines.relay.ahead import read_ahead
@@ -137,4 +138,5 @@ def leave(exit_code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    forbid_core_dumps()
     leave(main(sys.stdin.buffer))

@@ -159,7 +159,8 @@ class Supervisor:
 
     def _bury(self, slot: Slot, process: subprocess.Popen[bytes], exit_code: int, now: float) -> None:
         _close(process)
-        self._ended(process.pid)
+        with contextlib.suppress(OSError):  # gauges that stay are no reason to end a run
+            self._ended(process.pid)
         slot.process, slot.last_exit = None, exit_code
         slot.pause_s = slot.next_pause_s(exit_code, now, self._launch)
         slot.due_at = now + slot.pause_s
@@ -174,7 +175,11 @@ class Supervisor:
 
     def _start(self, slot: Slot, now: float) -> None:
         process = self._spare.take(now) if self._spare is not None else None
-        process = slot.process = process or self._launch.process()
+        try:
+            process = slot.process = process or self._launch.process()
+        except OSError as failure:  # the machine has no process, memory or descriptor left; the other workers go on
+            self._postpone(slot, failure, now)
+            return
         slot.started_at = now
         slot.pids.append(process.pid)
         # The worker may have died before it could read; the next look at it finds that.
@@ -183,10 +188,24 @@ class Supervisor:
                 process.stdin.write(slot.settings.to_json() + b"\n")
                 process.stdin.flush()
 
+    def _postpone(self, slot: Slot, failure: OSError, now: float) -> None:
+        slot.pause_s = min(_LONGEST_PAUSE_S, slot.pause_s * 2 or _FIRST_PAUSE_S)
+        slot.due_at = now + slot.pause_s
+        self._log.error(
+            "supervisor.worker_not_started",
+            source=slot.settings.source,
+            slot=slot.settings.slot,
+            reason=os.strerror(failure.errno or 0),
+            restart_in_s=slot.pause_s,
+        )
+
     def _end_stuck(self, now: float) -> None:
         """Kill each worker that was stuck at the last look, too: a machine that slept looks so, once."""
         filled = {(slot.settings.source, slot.settings.slot): slot for slot in self.slots if slot.process is not None}
-        told = self._stuck({key: now - slot.started_at for key, slot in filled.items()})
+        try:
+            told = self._stuck({key: now - slot.started_at for key, slot in filled.items()})
+        except OSError:  # signs of life cannot be read now: no reason to end a run
+            return
         stuck = {slot.process.pid: slot for key, slot in filled.items() if slot.process is not None and key in told}
         for pid in self._suspects & stuck.keys():
             slot = stuck[pid]

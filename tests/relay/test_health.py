@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from pipelines.broker import Cluster
 from pipelines.relay import metrics, outbox, succession
-from pipelines.relay.endpoint import application, serve
+from pipelines.relay.endpoint import MOST_CONNECTIONS, application, serve
 from pipelines.relay.health import STALLED_AFTER_S, WITHIN_S, Health, State, forget, look, stuck
 from pipelines.relay.outbox import Outbox
 from pipelines.relay.settings import WorkerSettings
@@ -140,6 +140,37 @@ def test_health_is_told_over_http_with_a_status_that_an_orchestrator_understands
         status, body = asked("/health", signs=signs)
         assert status == "503 Service Unavailable"
         assert orjson.loads(body)["workers"][0]["state"] == state
+
+
+def test_silent_connections_take_few_threads_and_hold_nobody_up() -> None:
+    server, silent = serve("127.0.0.1", 0, metrics_of_now(), (("vpn", 0),)), list[socket.socket]()
+    before = threading.active_count()
+    try:
+        for _ in range(3 * MOST_CONNECTIONS):
+            silent.append(socket.create_connection(("127.0.0.1", server.server_port), timeout=CALL_S))
+            silent[-1].sendall(b"GET /health HTTP/1.1\r\n")
+        assert threading.active_count() - before <= 2 * MOST_CONNECTIONS
+        until(lambda: threading.active_count() - before <= MOST_CONNECTIONS, "the end of the older ones")
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=CALL_S) as asking:
+            asking.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            assert b" 200 " in asking.recv(1000)
+    finally:
+        server.shutdown()
+        server.server_close()
+        for connection in silent:
+            connection.close()
+
+
+def test_a_connection_that_sends_too_slowly_is_ended() -> None:
+    server = serve("127.0.0.1", 0, metrics_of_now(), (("vpn", 0),))
+    vars(server)["longest_s"] = 0.0
+    try:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=CALL_S) as slow:
+            slow.sendall(b"GET /health HTTP/1.1\r\n")
+            assert slow.recv(1000) == b""
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_metrics_are_told_beside_it() -> None:

@@ -1,8 +1,10 @@
 """The supervisor, with stand-ins for workers that write down who they are."""
 
+import errno
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -195,6 +197,33 @@ def test_a_worker_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> None
         until(lambda: started(tmp_path, 0), "the worker's start")
     assert codes == [128 + signal.SIGKILL]
     assert not Path(f"/proc/{ended[0]}").exists()
+
+
+def test_a_process_that_cannot_be_started_is_tried_again_and_ends_no_other(tmp_path: Path) -> None:
+    class Scarce(Launch):
+        """The second process and the two after it get no memory."""
+
+        asked = 0
+
+        def process(self, read_ahead: Path | None = None, overlay: str | None = None) -> subprocess.Popen[bytes]:
+            Scarce.asked += 1
+            if 2 <= Scarce.asked <= 4:
+                raise OSError(errno.EAGAIN, "synthetic")
+            return super().process(read_ahead, overlay)
+
+    launch = Scarce((sys.executable, "-c", STAND_IN, str(tmp_path), "stay"), grace_s=30.0, spare=False)
+    supervisor, codes = Supervisor([settings(tmp_path, 0), settings(tmp_path, 1)], structlog.get_logger(), launch), []
+    with capture_logs() as lines:
+        thread = threading.Thread(target=lambda: codes.append(supervisor.run()))
+        thread.start()
+        until(lambda: started(tmp_path, 0) and started(tmp_path, 1), "both workers", progress=lambda: len(lines))
+        supervisor.stop()
+        joined(thread, "the supervisor")
+    failed = [line for line in lines if line["event"] == "supervisor.worker_not_started"]
+    assert [(line["slot"], line["restart_in_s"]) for line in failed] == [(1, 0.5), (1, 1.0), (1, 2.0)]
+    assert failed[0]["reason"] == os.strerror(errno.EAGAIN)
+    assert supervisor.slots[0].restarts == 0
+    assert codes == [0]
 
 
 def test_settings_never_show_in_the_process_list(tmp_path: Path) -> None:
