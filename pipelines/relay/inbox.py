@@ -29,7 +29,10 @@ _DENIED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUT
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """Events, offsets that cannot be read, and in whose name all of them may be committed.
+    """Events, offsets that cannot be read, ends that were reached, and in whose name all of them may be committed.
+
+    `ends` are partitions without an event in `events` that were read to their end: between the committed offset and
+    that end are only markers of transactions and aborted records.
 
     `membership` is the group's metadata of this poll and not of the commit: a member that the group has put out
     meanwhile forgets who it was, and offsets that are sent in nobody's name are not checked by the broker (KIP-447).
@@ -37,6 +40,7 @@ class Polled:
 
     events: list[Message]
     unreadable: list[Span]
+    ends: Mapping[Place, int]
     membership: object
 
 
@@ -54,6 +58,7 @@ class Inbox:
         self._log = station.log
         self._membership = Membership(station, list(views), self._read_positions, self._drop)
         self._lost_position = False
+        self._pass_at = 0.0
         self._suspects = Suspects(station.cluster, station.log)
         self._reached = Reached(station)
         self._in_hand: list[Message] = []  # the events of the last poll, until they are committed or read again
@@ -92,7 +97,9 @@ class Inbox:
             raise ConsumerLostError(failure.args[0].name()) from None
         unreadable = self._suspects.spans(self._committed, self._settings.batch_events)
         rebalanced, self._membership.rebalanced = self._membership.rebalanced, False
-        if not events and not unreadable and not self.unsaved and not self._lost_position:
+        ends = {} if rebalanced else self._ends(events)
+        passes = bool(ends) and time.monotonic() >= self._pass_at
+        if not events and not unreadable and not self.unsaved and not self._lost_position and not passes:
             return None
         token = self._membership.token()
         if token is None:
@@ -101,7 +108,9 @@ class Inbox:
             self.rewind()
             return None
         self._in_hand = events
-        return Polled(events, unreadable, token)
+        if ends:
+            self._pass_at = time.monotonic() + self._settings.limits.markers_s
+        return Polled(events, unreadable, ends, token)
 
     def offsets(self, books: Books) -> list[TopicPartition]:
         """What a transaction commits: each partition's next offset, with its books."""
@@ -163,6 +172,20 @@ class Inbox:
         through = book.next_offset if waits else max(book.next_offset, self._end_met.get(place, 0))
         high = self._high(place)
         return Standing(through, book.end_found if high is None else high, book.newest_ms)
+
+    def _ends(self, events: list[Message]) -> dict[Place, int]:
+        """Return the partitions that were read past their committed offset to their end without an event on the way.
+
+        All events of earlier polls are committed or read again by now, so what the client read after the committed
+        offset is in `events` or was no event. A partition that is suspect may have been read past a batch that is no
+        marker.
+        """
+        ends = {
+            place: end
+            for place, end in self._end_met.items()
+            if place in self.books and end > self._committed(place) and place not in self._suspects.places
+        }
+        return {place: ends[place] for place in ends.keys() - map(_place, events)} if ends else ends
 
     def _gather(self) -> list[Message]:
         """What comes until the batch is full, by events or bytes, or has waited long enough.

@@ -112,6 +112,8 @@ class Worker:
         for raw_topic, partition in self._inbox.unsaved:
             batch.book(self._inbox.books, raw_topic, partition)
         self._intake.take(batch, self._inbox.books, polled.events)
+        for (raw_topic, partition), end in polled.ends.items():
+            batch.book(self._inbox.books, raw_topic, partition).next_offset = end
         for span in polled.unreadable:
             self._intake.give_up(batch, self._inbox.books, span)
         if self._intake.broker_ms != believed_ms:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from pipelines.broker import KafkaError, KafkaException, TopicPartition
+from pipelines.broker import KafkaError, KafkaException, Message, TopicPartition
 from pipelines.relay import metrics
 from pipelines.relay.audit import read_books
+from pipelines.relay.books import PartitionBook
 from pipelines.relay.health import STALLED_AFTER_S
 from pipelines.relay.steps import Step, Watch
+from pipelines.relay.waits import RelayLimits
 from pipelines.topics.applying import create_missing
 from pipelines.trouble import Exit, Trouble
 from tests.support.exactness import outputs_are_exact
@@ -26,7 +28,7 @@ from tests.support.memory_kafka.transactional import TransactionalProducer
 from tests.support.oracle import committed
 from tests.support.relay_fixture import RelayFixture, build, running
 from tests.support.relaying import CrashError
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
 QUICK = {"linger_ms": 5, "session_timeout_ms": 200, "batch_events": 50}
 
@@ -329,6 +331,124 @@ def test_events_lag_while_their_worker_replaces_its_consumer(house: RelayFixture
             house.wait_until_through()
             until(lambda: lag(house) == (0, 0), "a worker that is through")
     assert raised == []
+
+
+def transaction(house: RelayFixture, numbers: range, *, commits: bool) -> None:
+    producer = house.cluster.producer(**{"transactional.id": "raw-producer"})
+    producer.init_transactions(5)
+    producer.begin_transaction()
+    for number in numbers:
+        producer.produce(house.raw_topic, house.ping(number), partition=0)
+    producer.flush()
+    producer.commit_transaction(5) if commits else producer.abort_transaction(5)
+
+
+def book_of(house: RelayFixture) -> PartitionBook:
+    return read_books(house.contract, house.cluster.admin()).get((house.raw_topic, 0), PartitionBook(0))
+
+
+def test_markers_of_transactions_and_aborted_records_are_no_loss_and_unread_events_are(house: RelayFixture) -> None:
+    transaction(house, range(30), commits=True)
+    transaction(house, range(30, 50), commits=False)
+    with running(house.worker(**QUICK)) as raised:
+        until(lambda: raised or book_of(house).next_offset == 52, "a commit that covers the markers, too")
+    assert raised == []
+    delete_before(house, 52)
+    publish(house, 10, partition=0)  # offsets 52 to 61; nobody reads the first seven
+    delete_before(house, 59)
+    relay(house)
+    book = book_of(house)
+    assert (book.events_in, book.gap, book.next_offset) == (30 + 3, 7, 62)
+    assert book.imbalances() == []
+
+
+@pytest.mark.parametrize("step", [Step.POLLED, Step.BEGUN, Step.PRODUCED, Step.OFFSETS_SENT, Step.COMMITTED])
+def test_no_event_is_passed_over_with_the_markers_after_it(house: RelayFixture, step: Step) -> None:
+    for number in range(0, 60, 10):
+        transaction(house, range(number, number + 5), commits=True)
+        transaction(house, range(number + 5, number + 10), commits=False)
+    fails = [True] * 5
+
+    def watch(now: Step) -> None:
+        if now is step and step not in {Step.POLLED, Step.COMMITTED} and fails and fails.pop():
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    crash_at = at(step, 2, crash)
+    worker = house.worker(watch=crash_at, limits=RelayLimits(markers_s=0), **{**QUICK, "batch_events": 7})
+    with pytest.raises(CrashError):
+        worker.run()
+    with running(house.worker(watch=watch, limits=RelayLimits(markers_s=0), **{**QUICK, "batch_events": 7})) as raised:
+        until(lambda: raised or book_of(house).next_offset == 6 * 12, "a commit that covers all")
+    assert raised == []
+    book = book_of(house)
+    assert (book.events_in, book.gap) == (30, 0)
+    outputs_are_exact(house)
+
+
+def commits_of(house: RelayFixture, into: list[tuple[int, int]]) -> Watch:
+    """Note after each commit how many events its offset covers in truth, and how many are counted.
+
+    The log holds transactions of five events and a marker.
+    """
+
+    def watch(step: Step) -> None:
+        if step is Step.COMMITTED:
+            book = book_of(house)
+            into.append((5 * (book.next_offset // 6) + min(5, book.next_offset % 6), book.events_in))
+
+    return watch
+
+
+def test_an_end_that_was_met_before_a_rewind_covers_nothing(
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transaction(house, range(5), commits=True)
+    consume, has_failed, silent_polls, commits = MemoryConsumer.consume, False, 3, list[tuple[int, int]]()
+    note = commits_of(house, commits)
+
+    def nothing_after_the_failure(consumer: MemoryConsumer, *asked: Any) -> list[Message]:
+        nonlocal silent_polls
+        silent_polls -= has_failed
+        return [] if has_failed and silent_polls > 0 else consume(consumer, *asked)
+
+    def watch(step: Step) -> None:
+        nonlocal has_failed
+        note(step)
+        if step is Step.PRODUCED and not has_failed:
+            has_failed = True
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    monkeypatch.setattr(MemoryConsumer, "consume", nothing_after_the_failure)
+    with running(house.worker(watch=watch, limits=RelayLimits(markers_s=0), **QUICK)) as raised:
+        until(lambda: raised or book_of(house).next_offset == 6, "a commit that covers all")
+    assert (raised, book_of(house).events_in) == ([], 5)
+    assert [counted for covered, counted in commits if covered != counted] == []
+    outputs_are_exact(house)
+
+
+def test_an_end_before_events_of_the_same_poll_does_not_set_the_offset_back(
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transaction(house, range(5), commits=True)
+    consume, later = MemoryConsumer.consume, [range(10, 15)]
+
+    def with_more_after_the_end(consumer: MemoryConsumer, most: int, timeout: float) -> list[Message]:
+        found = consume(consumer, most, timeout)
+        while later and book_of(house).next_offset == 6 and any(each.error() is None for each in found):
+            transaction(house, later.pop(0), commits=True)
+            found += consume(consumer, 5, CALL_S)  # and not the end after them
+        return found
+
+    monkeypatch.setattr(MemoryConsumer, "consume", with_more_after_the_end)
+    commits: list[tuple[int, int]] = []
+    worker = house.worker(watch=commits_of(house, commits), limits=RelayLimits(markers_s=0), **QUICK)
+    with running(worker) as raised:
+        until(lambda: raised or book_of(house).next_offset == 6, "a commit that covers the first marker")
+        transaction(house, range(5, 10), commits=True)
+        until(lambda: raised or book_of(house).next_offset == 3 * 6, "a commit that covers all")
+    assert (raised, book_of(house).events_in) == ([], 15)
+    assert [counted for covered, counted in commits if covered != counted] == []
+    outputs_are_exact(house)
 
 
 def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: RelayFixture) -> None:
