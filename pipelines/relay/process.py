@@ -139,4 +139,6 @@ def leave(exit_code: int) -> NoReturn:
 
 if __name__ == "__main__":
     forbid_core_dumps()
+    # Ctrl-C reaches the supervisor, too, which then asks for the end; until `Stop` Python would write a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     leave(main(sys.stdin.buffer))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -230,7 +231,7 @@ class Supervisor:
             codes.append(self._end(process))
             _close(process)
             self._ended(process.pid)
-        return max((128 - code if code < 0 else code for code in codes), default=0)
+        return max((_exit_code(code) for code in codes), default=0)
 
     def _end(self, process: subprocess.Popen[bytes]) -> int:
         """Wait for a worker that was asked to end; one that does not within the grace is killed, as a crash would."""
@@ -239,6 +240,17 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+
+def _exit_code(code: int) -> int:
+    """Return what a worker's end means for the run.
+
+    A worker that a signal asked to end before it had its handlers had not begun: nothing is left undone. Ctrl-C sends
+    its signal to the workers, too.
+    """
+    if code in {-signal.SIGTERM, -signal.SIGINT}:
+        return 0
+    return 128 - code if code < 0 else code
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:

@@ -31,6 +31,8 @@ settings = json.loads(sys.stdin.readline() or sys.exit(0))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 if order == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if order == "early":
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 (folder / f"{settings['slot']}.{os.getpid()}").write_text(json.dumps(settings))
 if order == "crash":
     os.kill(os.getpid(), signal.SIGKILL)
@@ -190,6 +192,15 @@ def test_stopping_ends_every_worker(tmp_path: Path) -> None:
     assert len(ended) == len(set(ended))
     for pid in ended:
         assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_stopped_before_its_workers_are_up_ends_well(tmp_path: Path, number: int) -> None:
+    with supervising(tmp_path, "early", 1) as (supervisor, _, codes):
+        until(lambda: started(tmp_path, 0), "the worker's start")
+        supervisor.stop()  # and at the same moment, as Ctrl-C does, to the worker itself
+        os.kill(started(tmp_path, 0)[0], number)
+    assert codes == [0]
 
 
 def test_a_worker_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
