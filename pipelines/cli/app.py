@@ -15,6 +15,7 @@ import click
 
 from pipelines import __version__
 from pipelines.cli.printing import discard, encodable_streams, flush, refused_by_the_system, say
+from pipelines.hardening import forbid_core_dumps
 from pipelines.trouble import ClosedPipe, Exit, Trouble
 
 # Command -> (module with a click command named `command`, one line of help). Modules load on use: `validate` must not
@@ -118,6 +119,7 @@ def main() -> None:
 def _run() -> int:
     """Run the command that was typed, say on standard error what went wrong, and return the exit code."""
     try:
+        forbid_core_dumps()
         done = pipelines(standalone_mode=False)  # click hands back the code of an Exit that a command raised
         flush(sys.stdout)
     except (click.Abort, KeyboardInterrupt):

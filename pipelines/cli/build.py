@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.cli.unsigned import print_unsigned

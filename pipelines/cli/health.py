@@ -35,9 +35,10 @@ _PATIENCE_S = 20.0  # on an overloaded machine an answer takes long, and being s
 def command(metrics_port: int, within: float | None, as_json: bool) -> None:
     """Ask the `pipelines run` at this port of this machine whether each of its workers lives and moves.
 
-    Exit code 0 when all do, 1 when one is stuck or absent, 3 when the run does not answer. A worker that is busy, or
-    waits for a Kafka that is away, is not stuck. Made for a container's health check; an orchestrator that asks over
-    HTTP finds the same at /health of that port (200 or 503).
+    Exit code 0 when all do, 1 when one is stuck, stalled or absent, 3 when the run does not answer. A worker that is
+    busy, or waits for a Kafka that is away, is not stuck. A worker that runs for 300 s without a commit although events
+    wait is stalled: the log line `batch.failed` names the reason. Made for a container's health check; an orchestrator
+    that asks over HTTP finds the same at /health of that port (200 or 503).
     """
     found = _ask(metrics_port, within)
     if as_json:
@@ -45,7 +46,8 @@ def command(metrics_port: int, within: float | None, as_json: bool) -> None:
     else:
         for worker in found["workers"]:
             silent = "" if worker["silent_s"] is None else f", last step {worker['silent_s']:.1f} s ago"
-            say(f"{worker['source']}.{worker['slot']}: {worker['state']}{silent}")
+            stalled = "" if worker["state"] != "stalled" else f", no commit for {worker['stalled_s']:.0f} s"
+            say(f"{worker['source']}.{worker['slot']}: {worker['state']}{silent}{stalled}")
     if not found["healthy"]:
         sys.exit(Exit.FINDINGS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import tempfile
@@ -28,6 +29,7 @@ from pipelines.relay.health import forget, stuck
 from pipelines.relay.logs import LogStyle, configure
 from pipelines.relay.preflight import keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.slotlock import hold
 from pipelines.relay.supervisor import Launch, Supervisor
 from pipelines.relay.worker_metrics import registry_of
 from pipelines.topics.watching import Watch, Watched
@@ -150,10 +152,13 @@ def command(
         for slot in range(workers)
     ]
     # What a worker would refuse is better said once, here, than by each of them for ever.
+    held = contextlib.ExitStack()
     for one in settings[::workers]:
         keyring_of(one, contract)
-        topic_ids(contract, cluster, one.source, initial_delay_ms)
-    with tempfile.TemporaryDirectory(prefix="pipelines-metrics-") as folder:
+        ids = topic_ids(contract, cluster, one.source, initial_delay_ms)
+        for lock in hold((each for each in settings if each.source == one.source), ids):
+            held.enter_context(lock)
+    with held, tempfile.TemporaryDirectory(prefix="pipelines-metrics-") as folder:
         style = LogStyle(log_format, log_level)
         launch = Launch(environment={"PROMETHEUS_MULTIPROC_DIR": folder, **style.environment})
         log = configure("supervisor", style=style)

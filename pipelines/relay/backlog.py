@@ -42,7 +42,8 @@ class Backlog:
             if end is not None and offset >= end:
                 since[place], behind[place] = (offset, now_s), Behind(0, 0.0)
                 continue
-            if seen_offset != offset:
+            # Below the offset seen before lie markers of transactions only: then the moment seen before still holds.
+            if seen_offset is None or offset > seen_offset:
                 seen_s = newest_ms / 1000 if newest_ms else now_s
             since[place] = (offset, seen_s)
             if end is not None:

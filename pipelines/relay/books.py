@@ -36,7 +36,8 @@ class PartitionBook:
     """The books of one raw partition; `next_offset` is where reading goes on.
 
     Known to this worker alone, and not committed: `newest_ms`, the broker time of the last event in the books (0: none
-    yet), and `gap_found`, the part of `gap` that was found when these books were read.
+    yet), and what was found when these books were read: `gap_found`, the part of `gap` that was new, and `end_found`,
+    the partition's end.
     """
 
     next_offset: int
@@ -45,6 +46,7 @@ class PartitionBook:
     views: dict[str, ViewBook] = field(default_factory=dict)
     newest_ms: int = field(default=0, compare=False)
     gap_found: int = field(default=0, compare=False)
+    end_found: int | None = field(default=None, compare=False)
 
     def open_views(self, topics: Iterable[str]) -> None:
         """Begin the books of views that have none yet, at this partition's present count."""

@@ -6,11 +6,12 @@ Counts, codes and names from the contract, nothing else; so it has no password. 
 from __future__ import annotations
 
 import io
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
-from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -25,18 +26,81 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 _LONGEST_S: Final = 86_400.0
+MOST_CONNECTIONS: Final = 16
+"""A Prometheus, a health check and a person need one each."""
+SILENCE_S: Final = 10.0
+LONGEST_CONNECTION_S: Final = 30.0
+"""Longer than `pipelines health` waits for an answer (20 s)."""
 
 Application = Callable[..., Iterable[bytes]]
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+class _Server(WSGIServer):
+    """Answers each connection in a thread, at most MOST_CONNECTIONS at a time, and ends the oldest for one more.
+
+    So whoever opens connections and is silent takes a bounded number of threads of the supervisor, and a question that
+    is asked at once is answered all the same.
+    """
+
+    longest_s = LONGEST_CONNECTION_S
+    request_queue_size = 4 * MOST_CONNECTIONS  # a client that finds the queue full tries again after a second
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[socket.socket, float] = {}
+        self._ending: set[socket.socket] = set()
+        super().__init__(*arguments, **more)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start a thread for the connection, or close it when there are too many."""
+        with self._lock:
+            if len(self._open) >= MOST_CONNECTIONS:
+                self._end(next(iter(self._open)))
+            if len(self._ending) >= MOST_CONNECTIONS:
+                self.shutdown_request(request)
+                return
+            self._open[request] = time.monotonic()
+        try:
+            threading.Thread(target=self._answer, args=(request, client_address), daemon=True).start()
+        except RuntimeError:  # the system has no thread left
+            self._forget(request)
+            self.shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """End connections that are too old; the server's loop calls this twice a second."""
+        oldest_allowed = time.monotonic() - self.longest_s
+        with self._lock:
+            for request in [request for request, since in self._open.items() if since < oldest_allowed]:
+                self._end(request)
+
+    def _end(self, request: socket.socket) -> None:
+        """Make the thread of a connection end: it reads the end of the stream."""
+        del self._open[request]
+        self._ending.add(request)
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
+
+    def _answer(self, request: socket.socket, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        except Exception:  # noqa: BLE001 - as handle_error
+            self.handle_error(request, client_address)
+        finally:
+            self._forget(request)
+            self.shutdown_request(request)
+
+    def _forget(self, request: socket.socket) -> None:
+        with self._lock:
+            self._open.pop(request, None)
+            self._ending.discard(request)
 
     def handle_error(self, *_args: Any) -> None:
         """Say nothing: a connection that broke is nobody's fault here, and its address is for no log."""
 
 
 class _Quiet(WSGIRequestHandler):
+    timeout = SILENCE_S  # of each read and write (socketserver.StreamRequestHandler)
+
     def log_message(self, *_args: Any) -> None:
         """Say nothing: the log has a vocabulary of its own."""
 

@@ -5,7 +5,7 @@ Warnings come from here too, once each: they are about the same figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from structlog.stdlib import BoundLogger
 
@@ -15,6 +15,7 @@ from pipelines.keys import Keyring
 from pipelines.relay import metrics
 from pipelines.relay.backlog import Backlog, Behind, Place, Standing
 from pipelines.relay.forecast import Ages, Alarm
+from pipelines.relay.stall import StallClock
 
 _EVERY_S = 1.0
 _SHORT_RUNWAY_MS = 72 * 3_600_000
@@ -25,14 +26,23 @@ class Gauges:
 
     Args:
         topics: raw topic → the minimized topics of its views.
+        worker: the source and the number of its slot.
     """
 
     def __init__(
-        self, contract: Contract, keyring: Keyring, log: BoundLogger, topics: Mapping[str, Iterable[str]]
+        self,
+        contract: Contract,
+        keyring: Keyring,
+        log: BoundLogger,
+        topics: Mapping[str, Iterable[str]],
+        worker: tuple[str, int],
     ) -> None:
+        self._worker = (worker[0], str(worker[1]))
         self._keyring = keyring
         self._log = log
         self._topics = list(topics)
+        self._stall = StallClock()
+        self._behind: Mapping[Place, Behind] = {}
         names = sorted({contract.topics[topic].purpose for views in topics.values() for topic in views})
         self._purposes = [contract.purposes[name] for name in names]
         self._limits = {raw_topic: limits(contract, raw_topic, views) for raw_topic, views in topics.items()}
@@ -48,9 +58,23 @@ class Gauges:
         self._due_s = now_s + _EVERY_S
         return True
 
+    def committed(self) -> None:
+        """Note that a batch was committed."""
+        self._stall.committed()
+
+    def turned(self, now_s: float, suspects: Collection[Place]) -> None:
+        """Show after each turn of the worker's loop for how long it has committed nothing while input waited.
+
+        Args:
+            suspects: partitions whose next batch is read again before it is given up; they stall nobody.
+        """
+        waits = any(lag.events for place, lag in self._behind.items() if place not in suspects)
+        self._stall.turned(now_s, input_waits=waits)
+        metrics.STALLED.labels(*self._worker).set(self._stall.stalled_s)
+
     def show(self, now_s: float, standings: Mapping[Place, Standing]) -> None:
-        """Set them all, and warn of what is near its end."""
-        behind = self._backlog.look(now_s, standings)
+        """Set all other gauges, and warn of what is near its end."""
+        behind = self._behind = self._backlog.look(now_s, standings)
         for raw_topic in self._topics:
             mine = [lag for place, lag in behind.items() if place[0] == raw_topic]
             metrics.lag(raw_topic, sum(lag.events for lag in mine), max((lag.seconds for lag in mine), default=0.0))

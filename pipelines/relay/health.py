@@ -1,8 +1,9 @@
 """Health: does every slot have a worker, and does it move?
 
 A worker gives a sign of life at each step of a batch, in each idle turn and while it waits for a broker: a busy one is
-not stuck, and nor is one whose brokers are away. One that stands in a call or a loop gives none. Reads the workers'
-metrics, where the signs are, so it needs nothing of a worker that may be past answering.
+not stuck, and nor is one whose brokers are away. One that stands in a call or a loop gives none. A worker that takes
+steps and commits nothing although input waits is stalled: something that a new process would meet, too, stops it. Reads
+the workers' metrics, where the signs are, so it needs nothing of a worker that may be past answering.
 """
 
 from __future__ import annotations
@@ -20,10 +21,15 @@ from prometheus_client.multiprocess import mark_process_dead
 from pipelines.relay.worker_metrics import UNREADABLE
 
 _BEAT: Final = "pipelines_worker_beat_timestamp_seconds"
+_STALLED: Final = "pipelines_worker_stalled_seconds"
 _BEATS_LIE_IN: Final = "gauge_livemax"
 
 WITHIN_S: Final = 90.0
 """How long a worker may be silent. Longer than any call of its takes: the longest asks for committed offsets (60 s)."""
+
+STALLED_AFTER_S: Final = 300.0
+"""For how long a worker may commit nothing while input waits. Longer than all waits of one batch together: for the
+transactions of others (45 s), for committed offsets (45 s), for a refusal that may pass (60 s)."""
 
 
 class State(StrEnum):
@@ -31,17 +37,23 @@ class State(StrEnum):
 
     WORKING = "working"
     STUCK = "stuck"
+    STALLED = "stalled"  # takes steps, and commits nothing although input waits
     ABSENT = "absent"  # it has not begun yet, or has ended and is to be restarted
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One slot's. `silent_s` is how long ago its worker last took a step; None for one that is absent."""
+    """One slot's.
+
+    `silent_s` is how long ago its worker last took a step; None for one that is absent. `stalled_s` is for how long the
+    worker has run without a commit while input waited.
+    """
 
     source: str
     slot: int
     state: State
     silent_s: float | None
+    stalled_s: float = 0.0
 
 
 def stuck(
@@ -81,20 +93,24 @@ def look(
 
 
 def _look(slots: Iterable[tuple[str, int]], shown: Iterable[Metric], now_s: float, within_s: float) -> list[Health]:
-    beats = {
-        (sample.labels["source"], int(sample.labels["slot"])): sample.value
+    signs = {
+        (metric.name, sample.labels["source"], int(sample.labels["slot"])): sample.value
         for metric in shown
-        if metric.name == _BEAT
+        if metric.name in {_BEAT, _STALLED}
         for sample in metric.samples
     }
-    return [_health(source, slot, beats.get((source, slot)), now_s, within_s) for source, slot in slots]
+    return [
+        _health(slot, signs.get((_BEAT, *slot)), signs.get((_STALLED, *slot), 0.0), now_s, within_s) for slot in slots
+    ]
 
 
-def _health(source: str, slot: int, beat_s: float | None, now_s: float, within_s: float) -> Health:
+def _health(slot: tuple[str, int], beat_s: float | None, stalled_s: float, now_s: float, within_s: float) -> Health:
     if beat_s is None:
-        return Health(source, slot, State.ABSENT, None)
+        return Health(*slot, State.ABSENT, None)
     silent_s = max(0.0, now_s - beat_s)
-    return Health(source, slot, State.WORKING if silent_s <= within_s else State.STUCK, round(silent_s, 1))
+    moves = State.WORKING if stalled_s <= STALLED_AFTER_S else State.STALLED
+    state = moves if silent_s <= within_s else State.STUCK
+    return Health(*slot, state, round(silent_s, 1), round(stalled_s, 1))
 
 
 def forget(pid: int, folder: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pipelines.broker import KafkaError, KafkaException, Message, TopicPartition
@@ -28,7 +29,10 @@ _DENIED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUT
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """Events, offsets that cannot be read, and in whose name all of them may be committed.
+    """Events, offsets that cannot be read, ends that were reached, and in whose name all of them may be committed.
+
+    `ends` are partitions without an event in `events` that were read to their end: between the committed offset and
+    that end are only markers of transactions and aborted records.
 
     `membership` is the group's metadata of this poll and not of the commit: a member that the group has put out
     meanwhile forgets who it was, and offsets that are sent in nobody's name are not checked by the broker (KIP-447).
@@ -36,6 +40,7 @@ class Polled:
 
     events: list[Message]
     unreadable: list[Span]
+    ends: Mapping[Place, int]
     membership: object
 
 
@@ -53,20 +58,27 @@ class Inbox:
         self._log = station.log
         self._membership = Membership(station, list(views), self._read_positions, self._drop)
         self._lost_position = False
+        self._pass_at = 0.0
         self._suspects = Suspects(station.cluster, station.log)
         self._reached = Reached(station)
-        self._read_to: dict[Place, int] = {}  # where the client met the end; markers of transactions lie before it
+        self._in_hand: list[Message] = []  # the events of the last poll, until they are committed or read again
+        self._end_met: dict[Place, int] = {}  # where the client met the end; markers of transactions lie before it
+        self._left: dict[Place, Standing] = {}  # where the partitions of a consumer that was replaced stood
         self.books: Books = {}
         self.unsaved: dict[tuple[str, int], int] = {}  # gaps that are in the books here but not yet in a commit
 
     def open(self) -> None:
         """Join the group. Replaces a consumer that is lost."""
+        left = self._left
+        with suppress(ConsumerLostError, KafkaException):
+            left = self.standings()
         self.close()
+        self._left = left
         self._membership.open()
 
     def close(self) -> None:
         """Leave, without committing anything."""
-        self.books, self.unsaved, self._read_to = {}, {}, {}
+        self.books, self.unsaved, self._in_hand, self._end_met, self._left = {}, {}, [], {}, {}
         self._suspects.clear_all()
         self._lost_position = False
         self._membership.close()
@@ -85,7 +97,9 @@ class Inbox:
             raise ConsumerLostError(failure.args[0].name()) from None
         unreadable = self._suspects.spans(self._committed, self._settings.batch_events)
         rebalanced, self._membership.rebalanced = self._membership.rebalanced, False
-        if not events and not unreadable and not self.unsaved and not self._lost_position:
+        ends = {} if rebalanced else self._ends(events)
+        passes = bool(ends) and time.monotonic() >= self._pass_at
+        if not events and not unreadable and not self.unsaved and not self._lost_position and not passes:
             return None
         token = self._membership.token()
         if token is None:
@@ -93,7 +107,10 @@ class Inbox:
         if token is None or self._lost_position or (rebalanced and events):
             self.rewind()
             return None
-        return Polled(events, unreadable, token)
+        self._in_hand = events
+        if ends:
+            self._pass_at = time.monotonic() + self._settings.limits.markers_s
+        return Polled(events, unreadable, ends, token)
 
     def offsets(self, books: Books) -> list[TopicPartition]:
         """What a transaction commits: each partition's next offset, with its books."""
@@ -104,6 +121,7 @@ class Inbox:
 
     def advance(self, books: Books) -> None:
         """Take over the books of a committed batch."""
+        self._in_hand = []
         self.books.update(books)
         self._reached.advance(books)
         for partition in self.unsaved.keys() & books.keys():
@@ -119,6 +137,8 @@ class Inbox:
             ConsumerLostError: the offsets cannot be had or sought.
         """
         consumer = self._membership.consumer
+        self._in_hand = []
+        self._end_met.clear()  # what was read to the end is read again
         try:
             for position in self._read_positions([TopicPartition(*key) for key in self.books]):
                 consumer.seek(position)
@@ -127,11 +147,45 @@ class Inbox:
         self._membership.rebalanced = self._lost_position = False
 
     def standings(self) -> dict[Place, Standing]:
-        """Where each partition stands, as of the last fetch from it."""
-        return {
-            place: Standing(max(book.next_offset, self._read_to.get(place, 0)), self._high(place), book.newest_ms)
-            for place, book in self.books.items()
+        """Return where each partition stands, as of the last fetch from it.
+
+        Partitions that were taken away stand where they stood until the next assignment says whose they are: their
+        events wait.
+
+        Raises:
+            ConsumerLostError, KafkaException: the consumer does not answer.
+        """
+        waiting = {_place(event) for event in self._in_hand}
+        return self._left | {place: self._standing(place, waits=place in waiting) for place in self.books}
+
+    def suspects(self) -> frozenset[Place]:
+        """Return the partitions whose next batch cannot be read."""
+        return frozenset(self._suspects.places)
+
+    def _standing(self, place: Place, *, waits: bool) -> Standing:
+        """Return where a partition stands.
+
+        The end that the client met counts only if no event before it `waits` for a commit: what lies between the
+        committed offset and the end is then markers of transactions.
+        """
+        book = self.books[place]
+        through = book.next_offset if waits else max(book.next_offset, self._end_met.get(place, 0))
+        high = self._high(place)
+        return Standing(through, book.end_found if high is None else high, book.newest_ms)
+
+    def _ends(self, events: list[Message]) -> dict[Place, int]:
+        """Return the partitions that were read past their committed offset to their end without an event on the way.
+
+        All events of earlier polls are committed or read again by now, so what the client read after the committed
+        offset is in `events` or was no event. A partition that is suspect may have been read past a batch that is no
+        marker.
+        """
+        ends = {
+            place: end
+            for place, end in self._end_met.items()
+            if place in self.books and end > self._committed(place) and place not in self._suspects.places
         }
+        return {place: ends[place] for place in ends.keys() - map(_place, events)} if ends else ends
 
     def _gather(self) -> list[Message]:
         """What comes until the batch is full, by events or bytes, or has waited long enough.
@@ -168,6 +222,7 @@ class Inbox:
 
     def _read_again(self, place: Place) -> None:
         position = TopicPartition(*place, self._committed(place))
+        self._end_met.pop(place, None)
         self._membership.consumer.resume([position])
         self._membership.consumer.seek(position)
 
@@ -195,7 +250,8 @@ class Inbox:
                 hint="Their group.min.session.timeout.ms and group.max.session.timeout.ms say what they take.",
             )
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
-            self._read_to[place] = offset
+            if not self._suspects.holds(place):  # else its events were left out, and are read again
+                self._end_met[place] = offset
         elif place not in self.books or self._suspects.holds(place):
             return  # it comes from before, and says nothing new
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - as above
@@ -206,9 +262,12 @@ class Inbox:
     def _drop(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
             place = (partition.topic, partition.partition)
+            if place in self.books and self._settings.protocol == "classic":  # an assignment follows
+                with suppress(ConsumerLostError, KafkaException):
+                    self._left[place] = self._standing(place, waits=True)
             self.books.pop(place, None)
             self.unsaved.pop(place, None)
-            self._read_to.pop(place, None)
+            self._end_met.pop(place, None)
             self._suspects.clear(place)
 
     def _read_positions(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
@@ -227,6 +286,7 @@ class Inbox:
             book.open_views(self._views[topic])
             self.books[place] = book
             positions.append(TopicPartition(topic, partition, book.next_offset))
+        self._left = {}
         return positions
 
 

@@ -54,6 +54,7 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "metrics.unreadable": frozenset({"file"}),
     "supervisor.started": frozenset({"workers"}),
     "supervisor.worker_ended": frozenset({"source", "slot", "exit_code", "restart_in_s"}),
+    "supervisor.worker_not_started": frozenset({"source", "slot", "reason", "restart_in_s"}),
     "supervisor.worker_stuck": frozenset({"source", "slot"}),
     "supervisor.stopped": frozenset({"exit_code"}),
 }

@@ -52,6 +52,11 @@ BEAT = Gauge(
     "pipelines_worker_beat_timestamp_seconds", "When the worker last took a step.", ["source", "slot"],
     multiprocess_mode="livemax",
 )  # fmt: skip
+STALLED = Gauge(
+    "pipelines_worker_stalled_seconds",
+    "For how long the worker has run without a commit while input waited, 0 after each commit.", ["source", "slot"],
+    multiprocess_mode="livemax",
+)  # fmt: skip
 BUILD = Gauge(
     "pipelines_build_info", "1 where a worker's walk runs so: compiled, or pure Python.", ["walk"],
     multiprocess_mode="livemax",

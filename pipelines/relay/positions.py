@@ -26,14 +26,15 @@ def read_books(
         KafkaException: they cannot be had.
         Trouble: an offset is not a minimizer's (exit 4).
     """
-    books = {}
+    books: Books = {}
     for committed in _stable(station, consumer, partitions) if partitions else ():
         if committed.error is not None:
             raise KafkaException(committed.error)
         station.beat()
         wait_s = station.settings.limits.watermark_s
         low, high = consumer.get_watermark_offsets(committed, timeout=wait_s, cached=False)
-        books[committed.topic, committed.partition] = _book(station, committed, low, high)
+        book = books[committed.topic, committed.partition] = _book(station, committed, low, high)
+        book.end_found = high
     return books
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, NoReturn
 
 from pipelines.broker import Cluster
+from pipelines.hardening import forbid_core_dumps
 from pipelines.minimize import compiled
 from pipelines.relay import metrics
 from pipelines.relay.ahead import read_ahead
@@ -137,4 +138,7 @@ def leave(exit_code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    forbid_core_dumps()
+    # Ctrl-C reaches the supervisor, too, which then asks for the end; until `Stop` Python would write a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     leave(main(sys.stdin.buffer))

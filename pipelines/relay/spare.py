@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 # Not at once after a start: that worker needs the processor more.
@@ -34,7 +35,9 @@ class Spare:
         """Start one if it is time, and bury one that died. For a moment when no slot is empty."""
         if self._process is None:
             if now >= self._due_at:
-                self._process = self._start()
+                self._due_at = now + _AFTER_DEATH_S
+                with suppress(OSError):  # the machine has no process or memory left for one
+                    self._process = self._start()
         elif self._process.poll() is not None:
             self._bury(self._process)
             self._due_at = now + _AFTER_DEATH_S

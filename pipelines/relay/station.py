@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from structlog.stdlib import BoundLogger
@@ -14,19 +15,26 @@ from pipelines.relay.steps import Step, Watch
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """One slot's surroundings."""
+    """One slot's surroundings. `waiting`, if set, is called while the worker waits for brokers."""
 
     settings: WorkerSettings
     cluster: Cluster
     log: BoundLogger
     watch: Watch | None = None
+    waiting: Callable[[], None] | None = None
 
     def at(self, step: Step) -> None:
         """Give a sign of life, and tell the watcher, if there is one, that this step is reached."""
-        self.beat()
+        self._sign()
         if self.watch is not None:
             self.watch(step)
 
     def beat(self) -> None:
-        """Give a sign of life: `health` takes a worker for stuck that gives none for long."""
+        """Give a sign of life while waiting for brokers, and keep the gauges true meanwhile."""
+        self._sign()
+        if self.waiting is not None:
+            self.waiting()
+
+    def _sign(self) -> None:
+        """`health` takes a worker for stuck that does not do this for long."""
         metrics.BEAT.labels(self.settings.source, str(self.settings.slot)).set_to_current_time()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -22,6 +22,7 @@ from structlog.stdlib import BoundLogger
 from pipelines.relay import ahead as ahead_of_need
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.spare import Spare
+from pipelines.stopping import StopFlag
 from pipelines.trouble import Exit
 
 # A worker that lived this long is restarted at once, and so are the first few that did not: one that keeps dying waits,
@@ -121,7 +122,7 @@ class Supervisor:
         self._suspects: frozenset[int] = frozenset()
         self._look_at = 0.0
         self._spare = Spare(self._start_spare, ended) if self._launch.spare and workers else None
-        self._stopping = threading.Event()
+        self._stopping = StopFlag()
         self._deadline = 0.0
 
     def run(self) -> int:
@@ -159,7 +160,8 @@ class Supervisor:
 
     def _bury(self, slot: Slot, process: subprocess.Popen[bytes], exit_code: int, now: float) -> None:
         _close(process)
-        self._ended(process.pid)
+        with contextlib.suppress(OSError):  # gauges that stay are no reason to end a run
+            self._ended(process.pid)
         slot.process, slot.last_exit = None, exit_code
         slot.pause_s = slot.next_pause_s(exit_code, now, self._launch)
         slot.due_at = now + slot.pause_s
@@ -174,7 +176,11 @@ class Supervisor:
 
     def _start(self, slot: Slot, now: float) -> None:
         process = self._spare.take(now) if self._spare is not None else None
-        process = slot.process = process or self._launch.process()
+        try:
+            process = slot.process = process or self._launch.process()
+        except OSError as failure:  # the machine has no process, memory or descriptor left; the other workers go on
+            self._postpone(slot, failure, now)
+            return
         slot.started_at = now
         slot.pids.append(process.pid)
         # The worker may have died before it could read; the next look at it finds that.
@@ -183,10 +189,24 @@ class Supervisor:
                 process.stdin.write(slot.settings.to_json() + b"\n")
                 process.stdin.flush()
 
+    def _postpone(self, slot: Slot, failure: OSError, now: float) -> None:
+        slot.pause_s = min(_LONGEST_PAUSE_S, slot.pause_s * 2 or _FIRST_PAUSE_S)
+        slot.due_at = now + slot.pause_s
+        self._log.error(
+            "supervisor.worker_not_started",
+            source=slot.settings.source,
+            slot=slot.settings.slot,
+            reason=os.strerror(failure.errno or 0),
+            restart_in_s=slot.pause_s,
+        )
+
     def _end_stuck(self, now: float) -> None:
         """Kill each worker that was stuck at the last look, too: a machine that slept looks so, once."""
         filled = {(slot.settings.source, slot.settings.slot): slot for slot in self.slots if slot.process is not None}
-        told = self._stuck({key: now - slot.started_at for key, slot in filled.items()})
+        try:
+            told = self._stuck({key: now - slot.started_at for key, slot in filled.items()})
+        except OSError:  # signs of life cannot be read now: no reason to end a run
+            return
         stuck = {slot.process.pid: slot for key, slot in filled.items() if slot.process is not None and key in told}
         for pid in self._suspects & stuck.keys():
             slot = stuck[pid]
@@ -211,7 +231,7 @@ class Supervisor:
             codes.append(self._end(process))
             _close(process)
             self._ended(process.pid)
-        return max((128 - code if code < 0 else code for code in codes), default=0)
+        return max((_exit_code(code) for code in codes), default=0)
 
     def _end(self, process: subprocess.Popen[bytes]) -> int:
         """Wait for a worker that was asked to end; one that does not within the grace is killed, as a crash would."""
@@ -220,6 +240,17 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+
+def _exit_code(code: int) -> int:
+    """Return what a worker's end means for the run.
+
+    A worker that a signal asked to end before it had its handlers had not begun: nothing is left undone. Ctrl-C sends
+    its signal to the workers, too.
+    """
+    if code in {-signal.SIGTERM, -signal.SIGINT}:
+        return 0
+    return 128 - code if code < 0 else code
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:

@@ -28,6 +28,8 @@ class RelayLimits:
         watermark_s: so long a partition's first and last offset are asked for.
         behind_s: so long offsets are doubted that lie behind what this process committed. A coordinator that still
             reads its log knows more a moment later.
+        markers_s: so often, at most, a worker commits only that it has read past markers of transactions and aborted
+            records, without an event. They have offsets, and would count as lost when the log's start passes them.
     """
 
     look: Look = "auto"
@@ -36,3 +38,4 @@ class RelayLimits:
     committed_s: float = 45.0
     watermark_s: float = 10.0
     behind_s: float = 60.0
+    markers_s: float = 10.0

@@ -8,10 +8,12 @@ Minimizing comes before the transaction begins, so that a missing key or a fault
 from __future__ import annotations
 
 import gc
-import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
+from pipelines.broker import KafkaException
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, topic_hash
 from pipelines.relay import metrics
@@ -26,6 +28,7 @@ from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
 from pipelines.relay.succession import StoppedError
 from pipelines.retention import SLACK_MS
+from pipelines.stopping import StopFlag
 
 _CONSUMER_PAUSE_S = 0.2
 
@@ -46,10 +49,11 @@ class Worker:
         topic_ids: Mapping[str, bytes],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._station = station
+        station = self._station = replace(station, waiting=self._show_gauges)
         self._log = station.log
         self._clock = clock
-        self._stopping = threading.Event()
+        self._stopping = StopFlag()
+        self._stop_cause = ""
         self._source = station.settings.source
         self._lanes = {
             event.raw_topic: Lane(contract, event, keyring, topic_hash(topic_ids[event.raw_topic]))
@@ -58,7 +62,7 @@ class Worker:
         self._intake = Intake(self._lanes)
         topics = {raw_topic: lane.topics for raw_topic, lane in self._lanes.items()}
         self._inbox = Inbox(station, topics)
-        self._gauges = Gauges(contract, keyring, station.log, topics)
+        self._gauges = Gauges(contract, keyring, station.log, topics, (self._source, station.settings.slot))
         outputs = {name for names in topics.values() for name in names}
         self._outbox = Outbox(station, outputs, contract.quarantine.name, self._stopping.is_set)
         self._clock_doubted = False
@@ -66,8 +70,8 @@ class Worker:
     def stop(self, cause: str) -> None:
         """Finish the batch at hand, then leave. May be called from a signal handler or another thread."""
         if not self._stopping.is_set():
+            self._stop_cause = cause  # logged by `run`: a handler may have interrupted a line that is being written
             self._stopping.set()
-            self._log.info("worker.stopping", cause=cause)
 
     def run(self) -> None:
         """Relay until `stop`.
@@ -84,19 +88,23 @@ class Worker:
                     self._turn()
                 except ConsumerLostError as lost:
                     self._replace_consumer(str(lost))
-            self._station.at(Step.STOPPING)
+                self._show_gauges()
+                self._gauges.turned(self._clock(), self._inbox.suspects())
+            self._leave()
         except StoppedError:
-            self._station.at(Step.STOPPING)
+            self._leave()
         finally:
             self._inbox.close()
             self._outbox.close()
+
+    def _leave(self) -> None:
+        self._log.info("worker.stopping", cause=self._stop_cause)
+        self._station.at(Step.STOPPING)
 
     def _turn(self) -> None:
         polled = self._inbox.poll()
         started = time.monotonic()
         self._station.at(Step.POLLED)
-        if self._gauges.due(self._clock()):
-            self._gauges.show(self._clock(), self._inbox.standings())
         if polled is None:
             return
         believed_ms = self._intake.broker_ms
@@ -104,6 +112,8 @@ class Worker:
         for raw_topic, partition in self._inbox.unsaved:
             batch.book(self._inbox.books, raw_topic, partition)
         self._intake.take(batch, self._inbox.books, polled.events)
+        for (raw_topic, partition), end in polled.ends.items():
+            batch.book(self._inbox.books, raw_topic, partition).next_offset = end
         for span in polled.unreadable:
             self._intake.give_up(batch, self._inbox.books, span)
         if self._intake.broker_ms != believed_ms:
@@ -111,9 +121,16 @@ class Worker:
         if self._outbox.deliver(batch, self._inbox.offsets(batch.books), polled.membership):
             metrics.committed(batch, self._inbox.books)
             self._inbox.advance(batch.books)
+            self._gauges.committed()
             metrics.BATCH_SECONDS.labels(self._source).observe(time.monotonic() - started)
         else:
             self._recover()
+
+    def _show_gauges(self) -> None:
+        """Show where the partitions stand. A consumer that does not answer leaves it as it was."""
+        if self._gauges.due(self._clock()):
+            with suppress(ConsumerLostError, KafkaException):
+                self._gauges.show(self._clock(), self._inbox.standings())
 
     def _doubt_clock(self) -> None:
         """Show how far this worker's clock is behind, and say it once if it is too far."""

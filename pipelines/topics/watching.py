@@ -11,6 +11,7 @@ from structlog.stdlib import BoundLogger
 
 from pipelines.broker import Cluster
 from pipelines.contract.model import Contract
+from pipelines.stopping import StopFlag
 from pipelines.topics.gauges import VerdictCollector
 from pipelines.topics.verifying import Verdict, verify
 from pipelines.trouble import Trouble
@@ -42,7 +43,7 @@ class Watch:
         self._watched = watched
         self._log = log
         self._heard = heard
-        self._stopping = threading.Event()
+        self._stopping = StopFlag()
 
     def run(self) -> None:
         """Verify until `stop`. A cluster that does not answer is said, and asked again."""

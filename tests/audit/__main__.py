@@ -140,7 +140,7 @@ def document(promises: Sequence[Promise], outcomes: Mapping[str, Outcome], began
             for promise in promises
         ],
         "commands": {
-            command: {"exit_code": done.exit_code, "seconds": round(done.seconds, 1), "log": str(done.log)}
+            command: {"exit_code": done.exit_code, "seconds": round(done.seconds, 3), "log": str(done.log)}
             for command, done in outcomes.items()
         },
     }

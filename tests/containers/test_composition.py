@@ -32,6 +32,7 @@ def test_every_service_is_locked_down_and_checked(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["ulimits"] == {"core": 0}
     assert service.keys() >= {"mem_limit", "pids_limit", "restart", "logging", "networks"}
     assert service.keys().isdisjoint({"privileged", "cap_add", "user", "network_mode", "pid", "ipc", "container_name"})
     # That of the minimizers is in the image; what ends by itself has none.

@@ -120,6 +120,17 @@ def test_a_missing_topic_is_refused(house: RelayFixture) -> None:
     assert "pipelines topics apply" in said
 
 
+def test_a_second_run_of_a_slot_is_refused_and_the_first_goes_on(house: RelayFixture) -> None:
+    with running(*arguments(house), cwd=house.folder) as crew:
+        crew.wait_until_said("worker.ready")
+        second = run("run", *arguments(house), cwd=house.folder)
+        assert second.returncode == Exit.REFUSED
+        assert f"runs the slot minimizer.{house.source}." in second.stderr
+        assert "--instance" in second.stderr
+        assert crew.end() == Exit.DONE
+        assert crew.said("consumer.replaced") == []
+
+
 def test_a_port_for_metrics_that_is_taken_is_named(house: RelayFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from pipelines.broker import Cluster
 from pipelines.relay import metrics
 from pipelines.relay.audit import read_books
-from pipelines.relay.backlog import Backlog, Standing
+from pipelines.relay.backlog import Backlog, Behind, Standing
 from pipelines.relay.forecast import SHARES, Ages, Alarm, Sample, seconds_until, slope
 from pipelines.relay.steps import Step
 from tests.support.relay_fixture import build, running
@@ -90,6 +90,13 @@ def test_the_reckoned_age_is_never_below_the_true_one(steps: list[tuple[int, int
             assert behind.seconds >= now - appended[committed_to]
         if not behind.events:
             assert behind.seconds == 0
+
+
+def test_events_that_follow_the_markers_of_a_transaction_are_no_older_than_the_last_look_at_the_end() -> None:
+    backlog, hour_ago_ms = Backlog(), (10_000 - 3600) * 1000
+    backlog.look(9_000, {PLACE: Standing(10, 10, hour_ago_ms)})
+    backlog.look(10_000, {PLACE: Standing(11, 11, hour_ago_ms)})  # read to the end, which is a marker
+    assert backlog.look(10_005, {PLACE: Standing(10, 13, hour_ago_ms)})[PLACE] == Behind(3, 5)
 
 
 def test_a_worker_that_lags_foretells_the_loss_before_anything_expires(tmp_path: Path, cluster: Cluster) -> None:

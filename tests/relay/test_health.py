@@ -9,14 +9,17 @@ from typing import Any
 import orjson
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge
 
 from pipelines.broker import Cluster
 from pipelines.relay import metrics, outbox, succession
-from pipelines.relay.endpoint import application, serve
-from pipelines.relay.health import WITHIN_S, Health, State, forget, look, stuck
+from pipelines.relay.endpoint import MOST_CONNECTIONS, application, serve
+from pipelines.relay.health import STALLED_AFTER_S, WITHIN_S, Health, State, forget, look, stuck
 from pipelines.relay.outbox import Outbox
 from pipelines.relay.settings import WorkerSettings
+from pipelines.relay.stall import LONGEST_TURN_S, StallClock
 from pipelines.relay.station import Station
 from pipelines.relay.succession import StoppedError
 from pipelines.relay.waits import RelayLimits
@@ -67,6 +70,37 @@ def test_the_empty_file_of_a_worker_that_died_at_its_start_is_put_away(tmp_path:
     assert [metric.samples for metric in signs.collect()] == [[]]  # of unreadable files there are none
 
 
+def test_a_worker_that_commits_nothing_while_input_waits_is_stalled_and_not_killed() -> None:
+    signs = registry(vpn=1, tor=1, ota=WITHIN_S + 1)
+    stalled = Gauge("pipelines_worker_stalled_seconds", "as the workers'", ["source", "slot"], registry=signs)
+    for source, seconds in (("vpn", STALLED_AFTER_S), ("tor", STALLED_AFTER_S + 1), ("ota", STALLED_AFTER_S + 1)):
+        stalled.labels(source, "0").set(seconds)
+    found = look([("vpn", 0), ("tor", 0), ("ota", 0)], signs, NOW_S)
+    assert [one.state for one in found] == [State.WORKING, State.STALLED, State.STUCK]
+    assert stuck({("tor", 0): 5000.0}, signs, NOW_S) == frozenset()
+
+
+def test_no_batch_may_wait_as_long_as_makes_its_worker_stalled() -> None:
+    limits = RelayLimits()
+    waits = [limits.decided_s, limits.committed_s, limits.refused_s, outbox._WAIT_S, limits.behind_s]
+    assert sum(waits) < STALLED_AFTER_S
+
+
+@given(st.lists(st.tuples(st.floats(-100, 1000), st.booleans(), st.booleans()), max_size=30))
+def test_a_worker_is_stalled_for_the_turns_since_its_last_commit_in_which_input_waited(
+    turns: list[tuple[float, bool, bool]],
+) -> None:
+    clock, now_s, expected = StallClock(), 0.0, 0.0
+    clock.turned(now_s, input_waits=False)
+    for elapsed_s, commits, waits in turns:
+        now_s += elapsed_s
+        if commits:
+            clock.committed()
+        clock.turned(now_s, input_waits=waits)
+        expected = expected + min(max(elapsed_s, 0), LONGEST_TURN_S) if waits and not commits else 0
+        assert clock.stalled_s == pytest.approx(expected, abs=1e-6)
+
+
 def test_a_clock_that_was_set_back_makes_nobody_stuck() -> None:
     assert look([("vpn", 0)], registry(vpn=-3600), NOW_S) == [Health("vpn", 0, State.WORKING, 0.0)]
 
@@ -106,6 +140,37 @@ def test_health_is_told_over_http_with_a_status_that_an_orchestrator_understands
         status, body = asked("/health", signs=signs)
         assert status == "503 Service Unavailable"
         assert orjson.loads(body)["workers"][0]["state"] == state
+
+
+def test_silent_connections_take_few_threads_and_hold_nobody_up() -> None:
+    server, silent = serve("127.0.0.1", 0, metrics_of_now(), (("vpn", 0),)), list[socket.socket]()
+    before = threading.active_count()
+    try:
+        for _ in range(3 * MOST_CONNECTIONS):
+            silent.append(socket.create_connection(("127.0.0.1", server.server_port), timeout=CALL_S))
+            silent[-1].sendall(b"GET /health HTTP/1.1\r\n")
+        assert threading.active_count() - before <= 2 * MOST_CONNECTIONS
+        until(lambda: threading.active_count() - before <= MOST_CONNECTIONS, "the end of the older ones")
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=CALL_S) as asking:
+            asking.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            assert b" 200 " in asking.recv(1000)
+    finally:
+        server.shutdown()
+        server.server_close()
+        for connection in silent:
+            connection.close()
+
+
+def test_a_connection_that_sends_too_slowly_is_ended() -> None:
+    server = serve("127.0.0.1", 0, metrics_of_now(), (("vpn", 0),))
+    vars(server)["longest_s"] = 0.0
+    try:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=CALL_S) as slow:
+            slow.sendall(b"GET /health HTTP/1.1\r\n")
+            assert slow.recv(1000) == b""
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_metrics_are_told_beside_it() -> None:

@@ -1,8 +1,10 @@
 """The supervisor, with stand-ins for workers that write down who they are."""
 
+import errno
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -29,6 +31,8 @@ settings = json.loads(sys.stdin.readline() or sys.exit(0))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 if order == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if order == "early":
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 (folder / f"{settings['slot']}.{os.getpid()}").write_text(json.dumps(settings))
 if order == "crash":
     os.kill(os.getpid(), signal.SIGKILL)
@@ -190,11 +194,47 @@ def test_stopping_ends_every_worker(tmp_path: Path) -> None:
         assert not Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_stopped_before_its_workers_are_up_ends_well(tmp_path: Path, number: int) -> None:
+    with supervising(tmp_path, "early", 1) as (supervisor, _, codes):
+        until(lambda: started(tmp_path, 0), "the worker's start")
+        supervisor.stop()  # and at the same moment, as Ctrl-C does, to the worker itself
+        os.kill(started(tmp_path, 0)[0], number)
+    assert codes == [0]
+
+
 def test_a_worker_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
     with supervising(tmp_path, "deaf", 1) as (_, ended, codes):
         until(lambda: started(tmp_path, 0), "the worker's start")
     assert codes == [128 + signal.SIGKILL]
     assert not Path(f"/proc/{ended[0]}").exists()
+
+
+def test_a_process_that_cannot_be_started_is_tried_again_and_ends_no_other(tmp_path: Path) -> None:
+    class Scarce(Launch):
+        """The second process and the two after it get no memory."""
+
+        asked = 0
+
+        def process(self, read_ahead: Path | None = None, overlay: str | None = None) -> subprocess.Popen[bytes]:
+            Scarce.asked += 1
+            if 2 <= Scarce.asked <= 4:
+                raise OSError(errno.EAGAIN, "synthetic")
+            return super().process(read_ahead, overlay)
+
+    launch = Scarce((sys.executable, "-c", STAND_IN, str(tmp_path), "stay"), grace_s=30.0, spare=False)
+    supervisor, codes = Supervisor([settings(tmp_path, 0), settings(tmp_path, 1)], structlog.get_logger(), launch), []
+    with capture_logs() as lines:
+        thread = threading.Thread(target=lambda: codes.append(supervisor.run()))
+        thread.start()
+        until(lambda: started(tmp_path, 0) and started(tmp_path, 1), "both workers", progress=lambda: len(lines))
+        supervisor.stop()
+        joined(thread, "the supervisor")
+    failed = [line for line in lines if line["event"] == "supervisor.worker_not_started"]
+    assert [(line["slot"], line["restart_in_s"]) for line in failed] == [(1, 0.5), (1, 1.0), (1, 2.0)]
+    assert failed[0]["reason"] == os.strerror(errno.EAGAIN)
+    assert supervisor.slots[0].restarts == 0
+    assert codes == [0]
 
 
 def test_settings_never_show_in_the_process_list(tmp_path: Path) -> None:

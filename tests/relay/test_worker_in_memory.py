@@ -7,21 +7,28 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
 
-from pipelines.broker import TopicPartition
+from pipelines.broker import KafkaError, KafkaException, Message, TopicPartition
+from pipelines.relay import metrics
 from pipelines.relay.audit import read_books
+from pipelines.relay.books import PartitionBook
+from pipelines.relay.health import STALLED_AFTER_S
 from pipelines.relay.steps import Step, Watch
+from pipelines.relay.waits import RelayLimits
 from pipelines.topics.applying import create_missing
 from pipelines.trouble import Exit, Trouble
 from tests.support.exactness import outputs_are_exact
 from tests.support.memory_kafka import MemoryCluster
+from tests.support.memory_kafka.consumer import MemoryConsumer
+from tests.support.memory_kafka.transactional import TransactionalProducer
 from tests.support.oracle import committed
 from tests.support.relay_fixture import RelayFixture, build, running
 from tests.support.relaying import CrashError
-from tests.support.waiting import until
+from tests.support.waiting import CALL_S, until
 
 QUICK = {"linger_ms": 5, "session_timeout_ms": 200, "batch_events": 50}
 
@@ -217,6 +224,231 @@ def test_raw_records_that_expired_unread_are_counted_and_passed_over(house: Rela
     book = read_books(house.contract, house.cluster.admin())[house.raw_topic, 0]
     assert (book.events_in, book.gap, book.next_offset) == (30 + left, 20 - left, 50)
     assert book.imbalances() == []
+
+
+def lag(house: RelayFixture) -> tuple[float, float]:
+    """The events and the seconds that the worker shows."""
+    return metrics.LAG.labels(house.raw_topic)._value.get(), metrics.LAG_SECONDS.labels(house.raw_topic)._value.get()
+
+
+def stalled_s(house: RelayFixture) -> float:
+    value: float = metrics.STALLED.labels(house.source, "0")._value.get()
+    return value
+
+
+class Clock:
+    """Passes ten seconds at each step of a worker."""
+
+    def __init__(self) -> None:
+        self.now_s = time.time()
+        self.steps = 0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def step(self, _step: Step) -> None:
+        self.now_s += 10
+        self.steps += 1
+
+
+def test_events_whose_batch_fails_each_time_lag_and_their_worker_is_stalled(house: RelayFixture) -> None:
+    clock, fails = Clock(), threading.Event()
+
+    def watch(step: Step) -> None:
+        clock.step(step)
+        if step is Step.PRODUCED and fails.is_set():
+            raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True))
+
+    publish(house, 30)
+    with running(house.worker(watch=watch, clock=clock, **QUICK)) as raised:
+        house.wait_until_through()
+        until(lambda: lag(house) == (0, 0), "a worker that is through")
+        fails.set()
+        publish(house, 12)
+        until(lambda: raised or stalled_s(house) > 60, "a stall")
+        events, seconds = lag(house)
+        assert events == 12
+        assert seconds > 60
+        assert metrics.EXPIRY_SECONDS.labels(house.raw_topic, house.handled)._value.get() < inf
+        fails.clear()
+        house.wait_until_through()
+        until(lambda: (*lag(house), stalled_s(house)) == (0, 0, 0), "a worker that is through again")
+    assert raised == []
+    outputs_are_exact(house)
+
+
+def test_events_lag_while_their_worker_waits_for_a_producer(house: RelayFixture) -> None:
+    clock, away, ready = Clock(), threading.Event(), TransactionalProducer.init_transactions
+
+    def init_transactions(producer: TransactionalProducer, timeout: float = -1) -> None:
+        clock.step(Step.POLLED)
+        if away.is_set():
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, retriable=True))
+        ready(producer, timeout)
+
+    def watch(step: Step) -> None:
+        clock.step(step)
+        if step is Step.PRODUCED and away.is_set():
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionalProducer, "init_transactions", init_transactions)
+        with running(house.worker(watch=watch, clock=clock, **QUICK)) as raised:
+            publish(house, 9)
+            house.wait_until_through()
+            away.set()
+            publish(house, 12)
+            until(lambda: raised or (lag(house)[0] == 12 and lag(house)[1] > 900), "a lag that grows")
+            assert stalled_s(house) <= STALLED_AFTER_S
+            away.clear()
+            house.wait_until_through()
+    assert raised == []
+
+
+def test_events_lag_while_their_worker_replaces_its_consumer(house: RelayFixture) -> None:
+    clock, fails, read = Clock(), threading.Event(), MemoryConsumer.committed
+
+    def committed_offsets(consumer: MemoryConsumer, *asked: Any, **more: Any) -> list[TopicPartition]:
+        if fails.is_set():
+            clock.step(Step.POLLED)
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return read(consumer, *asked, **more)
+
+    def watch(step: Step) -> None:
+        clock.step(step)
+        if step is Step.BEGUN and fails.is_set():
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryConsumer, "committed", committed_offsets)
+        with running(house.worker(watch=watch, clock=clock, **QUICK)) as raised:
+            publish(house, 9)
+            house.wait_until_through()
+            fails.set()
+            publish(house, 12)
+            until(lambda: raised or (lag(house)[0] == 12 and lag(house)[1] > 60), "a lag that grows")
+            fails.clear()
+            house.wait_until_through()
+            until(lambda: lag(house) == (0, 0), "a worker that is through")
+    assert raised == []
+
+
+def transaction(house: RelayFixture, numbers: range, *, commits: bool) -> None:
+    producer = house.cluster.producer(**{"transactional.id": "raw-producer"})
+    producer.init_transactions(5)
+    producer.begin_transaction()
+    for number in numbers:
+        producer.produce(house.raw_topic, house.ping(number), partition=0)
+    producer.flush()
+    producer.commit_transaction(5) if commits else producer.abort_transaction(5)
+
+
+def book_of(house: RelayFixture) -> PartitionBook:
+    return read_books(house.contract, house.cluster.admin()).get((house.raw_topic, 0), PartitionBook(0))
+
+
+def test_markers_of_transactions_and_aborted_records_are_no_loss_and_unread_events_are(house: RelayFixture) -> None:
+    transaction(house, range(30), commits=True)
+    transaction(house, range(30, 50), commits=False)
+    with running(house.worker(**QUICK)) as raised:
+        until(lambda: raised or book_of(house).next_offset == 52, "a commit that covers the markers, too")
+    assert raised == []
+    delete_before(house, 52)
+    publish(house, 10, partition=0)  # offsets 52 to 61; nobody reads the first seven
+    delete_before(house, 59)
+    relay(house)
+    book = book_of(house)
+    assert (book.events_in, book.gap, book.next_offset) == (30 + 3, 7, 62)
+    assert book.imbalances() == []
+
+
+@pytest.mark.parametrize("step", [Step.POLLED, Step.BEGUN, Step.PRODUCED, Step.OFFSETS_SENT, Step.COMMITTED])
+def test_no_event_is_passed_over_with_the_markers_after_it(house: RelayFixture, step: Step) -> None:
+    for number in range(0, 60, 10):
+        transaction(house, range(number, number + 5), commits=True)
+        transaction(house, range(number + 5, number + 10), commits=False)
+    fails = [True] * 5
+
+    def watch(now: Step) -> None:
+        if now is step and step not in {Step.POLLED, Step.COMMITTED} and fails and fails.pop():
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    crash_at = at(step, 2, crash)
+    worker = house.worker(watch=crash_at, limits=RelayLimits(markers_s=0), **{**QUICK, "batch_events": 7})
+    with pytest.raises(CrashError):
+        worker.run()
+    with running(house.worker(watch=watch, limits=RelayLimits(markers_s=0), **{**QUICK, "batch_events": 7})) as raised:
+        until(lambda: raised or book_of(house).next_offset == 6 * 12, "a commit that covers all")
+    assert raised == []
+    book = book_of(house)
+    assert (book.events_in, book.gap) == (30, 0)
+    outputs_are_exact(house)
+
+
+def commits_of(house: RelayFixture, into: list[tuple[int, int]]) -> Watch:
+    """Note after each commit how many events its offset covers in truth, and how many are counted.
+
+    The log holds transactions of five events and a marker.
+    """
+
+    def watch(step: Step) -> None:
+        if step is Step.COMMITTED:
+            book = book_of(house)
+            into.append((5 * (book.next_offset // 6) + min(5, book.next_offset % 6), book.events_in))
+
+    return watch
+
+
+def test_an_end_that_was_met_before_a_rewind_covers_nothing(
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transaction(house, range(5), commits=True)
+    consume, has_failed, silent_polls, commits = MemoryConsumer.consume, False, 3, list[tuple[int, int]]()
+    note = commits_of(house, commits)
+
+    def nothing_after_the_failure(consumer: MemoryConsumer, *asked: Any) -> list[Message]:
+        nonlocal silent_polls
+        silent_polls -= has_failed
+        return [] if has_failed and silent_polls > 0 else consume(consumer, *asked)
+
+    def watch(step: Step) -> None:
+        nonlocal has_failed
+        note(step)
+        if step is Step.PRODUCED and not has_failed:
+            has_failed = True
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    monkeypatch.setattr(MemoryConsumer, "consume", nothing_after_the_failure)
+    with running(house.worker(watch=watch, limits=RelayLimits(markers_s=0), **QUICK)) as raised:
+        until(lambda: raised or book_of(house).next_offset == 6, "a commit that covers all")
+    assert (raised, book_of(house).events_in) == ([], 5)
+    assert [counted for covered, counted in commits if covered != counted] == []
+    outputs_are_exact(house)
+
+
+def test_an_end_before_events_of_the_same_poll_does_not_set_the_offset_back(
+    house: RelayFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transaction(house, range(5), commits=True)
+    consume, later = MemoryConsumer.consume, [range(10, 15)]
+
+    def with_more_after_the_end(consumer: MemoryConsumer, most: int, timeout: float) -> list[Message]:
+        found = consume(consumer, most, timeout)
+        while later and book_of(house).next_offset == 6 and any(each.error() is None for each in found):
+            transaction(house, later.pop(0), commits=True)
+            found += consume(consumer, 5, CALL_S)  # and not the end after them
+        return found
+
+    monkeypatch.setattr(MemoryConsumer, "consume", with_more_after_the_end)
+    commits: list[tuple[int, int]] = []
+    worker = house.worker(watch=commits_of(house, commits), limits=RelayLimits(markers_s=0), **QUICK)
+    with running(worker) as raised:
+        until(lambda: raised or book_of(house).next_offset == 6, "a commit that covers the first marker")
+        transaction(house, range(5, 10), commits=True)
+        until(lambda: raised or book_of(house).next_offset == 3 * 6, "a commit that covers all")
+    assert (raised, book_of(house).events_in) == ([], 15)
+    assert [counted for covered, counted in commits if covered != counted] == []
+    outputs_are_exact(house)
 
 
 def test_an_offset_that_no_minimizer_committed_stops_the_worker(house: RelayFixture) -> None:
