@@ -86,6 +86,8 @@ MENDED = {
             (POLICY, "  network-metadata.support:\n    device_id: handle\n", "  network-metadata.support:\n"),
             (POLICY, "  threat-intelligence.detection:\n    device_id: handle\n", "  threat-intelligence.detection:\n"),
             (POLICY, "never:\n", "never:\n  device_id: nobody needs it\n"),
+            # Both are live, so that they still share when the event came.
+            ("policies/linkage.yaml", "up_to: event", "up_to: 29"),
         ],
     ),
 }

@@ -29,7 +29,7 @@ def test_build_leaves_derived_schemas_alone_that_differ_in_line_ends_only(tmp_pa
     folder = windows(overlaid(tmp_path))
     contract = load(folder, as_of=TODAY).contract
     assert contract is not None
-    built = build(folder, contract)
+    built = build(folder, contract, as_of=TODAY)
     assert (built.changes, len(built.unchanged)) == (0, 1)
 
 
@@ -39,7 +39,7 @@ def test_a_derived_schema_that_differs_in_more_is_stale_and_written(tmp_path: Pa
     loaded = load(folder, as_of=TODAY)
     assert [found.check for found in loaded.findings] == ["derived-stale"]
     assert loaded.contract is not None
-    assert build(folder, loaded.contract).written == (path,)
+    assert path in build(folder, loaded.contract, as_of=TODAY).written
     assert load(folder, as_of=TODAY).valid
 
 

@@ -2,14 +2,23 @@ import ast
 import io
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 import pipelines.relay
 import pipelines.replay
 import pipelines.topics
 from pipelines.relay.logs import _ALWAYS, VOCABULARY, ClientLogHandler, LogStyle, configure
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()  # or what a test configured, such as a level, holds for the tests after it
+
 
 SECRET = "SYNTHETIC-SECRET-1"
 RELAY = Path(pipelines.relay.__file__).parent
