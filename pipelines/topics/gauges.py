@@ -34,6 +34,9 @@ class VerdictCollector(Collector):
                 oldest.add_metric([each.topic], each.oldest_ms / 1000)
         breaches = _family("breaches", "Promises of the topic that do not hold.")
         unproven = _family("unproven_partitions", "Partitions of the topic of which something cannot be told.")
+        whole = sorted({breach.topic for breach in verdict.breaches} - {each.topic for each in verdict.figures})
+        for name in whole:  # of the brokers, as they concern every topic
+            breaches.add_metric([name], sum(breach.topic == name for breach in verdict.breaches))
         for each in verdict.figures:
             breaches.add_metric([each.topic], sum(breach.topic == each.topic for breach in verdict.breaches))
             of_topic = {found.partition for found in verdict.unproven if found.topic == each.topic}

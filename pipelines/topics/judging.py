@@ -13,6 +13,7 @@ from typing import Final
 from pipelines import retention
 from pipelines.contract.model import Contract
 from pipelines.retention import BrokerTimes, TooShort
+from pipelines.topics.limits import BROKERS, brokers_too_small, too_small
 from pipelines.topics.promise import Clock, Promise, allowance_ms, promises, settings
 from pipelines.topics.spans import span
 from pipelines.topics.state import (
@@ -71,7 +72,15 @@ class Difference:
 
 def judged(contract: Contract, state: ClusterState) -> list[Breach]:
     """Every promise that the topics do not keep; empty when all is well."""
-    return [breach for promise in promises(contract) for breach in judge(promise, state)]
+    of_topics = (breach for promise in promises(contract) for breach in judge(promise, state))
+    return [*of_brokers(contract, state), *of_topics]
+
+
+def of_brokers(contract: Contract, state: ClusterState) -> Iterator[Breach]:
+    """The breaches that no topic's settings can heal."""
+    for each in brokers_too_small(contract, state):
+        remedy = f"Set {each.name}={each.least} or more in every broker's server.properties, and restart the brokers."
+        yield Breach(BROKERS, "broker-limit", str(each), remedy, {each.name: str(each.held)}, "")
 
 
 def judge(promise: Promise, state: ClusterState) -> Iterator[Breach]:
@@ -92,6 +101,9 @@ def judge(promise: Promise, state: ClusterState) -> Iterator[Breach]:
         )
     yield from _wrong(promise, state)
     yield from _too_long(promise, state)
+    for each in too_small(promise.topic, state):
+        remedy = f"Set {each.name}={each.least} or more."
+        yield Breach(promise.topic, "size", str(each), remedy, {each.name: str(each.held)}, PLAN)
 
 
 def differences(promise: Promise, state: ClusterState) -> Iterator[Difference]:

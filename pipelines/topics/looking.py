@@ -32,6 +32,12 @@ _INHERITED: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
     names.CLEANUP: (("log.cleanup.policy", 0),),
     names.CHECK_INTERVAL: ((names.CHECK_INTERVAL, 1),),
     names.SWEEP: ((names.SWEEP, 1),),
+    names.MESSAGE_BYTES: (("message.max.bytes", 1),),
+    names.SEGMENT_BYTES: (("log.segment.bytes", 1),),
+    names.RETENTION_BYTES: (("log.retention.bytes", 1),),
+    names.IN_SYNC: ((names.IN_SYNC, 1),),
+    names.UNCLEAN: ((names.UNCLEAN, 0),),
+    **{name: ((name, 1),) for name in names.BROKERS_OWN},
 }
 
 

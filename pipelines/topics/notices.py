@@ -8,9 +8,20 @@ from dataclasses import dataclass
 from pipelines import retention
 from pipelines.contract.model import Contract
 from pipelines.retention import TooShort
+from pipelines.topics.limits import BROKERS, LIMITS, brokers_too_small
 from pipelines.topics.promise import Clock, Promise, promises, replicas, settings
+from pipelines.topics.risks import risks
 from pipelines.topics.spans import span
-from pipelines.topics.state import CHECK_INTERVAL, CLOCK, RETENTION, SEGMENT, TIERED, ClusterState, TopicState
+from pipelines.topics.state import (
+    CHECK_INTERVAL,
+    CLOCK,
+    RETENTION,
+    RETENTION_BYTES,
+    SEGMENT,
+    TIERED,
+    ClusterState,
+    TopicState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +52,12 @@ def of_topic(promise: Promise, state: ClusterState) -> Iterator[Notice]:
         return
     yield from _shape(promise, topic, state)
     for name, value in sorted(topic.settings.items()):
-        if name not in wanted:
+        if name not in wanted and name not in LIMITS | {RETENTION_BYTES}:
             yield _override(promise.topic, name, value)
+    for risk in risks(promise, state):
+        if risk.setting not in wanted:
+            message, remedy = f"{risk.setting} is {risk.held}: {risk.message}", f"Set {risk.setting}=-1 on the topic."
+            yield Notice("size-limit", promise.topic, message, f"{remedy} Its TTL then decides; see to the disks.")
     if promise.clock is Clock.BROKER and any(
         held.value != Clock.BROKER for held in state.in_force(promise.topic, CLOCK)
     ):
@@ -64,6 +79,9 @@ def of_topic(promise: Promise, state: ClusterState) -> Iterator[Notice]:
 
 def around(contract: Contract, state: ClusterState) -> Iterator[Notice]:
     """The notices of the cluster as a whole."""
+    for each in brokers_too_small(contract, state):
+        remedy = f"Set {each.name}={each.least} or more in every broker's server.properties, and restart the brokers."
+        yield Notice("broker-limit", BROKERS, str(each), remedy, broken=True)
     for name in state.undeclared:
         yield Notice("undeclared-topic", name, "nobody declared it", "Declare it in topics.yaml, or delete it by hand.")
     if state.recorded is None and state.readers is None and state.topics:

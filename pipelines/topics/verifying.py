@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 from pipelines.broker import Cluster, Offset, Partition, TopicInfo
 from pipelines.contract.model import Contract
-from pipelines.topics.judging import Breach, Difference, differences, judge, lives_ms
+from pipelines.topics.judging import Breach, Difference, differences, judge, lives_ms, of_brokers
 from pipelines.topics.latecomers import HeldBack, held_back
 from pipelines.topics.looking import look, with_latecomers
 from pipelines.topics.promise import Promise, promises
 from pipelines.topics.recorded import Settles
+from pipelines.topics.risks import Risk, risks
 from pipelines.topics.spans import moment, span
 from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState
 
@@ -66,6 +67,7 @@ class Verdict:
     breaches: tuple[Breach, ...]
     unproven: tuple[Unproven, ...]
     settling: tuple[Settling, ...]
+    risks: tuple[Risk, ...]
     differences: tuple[Difference, ...]
     held: Mapping[str, HeldBack]
 
@@ -83,6 +85,7 @@ def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_m
     state, record = with_latecomers(contract, state, cluster, lambda: now_ms / 1000)
     held = {promise.topic: held_back(promise, state) for promise in promises(contract)}
     figures, breaches, settling = list[Figures](), list[Breach](), list[Settling]()
+    breaches += of_brokers(contract, state)
     for promise in promises(contract):
         breaches += judge(promise, state)
         ages = _ages(promise.topic, oldest, now_ms)
@@ -92,17 +95,20 @@ def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_m
                 breaches.append(each)
             else:
                 settling.append(each)
+    at_risk = tuple(risk for promise in promises(contract) for risk in risks(promise, state))
     return Verdict(
         now_ms,
         tuple(figures),
         tuple(breaches),
         tuple(unproven(infos, state, oldest)),
         tuple(settling),
+        at_risk,
         tuple(
             each
             for promise in promises(contract)
             for each in differences(promise, state)
             if each.setting not in _waiting(held[promise.topic])
+            and (each.topic, each.setting) not in {(risk.topic, risk.setting) for risk in at_risk}
         ),
         {topic: each for topic, each in held.items() if each is not None},
     )
@@ -196,6 +202,8 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
         named = ", ".join(f"{name}={value}" for name, value in held.settings.items())
         when = "once a plan is applied" if held.until_ms is None else f"from {moment(held.until_ms)} on"
         yield f"HELD BACK {topic}: {named} by another plan, {when}. {held.why}"
+    for risk in verdict.risks:
+        yield f"AT RISK {risk}"
     for difference in verdict.differences:
         yield f"differs, breaks nothing: {difference}"
     width = max((len(each.topic) for each in verdict.figures), default=0)
@@ -203,7 +211,7 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
     for each in verdict.figures:
         worst, oldest = _said(each.worst_ms), _said(each.oldest_ms)
         yield f"{each.topic:<{width}}  {span(each.promised_ms):>18}  {worst:>24}  {oldest:>24}"
-    broken = len({breach.topic for breach in verdict.breaches})
+    broken = len({breach.topic for breach in verdict.breaches} & {each.topic for each in verdict.figures})
     kept = f"{len(verdict.figures) - broken} of {len(verdict.figures)} promises hold"
     yield kept + (f", {len(verdict.unproven)} partition(s) unproven" if verdict.unproven else "")
 
