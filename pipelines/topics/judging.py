@@ -15,7 +15,7 @@ from pipelines.contract.model import Contract
 from pipelines.retention import BrokerTimes, TooShort
 from pipelines.topics.limits import BROKERS, brokers_too_small, too_small
 from pipelines.topics.promise import Clock, Promise, allowance_ms, promises, settings
-from pipelines.topics.spans import span
+from pipelines.topics.spans import lasting, span
 from pipelines.topics.state import (
     AHEAD,
     CHECK_INTERVAL,
@@ -191,8 +191,7 @@ def _too_long(promise: Promise, state: ClusterState) -> Iterator[Breach]:
         named = ", ".join(f"{name}={computed[name]}" for name in LENGTHS if name in computed)
         remedy, command = f"Set {named} ({SEGMENT} first).", PLAN
     blamed = {name: _said([state.longest(promise.topic, name)]) for name in _to_blame(promise, state, computed)}
-    lived = "for ever" if worst_ms >= retention.FOREVER_MS else f"for {span(worst_ms)}"
-    message = f"a record may stay {lived}, the promise is {span(promise.ttl_ms)}"
+    message = f"a record may stay {lasting(worst_ms)}, the promise is {span(promise.ttl_ms)}"
     yield Breach(promise.topic, "retention", message, remedy, blamed, command)
 
 

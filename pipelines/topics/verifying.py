@@ -23,7 +23,7 @@ from pipelines.topics.looking import look, with_latecomers
 from pipelines.topics.promise import Promise, promises
 from pipelines.topics.recorded import Settles
 from pipelines.topics.risks import Risk, risks
-from pipelines.topics.spans import moment, span
+from pipelines.topics.spans import is_endless, moment, span
 from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState
 
 
@@ -201,6 +201,7 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
     for topic, held in verdict.held.items():
         named = ", ".join(f"{name}={value}" for name, value in held.settings.items())
         when = "once a plan is applied" if held.until_ms is None else f"from {moment(held.until_ms)} on"
+        when = "which may be never" if held.until_ms is not None and is_endless(held.until_ms) else when
         yield f"HELD BACK {topic}: {named} by another plan, {when}. {held.why}"
     for risk in verdict.risks:
         yield f"AT RISK {risk}"
