@@ -16,6 +16,7 @@ import orjson
 from pipelines.broker import Message, headers_of, records
 from pipelines.cli.connect import connect
 from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
+from pipelines.cli.times import spelled_whole
 from pipelines.contract import load
 from pipelines.sdk.decoding import Decoder
 from pipelines.trouble import Exit, Trouble
@@ -89,7 +90,7 @@ def _told(message: Message, decoder: Decoder | None) -> dict[str, Any]:
     return {
         "partition": message.partition(),
         "offset": message.offset(),
-        "time": _plain(datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)),
+        "time": spelled_whole(message.timestamp()[1]),
         "key": None if key is None else key.hex(),
         "headers": {name: text.decode("ascii", "replace") for name, text in headers_of(message)},
         # A record that no schema of the topic wrote is not shown: nobody knows what it says.

@@ -39,5 +39,18 @@ def now_ms() -> int:
 
 
 def spelled(timestamp_ms: int) -> str:
-    """A time as RFC 3339 in UTC, to the second."""
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    """A time as RFC 3339 in UTC, to the second; as its number where the calendar does not have it."""
+    return _spelled(timestamp_ms, "seconds")
+
+
+def spelled_whole(timestamp_ms: int) -> str:
+    """A record's own time, as `spelled` has it, with what is below a second."""
+    return _spelled(timestamp_ms, "auto")
+
+
+def _spelled(timestamp_ms: int, precision: str) -> str:
+    try:
+        at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):  # which of them depends on the platform's time_t
+        return f"{timestamp_ms} ms since 1970"  # whoever wrote the record may have taken microseconds for milliseconds
+    return at.isoformat(timespec=precision).replace("+00:00", "Z")
