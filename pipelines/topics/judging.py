@@ -116,6 +116,22 @@ def differences(promise: Promise, state: ClusterState) -> Iterator[Difference]:
             yield Difference(promise.topic, name, topic.settings.get(name, ""), value)
 
 
+def harmless(promise: Promise, state: ClusterState, breaches: Iterable[Breach]) -> Iterator[Difference]:
+    """The differences of one topic that these breaches have nothing to do with."""
+    own = [breach for breach in breaches if breach.topic == promise.topic]
+    blamed = {name for breach in own for name in breach.settings}
+    too_long = any(breach.code == "retention" for breach in own)
+    for each in differences(promise, state):
+        # What is longer than computed has a part in a life that is too long, also where another setting is to blame.
+        has_part = (
+            too_long
+            and each.setting in LENGTHS
+            and unlimited(state.longest(promise.topic, each.setting).value) > int(each.computed)
+        )
+        if each.setting not in blamed and not has_part:
+            yield each
+
+
 def lives_ms(promise: Promise, state: ClusterState) -> int:
     """The longest that a record of an existing topic can live under what is in force: for ever, if it is compacted.
 

@@ -40,6 +40,8 @@ def plan_lines(planned: Plan, *, offline: bool = False) -> Iterator[str]:
     waiting = sum(entry.held is not None for entry in planned.entries)
     if planned.is_empty and waiting:
         yield f"Nothing to apply yet: {waiting} topic(s) wait for latecomers to be gone."
+    elif planned.is_empty and any(notice.broken for notice in planned.notices):
+        yield "Nothing to apply, and no step heals what is marked with ! above: a person has to."
     elif planned.is_empty:
         yield "Nothing to apply: the topics are as the contract says."
     else:
@@ -56,8 +58,10 @@ def entry_lines(entry: Entry) -> Iterator[str]:
     ttl, lives = span(entry.ttl_ms), None if entry.worst_ms is None else span(entry.worst_ms)
     yield _line("TTL (promise)", ttl if entry.is_new else _was(entry.ttl_before_ms), ttl)
     yield _line("worst case on disk", lives if entry.is_new else _was(entry.worst_before_ms), lives)
-    partitions = str(entry.partitions)
-    yield _line("partitions", partitions if entry.is_new else _text(entry.partitions_before), partitions)
+    # More partitions take a step; fewer cannot be, and a notice says so.
+    more = any(step.kind == "partitions" for step in entry.steps)
+    partitions = str(entry.partitions) if entry.is_new or more else _text(entry.partitions_before)
+    yield _line("partitions", _text(entry.partitions_before) if more else partitions, partitions)
     if Danger.PARTITIONS in entry.dangers:
         yield "      a key's records go to another partition from then on: their order is not kept across the change"
     if entry.new_consumers:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from pipelines.broker import Cluster, Offset, Partition, TopicInfo
 from pipelines.contract.model import Contract
-from pipelines.topics.judging import Breach, Difference, differences, judge, lives_ms, of_brokers
+from pipelines.topics.judging import Breach, Difference, harmless, judge, lives_ms, of_brokers
 from pipelines.topics.latecomers import HeldBack, gone_after_ms, held_back
 from pipelines.topics.looking import look, with_latecomers
 from pipelines.topics.promise import Promise, promises
@@ -121,7 +121,7 @@ def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_m
         tuple(
             each
             for promise in promises(contract)
-            for each in differences(promise, state)
+            for each in harmless(promise, state, breaches)
             if each.setting not in _waiting(held[promise.topic])
             and (each.topic, each.setting) not in {(risk.topic, risk.setting) for risk in at_risk}
         ),
