@@ -18,20 +18,15 @@ from pipelines.contract.model import Contract
 from pipelines.topics.planning import Plan, plan
 from pipelines.topics.recorded import audience_of
 from pipelines.topics.state import (
-    AHEAD,
     BROKERS_OWN,
-    CHECK_INTERVAL,
     CLEANUP,
     CLOCK,
-    DELETE_DELAY,
     IN_SYNC,
     MESSAGE_BYTES,
-    OLDEST,
+    NEEDED,
     RETENTION,
     RETENTION_BYTES,
-    SEGMENT,
     SEGMENT_BYTES,
-    SWEEP,
     UNCLEAN,
     ClusterState,
     Latecomers,
@@ -41,10 +36,9 @@ from pipelines.trouble import Exit, Trouble
 
 FORMAT: Final = "pipelines topics plan 3"
 MOST_BYTES: Final = 16 * 1024 * 1024
-_NEEDED: Final = {RETENTION, SEGMENT, DELETE_DELAY, AHEAD, OLDEST, CLOCK, CLEANUP, CHECK_INTERVAL, SWEEP}
 # What a managed cluster may not tell; a plan can be made without.
 _LIMITS: Final = {MESSAGE_BYTES, SEGMENT_BYTES, RETENTION_BYTES, IN_SYNC, *BROKERS_OWN}
-_NUMBERS: Final = (_NEEDED - {CLOCK, CLEANUP}) | _LIMITS
+_NUMBERS: Final = (NEEDED - {CLOCK, CLEANUP}) | _LIMITS
 _ENDLESS: Final = {RETENTION, RETENTION_BYTES}
 _T = TypeVar("_T")
 
@@ -150,7 +144,7 @@ def _state(said: Mapping[str, Any]) -> ClusterState:
 
 
 def _broker(said: Mapping[str, Any]) -> dict[str, Setting]:
-    if not _NEEDED <= said.keys() <= _NEEDED | _LIMITS | {UNCLEAN}:
+    if not NEEDED <= said.keys() <= NEEDED | _LIMITS | {UNCLEAN}:
         raise _WrongError
     return {name: _setting(name, *_pair(each)) for name, each in said.items()}
 

@@ -30,6 +30,8 @@ IN_SYNC: Final = "min.insync.replicas"
 UNCLEAN: Final = "unclean.leader.election.enable"
 BROKERS_OWN: Final = ("transaction.max.timeout.ms", "offset.metadata.max.bytes", "offsets.retention.minutes")
 """The brokers' limits that no topic overrides, and that a promise rests on."""
+NEEDED: Final = frozenset({RETENTION, SEGMENT, DELETE_DELAY, AHEAD, OLDEST, CLOCK, CLEANUP, CHECK_INTERVAL, SWEEP})
+"""What every broker has to tell, or no worst case can be computed."""
 LENGTHS: Final = (RETENTION, SEGMENT, DELETE_DELAY, AHEAD, OLDEST)
 """The settings that say how long records live: the more, the longer."""
 INITIAL_DELAY_MS: Final = 30_000
