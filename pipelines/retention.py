@@ -174,7 +174,7 @@ def settled_after_ms(before: TopicSettings, after: TopicSettings, times: BrokerT
     When only `retention.ms` is cut, the next pass takes all that is too old. When `segment.ms` is cut, segments that
     were begun before span more, and their newest timestamp is no later than the change: they go when that is
     `retention.ms` old. What was ahead of the clock keeps its segment by so much longer, and that segment takes more
-    records until `segment.ms` has passed.
+    records until `segment.ms` has passed. `FOREVER_MS` where records could be ahead without end.
 
     Args:
         times: the delays, each the longer of those before and after.
@@ -183,7 +183,7 @@ def settled_after_ms(before: TopicSettings, after: TopicSettings, times: BrokerT
     beyond_ms = max(0, ahead_ms - times.slack_ms)
     delay_ms = times.look_ms + times.delete_delay_ms + times.slack_ms
     if beyond_ms:
-        return after.retention_ms + after.segment_ms + beyond_ms + delay_ms
+        return min(after.retention_ms + after.segment_ms + beyond_ms + delay_ms, FOREVER_MS)
     return delay_ms + (after.retention_ms if before.segment_ms > after.segment_ms else 0)
 
 

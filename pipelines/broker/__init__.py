@@ -40,8 +40,10 @@ from pipelines.broker.passing import error_of, passes
 from pipelines.broker.reading import headers_of, records
 from pipelines.broker.survey import Survey
 from pipelines.broker.unreachable import SilentClusterError, unreachable
+from pipelines.broker.versions import LEAST_KAFKA, too_old
 
 __all__ = [
+    "LEAST_KAFKA",
     "OFFSET_BEGINNING",
     "OFFSET_END",
     "OFFSET_INVALID",
@@ -76,5 +78,6 @@ __all__ = [
     "headers_of",
     "passes",
     "records",
+    "too_old",
     "unreachable",
 ]

@@ -117,7 +117,7 @@ class Admin:
                 error = error_of(refused)
                 if error is not None and error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
                     continue
-                raise unreachable(refused, self._bootstrap, f"create the topic {name}") from None
+                raise unreachable(refused, self._bootstrap, f"create the topic {name}", administrative=True) from None
             except FutureTimeoutError:
                 raise unreachable(None, self._bootstrap, f"create the topic {name}") from None
             yield name

@@ -79,7 +79,7 @@ class Asking:
             except KafkaException as refused:
                 error = error_of(refused)
                 if error is None:
-                    raise unreachable(refused, self.bootstrap, wanted) from None
+                    raise unreachable(refused, self.bootstrap, wanted, administrative=True) from None
                 found[key] = error
             except FutureTimeoutError:
                 raise unreachable(None, self.bootstrap, wanted) from None
@@ -106,7 +106,7 @@ class Asking:
                 # Also a request that was just made times out, with an older one on the same connection.
                 timed_out = error is not None and error.code() == KafkaError._TIMED_OUT  # noqa: SLF001 - librdkafka's own codes begin so
                 if error is None or not (timed_out or passes(error)):
-                    raise unreachable(refused, self.bootstrap, wanted) from None
+                    raise unreachable(refused, self.bootstrap, wanted, administrative=True) from None
             except FutureTimeoutError:
                 timed_out = True
             if time.monotonic() + self.pause_s <= deadline:
@@ -116,7 +116,7 @@ class Asking:
                 most = self.rounds if timed_out else min(2, self.rounds)
                 names = self.listed(max(LEAST_S, self.timeout_s / 2)) if round_ < most else None
                 if names is None:
-                    raise unreachable(cause, self.bootstrap, wanted) from None
+                    raise unreachable(cause, self.bootstrap, wanted, administrative=True) from None
                 deadline, round_ = time.monotonic() + self.timeout_s, round_ + 1
             if names is None or names.issuperset(topics):
                 listed_at = time.monotonic()

@@ -52,6 +52,6 @@ class Changer:
             try:
                 future.result(2 * self._asking.timeout_s)
             except KafkaException as refused:
-                raise unreachable(refused, self._asking.bootstrap, wanted) from None
+                raise unreachable(refused, self._asking.bootstrap, wanted, administrative=True) from None
             except FutureTimeoutError:
                 raise unreachable(None, self._asking.bootstrap, wanted) from None

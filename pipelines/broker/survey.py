@@ -131,11 +131,19 @@ class Survey:
 
         An empty partition has the offset -1. One whose leader moves is asked again, within the time of one request.
         """
+        return self._found(partitions, OffsetSpec.for_timestamp(1))
+
+    def furthest(self, partitions: Iterable[Partition]) -> dict[Partition, Offset | None]:
+        """The record with the greatest timestamp of each partition (KIP-734); otherwise as `oldest`."""
+        specs: Any = OffsetSpec  # whose constructors carry no types
+        return self._found(partitions, specs.max_timestamp())
+
+    def _found(self, partitions: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, Offset | None]:
         asked = set(partitions)
         found: dict[Partition, Offset | None] = {}
         until, pause_s = time.monotonic() + self._asking.timeout_s, self._asking.pause_s
         while asked:
-            answers = self._oldest(asked)
+            answers = self._listed(asked, spec)
             found.update({each: None if isinstance(told, KafkaError) else told for each, told in answers.items()})
             # A new partition, or one whose leader moves, answers a moment later, once the client has heard of it.
             asked = {each for each, told in answers.items() if isinstance(told, KafkaError) and passes(told)}
@@ -147,8 +155,8 @@ class Survey:
                 self._asking.listed(LEAST_S)
         return found
 
-    def _oldest(self, partitions: Iterable[Partition]) -> dict[Partition, Offset | KafkaError]:
-        asked = {TopicPartition(topic, number): OffsetSpec.for_timestamp(1) for topic, number in partitions}
+    def _listed(self, partitions: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, Offset | KafkaError]:
+        asked = {TopicPartition(topic, number): spec for topic, number in partitions}
         if not asked:
             return {}
         found = self._asking.each(

@@ -102,7 +102,7 @@ def _told(message: Message, decoder: Decoder | None) -> dict[str, Any]:
     problem = {} if fields is not None else {"problem": decoder.why_not(value)}
     return {
         **place,
-        "time": times.spelled(message.timestamp()[1]),
+        "time": times.spelled_whole(message.timestamp()[1]),
         "key": None if key is None else key.hex(),
         "headers": {name: text.decode("ascii", "replace") for name, text in headers_of(message)},
         "fields": None if fields is None else _plain(fields),

@@ -31,8 +31,6 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs
 
 
 MOMENT: Final = Moment()
-_YEAR_1_MS: Final = 62_135_596_800_000
-_YEAR_10000_MS: Final = 253_402_300_800_000
 
 
 def now_ms() -> int:
@@ -41,7 +39,18 @@ def now_ms() -> int:
 
 
 def spelled(timestamp_ms: int) -> str:
-    """A time as RFC 3339 in UTC, to the second; one that no calendar has (a broker takes any) as milliseconds."""
-    if not -_YEAR_1_MS <= timestamp_ms < _YEAR_10000_MS:
-        return f"{timestamp_ms} ms"
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    """A time as RFC 3339 in UTC, to the second; as its number where the calendar does not have it."""
+    return _spelled(timestamp_ms, "seconds")
+
+
+def spelled_whole(timestamp_ms: int) -> str:
+    """A record's own time, as `spelled` has it, with what is below a second."""
+    return _spelled(timestamp_ms, "auto")
+
+
+def _spelled(timestamp_ms: int, precision: str) -> str:
+    try:
+        at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):  # which of them depends on the platform's time_t
+        return f"{timestamp_ms} ms since 1970"  # whoever wrote the record may have taken microseconds for milliseconds
+    return at.isoformat(timespec=precision).replace("+00:00", "Z")

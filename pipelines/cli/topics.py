@@ -1,4 +1,4 @@
-"""`pipelines topics`: plan, apply and verify the contract's topics. Parsing and printing only."""
+"""`pipelines topics`: plan, apply and verify the contract's topics, and their history. Parsing and printing only."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pipelines.cli.options import (
     kafka_options,
     overlay_option,
 )
+from pipelines.cli.topics_history import history_
 from pipelines.cli.topics_verify import verify_
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
@@ -39,6 +40,7 @@ def command() -> None:
     pipelines topics plan --out plan.json    what has to change; have it reviewed
     pipelines topics apply plan.json         exactly that
     pipelines topics verify                  are the promises kept?
+    pipelines topics history                 who changed what, and when
     """  # noqa: D301 - click reads the backspace as "do not wrap"
 
 
@@ -165,6 +167,7 @@ def apply_(
 
 
 command.add_command(verify_)
+command.add_command(history_)
 
 
 def _contract(contract_dir: Path, overlay: str | None) -> Contract:

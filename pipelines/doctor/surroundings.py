@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
-from pipelines.broker import Cluster
+from pipelines.broker import LEAST_KAFKA, Admin, Cluster, too_old
 from pipelines.contract import load
 from pipelines.contract.findings import Severity
 from pipelines.contract.model import DAY_MS, Contract
@@ -108,5 +108,20 @@ def _kafka(situation: Situation) -> Iterator[Observation]:
         state = State.FAIL if situation.kafka_is_named else State.WARN
         yield Observation("kafka", state, str(trouble), trouble.hint)
         return
-    yield Observation("kafka", State.OK, f"{counted(len(brokers), 'broker')} at {cluster.bootstrap}")
+    found = f"{counted(len(brokers), 'broker')} at {cluster.bootstrap}"
+    old = _too_old(admin)
+    if old:
+        found += f", and broker {', '.join(map(str, old))} runs a Kafka before {LEAST_KAFKA}"
+        yield Observation(
+            "kafka", State.FAIL, found, f"Upgrade them to Kafka {LEAST_KAFKA} or newer: no TTL holds before."
+        )
+    else:
+        yield Observation("kafka", State.OK, found)
     yield look_at_durability(admin, cluster.survey(timeout_s=_ASK_S))
+
+
+def _too_old(admin: Admin) -> list[int]:
+    try:
+        return too_old(admin.broker_configs())
+    except Trouble:  # it may not see settings; what that costs is said under durability
+        return []

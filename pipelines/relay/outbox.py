@@ -81,7 +81,10 @@ class Outbox:
             self._offsets_wait_s = min(2 * self._offsets_wait_s, _WAIT_S)
             return self._gave_up("offsets_timeout", batch)
         except KafkaException as failure:
-            self._failed(producer, failure.args[0], batch, flushed=flushed)
+            error = failure.args[0]
+            if not flushed and error.code() == KafkaError._STATE:  # noqa: SLF001 - librdkafka's local codes are spelled so
+                error = _behind(producer, offsets, membership) or error
+            self._failed(producer, error, batch, flushed=flushed)
             return False
         self._station.at(Step.COMMITTED)
         return True
@@ -132,6 +135,7 @@ class Outbox:
     def _failed(self, producer: Producer, error: KafkaError, batch: Batch, *, flushed: bool) -> None:
         self._log.warning("batch.failed", reason=error.name(), events=batch.events)
         self._succession.refused(error)
+        smaller = self._succession.makes_smaller(error)  # which takes another producer
         doubt, self._succession.doubt = self._succession.doubt, error.name()
         # An abort before the coordinator knows the transaction's partitions is fatal (librdkafka #4849); after a
         # flush it knows them. Anything else is left to a new producer, which aborts what it finds.
@@ -142,8 +146,24 @@ class Outbox:
             except (KafkaException, BrokerLostError):
                 return
             self._succession.ended()
-            if (time.monotonic() - started) * 1000 <= self._settings.slow_commit_ms:
+            if not smaller and (time.monotonic() - started) * 1000 <= self._settings.slow_commit_ms:
                 self._succession.doubt = doubt
+
+
+def _behind(producer: Producer, offsets: list[TopicPartition], membership: object) -> KafkaError | None:
+    """Return why a transaction has failed in which `produce` says no more than that it has; None if that is not told.
+
+    Only requests of the transaction tell. One with offsets commits nothing, and this producer never commits again: the
+    caller takes another one.
+    """
+    try:
+        within(_OFFSETS_WAIT_S, lambda: producer.send_offsets_to_transaction(offsets, membership, _OFFSETS_WAIT_S))
+    except KafkaException as failure:
+        error: KafkaError = failure.args[0]
+        return error
+    except (BrokerLostError, OverdueError):
+        return None
+    return None
 
 
 def _enqueue(producer: Producer, topic: str, note: bytes) -> None:

@@ -23,6 +23,8 @@ from pipelines.relay.station import Station
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 from pipelines.trouble import Exit, Trouble
 
+_BATCH_BYTES = 1_000_000  # the client's default `batch.size`, which counts before compression
+_LEAST_BATCH_BYTES = 1_000  # less than a record with its headers, so then a batch is one record
 _PAUSE_S = 0.5  # between a producer that could not begin and the next
 _DECIDED_WAIT_S = 2.0
 _INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
@@ -35,10 +37,13 @@ _HOPELESS = frozenset({
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.INVALID_TRANSACTION_TIMEOUT,
+    KafkaError.OFFSET_METADATA_TOO_LARGE,
 })  # fmt: skip
 _FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001 - librdkafka's local codes are spelled so
 
 
+# A topic takes only smaller batches of records: by max.message.bytes, or because its segments are as small.
+_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 _GONE = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - as above
 
 
@@ -66,6 +71,7 @@ class Succession:
         self._fenced: deque[float] = deque()
         self._producer: Producer | None = None
         self._has_ended = False  # a transaction of this producer's
+        self._batch_bytes = _BATCH_BYTES
         self.doubt: str | None = "start"
         """Why the next call of `ready` gives another producer; None while it gives the same."""
         self.generation = 0
@@ -145,7 +151,8 @@ class Succession:
         if error.code() in _HOPELESS:
             raise Trouble(
                 f"the cluster refuses {self._settings.slot_id}: {error.name()}",
-                hint="Check the ACLs of the worker's principal and the broker's transaction.max.timeout.ms.",
+                hint="Check the ACLs of the worker's principal, and the brokers' transaction.max.timeout.ms and "
+                "offset.metadata.max.bytes: `pipelines topics verify` says what they must be.",
             )
         if error.code() in _FENCED:
             now = time.monotonic()
@@ -158,6 +165,23 @@ class Succession:
                     exit_code=Exit.REFUSED,
                 )
             self._fenced.append(now)
+
+    def makes_smaller(self, error: KafkaError) -> bool:
+        """Halve the batches of records that the next producers send, when these are too large for the brokers.
+
+        Returns whether that is so. Kafka takes or refuses a batch as a whole, so the same one would fail for ever.
+        """
+        if error.code() not in _TOO_LARGE:
+            return False
+        self._batch_bytes = max(_LEAST_BATCH_BYTES, self._batch_bytes // 2)
+        say = self._station.log.error if self._batch_bytes == _LEAST_BATCH_BYTES else self._station.log.warning
+        say(
+            "batches.smaller",
+            reason=error.name(),
+            bytes=self._batch_bytes,
+            hint="Raise max.message.bytes or segment.bytes of the topics: `pipelines topics verify` names them.",
+        )
+        return True
 
     def discard(self) -> None:
         """Let the producer go. An open transaction, which only a failed batch leaves, ends by its timeout."""
@@ -206,6 +230,7 @@ class Succession:
             "retry.backoff.ms": 1000,
             "retry.backoff.max.ms": 1000,
             "compression.type": "lz4",
+            **({} if self._batch_bytes == _BATCH_BYTES else {"batch.size": self._batch_bytes}),
             "linger.ms": 5,
             "partitioner": "murmur2_random",
             "sticky.partitioning.linger.ms": 0,

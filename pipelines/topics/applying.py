@@ -25,6 +25,7 @@ from pipelines.topics.planning import Plan, plan
 from pipelines.topics.progress import Progress, progress
 from pipelines.topics.record import Author, Done, Recorder, audience
 from pipelines.topics.recorded import recorded
+from pipelines.topics.spans import after
 from pipelines.topics.state import INITIAL_DELAY_MS
 from pipelines.topics.steps import Step
 from pipelines.trouble import Exit, Trouble
@@ -41,15 +42,16 @@ Watch = Callable[[str], None]
 class Applied:
     """What was done: the steps made now, those found made, and since when each new promise is kept (ms since 1970).
 
-    `held_until_ms`: the topics of which something grows later, and when another plan does it at the earliest.
+    `held_until_ms`: the topics of which something grows later, and when another plan does it at the earliest. None in
+    either: that cannot be told.
     """
 
     plan: str
     made: tuple[Step, ...]
     found_made: tuple[Step, ...]
-    kept_from_ms: Mapping[str, int]
+    kept_from_ms: Mapping[str, int | None]
     accepted: tuple[Loss, ...]
-    held_until_ms: Mapping[str, int] = field(default_factory=dict)
+    held_until_ms: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def apply(
@@ -61,6 +63,7 @@ def apply(
     accept_loss_for: Iterable[str] = (),
     watch: Watch = lambda _: None,
     clock: Callable[[], float] = time.time,
+    seen_s: float = _SEEN_S,
 ) -> Applied:
     """Make the steps of a plan that are not made yet.
 
@@ -69,15 +72,16 @@ def apply(
         accept_loss_for: the groups that may lose records which they have not read.
         watch: see `Watch`.
         clock: seconds since 1970.
+        seen_s: for how many seconds each step may take to be seen.
 
     Raises:
         Trouble: (exit 4) the cluster or the contract is not what it was when the plan was made, or a group would lose
-            records; (exit 3) the cluster does not answer, or does not let this client do it. What was made stays made,
-            and the same call goes on from there.
+            records; (exit 3) the cluster does not answer, does not show what was made, or does not let this client do
+            it. What was made stays made, and the same call goes on from there.
     """
     if contract.digest.hex() != planned.contract:
         raise _refused(["the contract is another one"], [])
-    run = _Run(planned, contract, cluster, by, watch, clock)
+    run = _Run(planned, contract, cluster, by, watch, clock, seen_s)
     return run.all(frozenset(accept_loss_for))
 
 
@@ -105,13 +109,21 @@ class _Run:
     """One application of one plan."""
 
     def __init__(
-        self, planned: Plan, contract: Contract, cluster: Cluster, by: str, watch: Watch, clock: Callable[[], float]
+        self,
+        planned: Plan,
+        contract: Contract,
+        cluster: Cluster,
+        by: str,
+        watch: Watch,
+        clock: Callable[[], float],
+        seen_s: float,
     ) -> None:
         self._planned, self._contract, self._cluster = planned, contract, cluster
         self._watch, self._clock = watch, clock
         self._admin: Admin = cluster.admin()
         self._fingerprint = fingerprint(planned)
         author = Author(by, cluster.properties.get("sasl.username", ""), planned.contract, {"plan": self._fingerprint})
+        self._seen_s = seen_s
         self._recorder = Recorder(cluster, contract.changes.name, author)
 
     def all(self, accept_loss_for: frozenset[str]) -> Applied:
@@ -197,19 +209,21 @@ class _Run:
 
     def _wait_until_seen(self, batch: tuple[Step, ...]) -> None:
         """The controller has it; the brokers that answer learn of it a moment later."""
-        deadline = time.monotonic() + _SEEN_S
+        deadline = time.monotonic() + self._seen_s
         while not set(map(id, batch)) <= set(map(id, (found := self._progress()).done)):
             if time.monotonic() > deadline:
-                raise _refused(found.changed or ["what was made is not to be seen"], found.done)
+                if found.changed:
+                    raise _refused(found.changed, found.done)
+                raise _unseen(batch, self._seen_s)
             time.sleep(_LOOK_S)
 
-    def _kept_from(self, steps: Iterable[Step]) -> Iterator[tuple[str, int]]:
+    def _kept_from(self, steps: Iterable[Step]) -> Iterator[tuple[str, int | None]]:
         changed = {step.topic for step in steps if step.kind == "set"}
         for entry in self._planned.entries:
             if entry.topic in changed and entry.settled_after_ms is not None:
-                yield entry.topic, self._now_ms() + entry.settled_after_ms
+                yield entry.topic, after(self._now_ms(), entry.settled_after_ms)
 
-    def _done(self, kept_from_ms: Mapping[str, int]) -> Done:
+    def _done(self, kept_from_ms: Mapping[str, int | None]) -> Done:
         # From the record as it is now: it has the changes of this run, of runs that were broken off, of other plans.
         now, _ = with_latecomers(self._contract, look(self._contract, self._admin), self._cluster, self._clock)
         behind = left_behind(self._contract, now)
@@ -217,11 +231,11 @@ class _Run:
         lived = {topic: ms for topic in kept_from_ms if (ms := before.get(topic)) is not None}
         return Done(audience(self._contract), kept_from_ms, lived, lets_in(self._contract, now), behind)
 
-    def _held_until(self) -> Iterator[tuple[str, int]]:
+    def _held_until(self) -> Iterator[tuple[str, int | None]]:
         for entry in self._planned.entries:
             if entry.held is not None:
                 until_ms = entry.held.until_ms
-                yield entry.topic, self._now_ms() + entry.held.wait_ms if until_ms is None else until_ms
+                yield entry.topic, after(self._now_ms(), entry.held.wait_ms) if until_ms is None else after(until_ms, 0)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
@@ -237,6 +251,14 @@ def _batches(steps: Iterable[Step], changes: str) -> Iterator[tuple[Step, ...]]:
 def _alone(each: tuple[int, Step], changes: str) -> int:
     number, step = each
     return -1 if step.kind == "create" and step.topic != changes else number
+
+
+def _unseen(batch: tuple[Step, ...], seen_s: float) -> Trouble:
+    made = ", ".join(f"{step.kind} {step.topic}" for step in batch[:_SHOWN])
+    return Trouble(
+        f"the cluster took this, and does not show it after {seen_s:g} s: {made}",
+        hint="Repeat the same command: it goes on from what is made. If this stays, look at the controllers' logs.",
+    )
 
 
 def _refused(changed: Iterable[str], done: Iterable[Step]) -> Trouble:

@@ -18,25 +18,28 @@ from pipelines.contract.model import Contract
 from pipelines.topics.planning import Plan, plan
 from pipelines.topics.recorded import audience_of
 from pipelines.topics.state import (
-    AHEAD,
-    CHECK_INTERVAL,
+    BROKERS_OWN,
     CLEANUP,
     CLOCK,
-    DELETE_DELAY,
-    OLDEST,
+    IN_SYNC,
+    MESSAGE_BYTES,
+    NEEDED,
     RETENTION,
-    SEGMENT,
-    SWEEP,
+    RETENTION_BYTES,
+    SEGMENT_BYTES,
+    UNCLEAN,
     ClusterState,
     Latecomers,
     TopicState,
 )
 from pipelines.trouble import Exit, Trouble
 
-FORMAT: Final = "pipelines topics plan 2"
+FORMAT: Final = "pipelines topics plan 3"
 MOST_BYTES: Final = 16 * 1024 * 1024
-_NEEDED: Final = {RETENTION, SEGMENT, DELETE_DELAY, AHEAD, OLDEST, CLOCK, CLEANUP, CHECK_INTERVAL, SWEEP}
-_NUMBERS: Final = _NEEDED - {CLOCK, CLEANUP}
+# What a managed cluster may not tell; a plan can be made without.
+_LIMITS: Final = {MESSAGE_BYTES, SEGMENT_BYTES, RETENTION_BYTES, IN_SYNC, *BROKERS_OWN}
+_NUMBERS: Final = (NEEDED - {CLOCK, CLEANUP}) | _LIMITS
+_ENDLESS: Final = {RETENTION, RETENTION_BYTES}
 _T = TypeVar("_T")
 
 
@@ -141,7 +144,7 @@ def _state(said: Mapping[str, Any]) -> ClusterState:
 
 
 def _broker(said: Mapping[str, Any]) -> dict[str, Setting]:
-    if said.keys() != _NEEDED:
+    if not NEEDED <= said.keys() <= NEEDED | _LIMITS | {UNCLEAN}:
         raise _WrongError
     return {name: _setting(name, *_pair(each)) for name, each in said.items()}
 
@@ -166,7 +169,7 @@ def _latecomers(said: Mapping[str, Any]) -> Latecomers:
 
 
 def _checked(name: str, value: str) -> str:
-    if name in _NUMBERS and _number(value) < 0 and name != RETENTION:
+    if name in _NUMBERS and _number(value) < 0 and name not in _ENDLESS:
         raise _WrongError
     return value
 

@@ -32,15 +32,21 @@ class VerdictCollector(Collector):
                 worst.add_metric([each.topic], float("inf") if each.worst_ms >= FOREVER_MS else each.worst_ms / 1000)
             if each.oldest_ms is not None:
                 oldest.add_metric([each.topic], each.oldest_ms / 1000)
+        ahead = _family("ahead_seconds", "How far ahead of the clock the furthest record is dated.")
+        for each in verdict.figures:
+            ahead.add_metric([each.topic], each.ahead_ms / 1000)
         breaches = _family("breaches", "Promises of the topic that do not hold.")
         unproven = _family("unproven_partitions", "Partitions of the topic of which something cannot be told.")
+        whole = sorted({breach.topic for breach in verdict.breaches} - {each.topic for each in verdict.figures})
+        for name in whole:  # of the brokers, as they concern every topic
+            breaches.add_metric([name], sum(breach.topic == name for breach in verdict.breaches))
         for each in verdict.figures:
             breaches.add_metric([each.topic], sum(breach.topic == each.topic for breach in verdict.breaches))
             of_topic = {found.partition for found in verdict.unproven if found.topic == each.topic}
             unproven.add_metric([each.topic], len(of_topic))
         at = GaugeMetricFamily("pipelines_retention_verified_timestamp_seconds", "When this was looked at last.")
         at.add_metric([], verdict.at_ms / 1000)
-        yield from (promised, worst, oldest, breaches, unproven, at)
+        yield from (promised, worst, oldest, ahead, breaches, unproven, at)
 
 
 def _family(name: str, says: str) -> GaugeMetricFamily:

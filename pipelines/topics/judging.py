@@ -13,8 +13,9 @@ from typing import Final
 from pipelines import retention
 from pipelines.contract.model import Contract
 from pipelines.retention import BrokerTimes, TooShort
+from pipelines.topics.limits import BROKERS, brokers_too_small, too_small
 from pipelines.topics.promise import Clock, Promise, allowance_ms, promises, settings
-from pipelines.topics.spans import span
+from pipelines.topics.spans import lasting, span
 from pipelines.topics.state import (
     AHEAD,
     CHECK_INTERVAL,
@@ -71,7 +72,15 @@ class Difference:
 
 def judged(contract: Contract, state: ClusterState) -> list[Breach]:
     """Every promise that the topics do not keep; empty when all is well."""
-    return [breach for promise in promises(contract) for breach in judge(promise, state)]
+    of_topics = (breach for promise in promises(contract) for breach in judge(promise, state))
+    return [*of_brokers(contract, state), *of_topics]
+
+
+def of_brokers(contract: Contract, state: ClusterState) -> Iterator[Breach]:
+    """The breaches that no topic's settings can heal."""
+    for each in brokers_too_small(contract, state):
+        remedy = f"Set {each.name}={each.least} or more in every broker's server.properties, and restart the brokers."
+        yield Breach(BROKERS, "broker-limit", str(each), remedy, {each.name: str(each.held)}, "")
 
 
 def judge(promise: Promise, state: ClusterState) -> Iterator[Breach]:
@@ -92,6 +101,9 @@ def judge(promise: Promise, state: ClusterState) -> Iterator[Breach]:
         )
     yield from _wrong(promise, state)
     yield from _too_long(promise, state)
+    for each in too_small(promise.topic, state):
+        remedy = f"Set {each.name}={each.least} or more."
+        yield Breach(promise.topic, "size", str(each), remedy, {each.name: str(each.held)}, PLAN)
 
 
 def differences(promise: Promise, state: ClusterState) -> Iterator[Difference]:
@@ -102,6 +114,22 @@ def differences(promise: Promise, state: ClusterState) -> Iterator[Difference]:
     for name, value in computed.items():
         if topic.settings.get(name) != value:
             yield Difference(promise.topic, name, topic.settings.get(name, ""), value)
+
+
+def harmless(promise: Promise, state: ClusterState, breaches: Iterable[Breach]) -> Iterator[Difference]:
+    """The differences of one topic that these breaches have nothing to do with."""
+    own = [breach for breach in breaches if breach.topic == promise.topic]
+    blamed = {name for breach in own for name in breach.settings}
+    too_long = any(breach.code == "retention" for breach in own)
+    for each in differences(promise, state):
+        # What is longer than computed has a part in a life that is too long, also where another setting is to blame.
+        has_part = (
+            too_long
+            and each.setting in LENGTHS
+            and unlimited(state.longest(promise.topic, each.setting).value) > int(each.computed)
+        )
+        if each.setting not in blamed and not has_part:
+            yield each
 
 
 def lives_ms(promise: Promise, state: ClusterState) -> int:
@@ -179,8 +207,7 @@ def _too_long(promise: Promise, state: ClusterState) -> Iterator[Breach]:
         named = ", ".join(f"{name}={computed[name]}" for name in LENGTHS if name in computed)
         remedy, command = f"Set {named} ({SEGMENT} first).", PLAN
     blamed = {name: _said([state.longest(promise.topic, name)]) for name in _to_blame(promise, state, computed)}
-    lived = "for ever" if worst_ms >= retention.FOREVER_MS else f"for {span(worst_ms)}"
-    message = f"a record may stay {lived}, the promise is {span(promise.ttl_ms)}"
+    message = f"a record may stay {lasting(worst_ms)}, the promise is {span(promise.ttl_ms)}"
     yield Breach(promise.topic, "retention", message, remedy, blamed, command)
 
 

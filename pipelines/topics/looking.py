@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from pipelines.broker import Admin, Cluster, Setting, Source
+from pipelines.broker import LEAST_KAFKA, Admin, Cluster, Setting, Source, too_old
 from pipelines.contract.model import Contract
 from pipelines.topics import state as names
 from pipelines.topics.latecomers import still_there
 from pipelines.topics.promise import promises
 from pipelines.topics.recorded import Recorded, recorded
 from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState, TopicState
+from pipelines.trouble import Exit, Trouble
 
 _HOUR_MS: Final = 3_600_000
 _MINUTE_MS: Final = 60_000
@@ -32,6 +33,12 @@ _INHERITED: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
     names.CLEANUP: (("log.cleanup.policy", 0),),
     names.CHECK_INTERVAL: ((names.CHECK_INTERVAL, 1),),
     names.SWEEP: ((names.SWEEP, 1),),
+    names.MESSAGE_BYTES: (("message.max.bytes", 1),),
+    names.SEGMENT_BYTES: (("log.segment.bytes", 1),),
+    names.RETENTION_BYTES: (("log.retention.bytes", 1),),
+    names.IN_SYNC: ((names.IN_SYNC, 1),),
+    names.UNCLEAN: ((names.UNCLEAN, 0),),
+    **{name: ((name, 1),) for name in names.BROKERS_OWN},
 }
 
 
@@ -39,7 +46,7 @@ def look(contract: Contract, admin: Admin, *, initial_delay_ms: int = INITIAL_DE
     """Ask for the brokers and the contract's topics, in as few requests as it takes.
 
     Raises:
-        Trouble: (exit 3) the cluster does not answer, or does not let this client know.
+        Trouble: (exit 3) the cluster does not answer, or does not let this client know; (exit 4) its Kafka is too old.
     """
     return _looked(contract, admin, admin.broker_settings(), initial_delay_ms)
 
@@ -47,14 +54,33 @@ def look(contract: Contract, admin: Admin, *, initial_delay_ms: int = INITIAL_DE
 def _looked(
     contract: Contract, admin: Admin, brokers: Mapping[int, Mapping[str, Setting]], initial_delay_ms: int
 ) -> ClusterState:
+    held = {number: _as_topics_say(settings) for number, settings in brokers.items()}
+    _refuse_untold(brokers, held)
     found = admin.topics(promise.topic for promise in promises(contract))
     settings = admin.topic_settings(found)
     topics = {
         name: TopicState(info.partitions, info.replication, _own(settings[name]), info.topic_id)
         for name, info in found.items()
     }
-    held = {number: _as_topics_say(settings) for number, settings in brokers.items()}
     return ClusterState(held, topics, initial_delay_ms)
+
+
+def _refuse_untold(brokers: Mapping[int, Mapping[str, Setting]], held: Mapping[int, Mapping[str, Setting]]) -> None:
+    old = too_old(brokers)
+    if old:
+        raise Trouble(
+            f"broker {', '.join(map(str, old))} runs a Kafka before {LEAST_KAFKA}: it takes records of any time, so no "
+            "TTL can be kept",
+            hint=f"Upgrade the brokers to Kafka {LEAST_KAFKA} or newer.",
+            exit_code=Exit.REFUSED,
+        )
+    for number, settings in sorted(held.items()):
+        untold = sorted(names.NEEDED - settings.keys())
+        if untold:
+            raise Trouble(
+                f"broker {number} does not tell {', '.join(untold)}, without which no worst case can be computed",
+                hint="Give this principal DESCRIBE_CONFIGS on the cluster; what is hidden cannot be verified.",
+            )
 
 
 def look_around(
@@ -70,7 +96,7 @@ def look_around(
         clock: seconds since 1970; tells which latecomers are gone by now.
 
     Raises:
-        Trouble: (exit 3) the cluster does not answer, or hides whether a topic exists.
+        Trouble: (exit 3) the cluster does not answer, or hides whether a topic exists; (exit 4) its Kafka is too old.
     """
     admin, survey = cluster.admin(), cluster.survey()
     brokers = admin.broker_settings()

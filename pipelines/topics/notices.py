@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from pipelines import retention
 from pipelines.contract.model import Contract
+from pipelines.contract.topics import CATEGORIES
 from pipelines.retention import TooShort
+from pipelines.topics.limits import BROKERS, LIMITS, brokers_too_small
 from pipelines.topics.promise import Clock, Promise, promises, replicas, settings
+from pipelines.topics.risks import risks
 from pipelines.topics.spans import span
-from pipelines.topics.state import CHECK_INTERVAL, CLOCK, RETENTION, SEGMENT, TIERED, ClusterState, TopicState
+from pipelines.topics.state import (
+    CHECK_INTERVAL,
+    CLOCK,
+    RETENTION,
+    RETENTION_BYTES,
+    SEGMENT,
+    TIERED,
+    ClusterState,
+    TopicState,
+)
+
+CLUSTER: Final = "(cluster)"
+"""Stands where a topic's name would, when no topic of the contract is concerned. No topic can have this name."""
+_OURS: Final = frozenset({"raw", *CATEGORIES})
+_LISTED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +59,12 @@ def of_topic(promise: Promise, state: ClusterState) -> Iterator[Notice]:
         return
     yield from _shape(promise, topic, state)
     for name, value in sorted(topic.settings.items()):
-        if name not in wanted:
+        if name not in wanted and name not in LIMITS | {RETENTION_BYTES}:
             yield _override(promise.topic, name, value)
+    for risk in risks(promise, state):
+        if risk.setting not in wanted:
+            message, remedy = f"{risk.setting} is {risk.held}: {risk.message}", f"Set {risk.setting}=-1 on the topic."
+            yield Notice("size-limit", promise.topic, message, f"{remedy} Its TTL then decides; see to the disks.")
     if promise.clock is Clock.BROKER and any(
         held.value != Clock.BROKER for held in state.in_force(promise.topic, CLOCK)
     ):
@@ -64,8 +86,11 @@ def of_topic(promise: Promise, state: ClusterState) -> Iterator[Notice]:
 
 def around(contract: Contract, state: ClusterState) -> Iterator[Notice]:
     """The notices of the cluster as a whole."""
-    for name in state.undeclared:
-        yield Notice("undeclared-topic", name, "nobody declared it", "Declare it in topics.yaml, or delete it by hand.")
+    for each in brokers_too_small(contract, state):
+        remedy = f"Set {each.name}={each.least} or more in every broker's server.properties, and restart the brokers."
+        yield Notice("broker-limit", BROKERS, str(each), remedy, broken=True)
+    yield from _collisions(contract, state)
+    yield from _undeclared(state)
     if state.recorded is None and state.readers is None and state.topics:
         why = "may not be read by this principal" if state.hides_record else "says nothing yet"
         yield Notice(
@@ -76,6 +101,36 @@ def around(contract: Contract, state: ClusterState) -> Iterator[Notice]:
             "Read the consumers in topics.yaml; `pipelines diff` compares contracts.",
         )
     yield from _segments(contract, state)
+
+
+def _collisions(contract: Contract, state: ClusterState) -> Iterator[Notice]:
+    """The topics that cannot be created, since Kafka takes no two names that differ in `.` and `_` only."""
+    there = {name.replace(".", "_"): name for name in state.undeclared}
+    for promise in promises(contract):
+        other = there.get(promise.topic.replace(".", "_"))
+        if other is not None and promise.topic not in state.topics:
+            said = f"it cannot be created: Kafka takes it and the topic {other} that is there for the same name"
+            remedy = f"Rename it in the contract, or have {other} deleted by its owner."
+            yield Notice("name-collision", promise.topic, said, remedy, broken=True)
+
+
+def _undeclared(state: ClusterState) -> Iterator[Notice]:
+    """The topics that the contract does not have: those named like its own one by one, the rest in one line."""
+    others = []
+    for name in state.undeclared:
+        if name.partition(".")[0] in _OURS and "." in name:
+            said = "it is named like a topic of a contract, this one does not declare it, and so no TTL holds for it"
+            remedy = (
+                "Declare it in topics.yaml if it belongs here. If it is another deployment's, leave it to that one."
+            )
+            yield Notice("undeclared-topic", name, said, remedy)
+        else:
+            others.append(name)
+    if others:
+        more = f" and {len(others) - _LISTED} more" if len(others) > _LISTED else ""
+        named = ", ".join(others[:_LISTED]) + more
+        said = f"{named}: not of this contract, so nothing here looks at them or changes them"
+        yield Notice("undeclared-topics", CLUSTER, said, "Nothing to do, if others use this cluster too.")
 
 
 def _shape(promise: Promise, topic: TopicState, state: ClusterState) -> Iterator[Notice]:

@@ -14,6 +14,7 @@ from pipelines.contract.model import Contract
 from pipelines.retention import FOREVER_MS, BrokerTimes, TooShort, TopicSettings, settled_after_ms
 from pipelines.topics.judging import ahead_ms, judge, lives_ms
 from pipelines.topics.latecomers import HeldBack, attainable, gone_after_ms, held_back, outlived
+from pipelines.topics.limits import raised
 from pipelines.topics.notices import Notice, around, of_topic
 from pipelines.topics.promise import Promise, promises, replicas
 from pipelines.topics.record import audience
@@ -173,9 +174,9 @@ def _steps(promise: Promise, state: ClusterState) -> Iterator[Step]:
         return
     topic = state.topics.get(promise.topic)
     if topic is None:
-        yield creating(promise, wanted, replicas(len(state.brokers))[0])
+        yield creating(promise, {**wanted, **raised(promise.topic, state)}, replicas(len(state.brokers))[0])
         return
-    yield from setting(promise.topic, wanted, state)
+    yield from setting(promise.topic, {**wanted, **raised(promise.topic, state)}, state)
     yield from spreading(promise, topic)
 
 

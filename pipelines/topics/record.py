@@ -6,10 +6,11 @@ A record is a CloudEvent in Kafka's binary mode with a JSON body, without a key,
   and repeated is recorded again.
 - `resumed`: these steps of the plan were found made by an earlier run that was broken off.
 - `replay`, `replayed`: raw events are about to be replayed, and were (see `replay.recording`).
-- `applied`: the plan is done; since when each promise is kept (and how long records might live before: `lived`), and
-  whom each topic is promised to from now on (which is what the next plan compares with). `lets_in`: how old each topic
-  lets records in from now on. `latecomers`: what may be there that came when it was older (`oldest_ms`), and until
-  when it came (null: until this record).
+- `applied`: the plan is done. Since when each promise is kept (`kept_from`; null: that cannot be told, as records may
+  be ahead of the clock without end), and how long records might live before (`lived`); whom each topic is promised to
+  from now on, which is what the next plan compares with. `lets_in`: how old each topic lets records in from now on.
+  `latecomers`: what may be there that came when it was older (`oldest_ms`), and until when it came (null: until this
+  record).
 
 Every record says who, when, in which plan or replay, and under which contract. Names of topics, settings and principals
 only.
@@ -59,7 +60,7 @@ class Done:
     """What is so when a plan is done: see `applied` above."""
 
     audience: Mapping[str, Audience]
-    kept_from_ms: Mapping[str, int]
+    kept_from_ms: Mapping[str, int | None]
     lived_ms: Mapping[str, int]
     lets_in: Mapping[str, int]
     latecomers: Mapping[str, Latecomers]
@@ -78,7 +79,7 @@ def applied_body(done: Done) -> dict[str, Any]:
     }
     return {
         "kind": "applied",
-        "kept_from": {topic: moment(at_ms) for topic, at_ms in done.kept_from_ms.items()},
+        "kept_from": {topic: None if at_ms is None else moment(at_ms) for topic, at_ms in done.kept_from_ms.items()},
         "lived": dict(done.lived_ms),
         "audience": {topic: asdict(each) for topic, each in done.audience.items()},
         "lets_in": dict(done.lets_in),

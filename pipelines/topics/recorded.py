@@ -109,7 +109,7 @@ def recorded(contract: Contract, cluster: Cluster) -> Recorded:
     found = Recorded()
     try:
         for message in records(cluster, contract.changes.name):
-            found.hear(_body(message.value()), message.timestamp()[1])
+            found.hear(body_of(message.value()), message.timestamp()[1])
     except Trouble as trouble:
         if "AUTHORIZATION_FAILED" in str(trouble):
             return Recorded(hidden=True)
@@ -117,7 +117,7 @@ def recorded(contract: Contract, cluster: Cluster) -> Recorded:
     return found
 
 
-def _body(value: bytes | None) -> dict[str, Any]:
+def body_of(value: bytes | None) -> dict[str, Any]:
     """The body of a record; empty for what is none of ours."""
     try:
         body = orjson.loads(value or b"")

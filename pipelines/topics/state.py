@@ -23,6 +23,15 @@ OLDEST: Final = "message.timestamp.before.max.ms"
 CLOCK: Final = "message.timestamp.type"
 CLEANUP: Final = "cleanup.policy"
 TIERED: Final = "remote.storage.enable"
+MESSAGE_BYTES: Final = "max.message.bytes"
+SEGMENT_BYTES: Final = "segment.bytes"
+RETENTION_BYTES: Final = "retention.bytes"
+IN_SYNC: Final = "min.insync.replicas"
+UNCLEAN: Final = "unclean.leader.election.enable"
+BROKERS_OWN: Final = ("transaction.max.timeout.ms", "offset.metadata.max.bytes", "offsets.retention.minutes")
+"""The brokers' limits that no topic overrides, and that a promise rests on."""
+NEEDED: Final = frozenset({RETENTION, SEGMENT, DELETE_DELAY, AHEAD, OLDEST, CLOCK, CLEANUP, CHECK_INTERVAL, SWEEP})
+"""What every broker has to tell, or no worst case can be computed."""
 LENGTHS: Final = (RETENTION, SEGMENT, DELETE_DELAY, AHEAD, OLDEST)
 """The settings that say how long records live: the more, the longer."""
 INITIAL_DELAY_MS: Final = 30_000
@@ -122,7 +131,7 @@ class ClusterState:
         own = self.topics[topic].settings.get(name)
         if own is not None:
             return (Held(own, Source.TOPIC, None),)
-        return tuple({held.value: held for held in self._inherited(name)}.values())
+        return tuple({held.value: held for held in self.inherited(name)}.values())
 
     def longest(self, topic: str, name: str) -> Held:
         """That of the values in force, milliseconds all, which keeps records longest; -1 is without end."""
@@ -133,13 +142,14 @@ class ClusterState:
         retention_ms = int(self.longest(topic, RETENTION).value)
         return TopicSettings(retention_ms, int(self.longest(topic, SEGMENT).value))
 
-    def _inherited(self, name: str) -> Iterator[Held]:
+    def inherited(self, name: str) -> Iterator[Held]:
+        """Each broker's value of a setting, under the name that topics use; nothing where it does not tell."""
         for number, settings in sorted(self.brokers.items(), reverse=True):
             if name in settings:
                 yield Held(settings[name].value, settings[name].source, number)
 
     def _worst(self, name: str) -> int:
-        return max(int(held.value) for held in self._inherited(name))
+        return max(int(held.value) for held in self.inherited(name))
 
 
 _TIMES: Final = BrokerTimes()

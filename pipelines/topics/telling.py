@@ -10,7 +10,7 @@ from pipelines.topics.document import fingerprint
 from pipelines.topics.latecomers import HeldBack
 from pipelines.topics.notices import Notice
 from pipelines.topics.planning import Danger, Entry, Plan
-from pipelines.topics.spans import moment, span
+from pipelines.topics.spans import is_endless, lasting, moment, span
 from pipelines.topics.steps import Step
 
 _WHY: Final = {
@@ -19,6 +19,7 @@ _WHY: Final = {
     Danger.PURPOSE: "NEW PURPOSE",
     Danger.PARTITIONS: "MORE PARTITIONS",
 }
+_AHEAD: Final = "records that are ahead of the clock may be there, and keep their segments; see `topics verify`"
 _WIDTH: Final = 34
 
 
@@ -39,6 +40,8 @@ def plan_lines(planned: Plan, *, offline: bool = False) -> Iterator[str]:
     waiting = sum(entry.held is not None for entry in planned.entries)
     if planned.is_empty and waiting:
         yield f"Nothing to apply yet: {waiting} topic(s) wait for latecomers to be gone."
+    elif planned.is_empty and any(notice.broken for notice in planned.notices):
+        yield "Nothing to apply, and no step heals what is marked with ! above: a person has to."
     elif planned.is_empty:
         yield "Nothing to apply: the topics are as the contract says."
     else:
@@ -55,8 +58,10 @@ def entry_lines(entry: Entry) -> Iterator[str]:
     ttl, lives = span(entry.ttl_ms), None if entry.worst_ms is None else span(entry.worst_ms)
     yield _line("TTL (promise)", ttl if entry.is_new else _was(entry.ttl_before_ms), ttl)
     yield _line("worst case on disk", lives if entry.is_new else _was(entry.worst_before_ms), lives)
-    partitions = str(entry.partitions)
-    yield _line("partitions", partitions if entry.is_new else _text(entry.partitions_before), partitions)
+    # More partitions take a step; fewer cannot be, and a notice says so.
+    more = any(step.kind == "partitions" for step in entry.steps)
+    partitions = str(entry.partitions) if entry.is_new or more else _text(entry.partitions_before)
+    yield _line("partitions", _text(entry.partitions_before) if more else partitions, partitions)
     if Danger.PARTITIONS in entry.dangers:
         yield "      a key's records go to another partition from then on: their order is not kept across the change"
     if entry.new_consumers:
@@ -67,7 +72,9 @@ def entry_lines(entry: Entry) -> Iterator[str]:
         for name, value in step.settings.items():
             said = _said(name, value)
             yield _line(name, said if entry.is_new else _said(name, step.before.get(name, "")), said)
-    if entry.settled_after_ms is not None:
+    if entry.settled_after_ms is not None and is_endless(entry.settled_after_ms):
+        yield f"      from when it is kept cannot be told: {_AHEAD}"
+    elif entry.settled_after_ms is not None:
         yield f"      older segments may keep it from being kept for {span(entry.settled_after_ms)} after apply"
     if entry.held is not None:
         for name, value in entry.held.settings.items():
@@ -90,13 +97,21 @@ def applied_lines(applied: Applied, *, dry_run: bool = False) -> Iterator[str]:
     for loss in applied.accepted:
         yield f"accepted: {loss}"
     for topic, at_ms in sorted(applied.kept_from_ms.items()):
-        yield f"{topic}: kept from {moment(at_ms)} (older segments are gone by then)"
+        if at_ms is None:
+            yield f"{topic}: from when it is kept cannot be told: {_AHEAD}"
+        else:
+            yield f"{topic}: kept from {moment(at_ms)} (older segments are gone by then)"
     for topic, at_ms in sorted(applied.held_until_ms.items()):
-        yield f"{topic}: the rest is held back; plan again after {moment(at_ms)} (what came late is gone by then)"
+        until = "what came late may never be gone" if at_ms is None else f"plan again after {moment(at_ms)}"
+        yield f"{topic}: the rest is held back; {until}" + (
+            "" if at_ms is None else " (what came late is gone by then)"
+        )
 
 
 def _until(held: HeldBack) -> str:
-    return f"for {span(held.wait_ms)} after apply" if held.until_ms is None else f"until {moment(held.until_ms)}"
+    if held.until_ms is None:
+        return f"{lasting(held.wait_ms)} after apply"
+    return "for ever" if is_endless(held.until_ms) else f"until {moment(held.until_ms)}"
 
 
 def step_line(step: Step) -> str:

@@ -6,23 +6,27 @@ is *settling* is older than promised because of a change (a TTL that was cut, sa
 no older than it might become before, and gone by the time that is recorded, too. What is *held back* is a setting that
 grows later, when what came late is gone, and breaks nothing until then.
 
+A record that is dated ahead of the clock keeps its segment, and all that is in it, until its own time comes and the
+retention has passed. So the greatest timestamp of every partition is looked at, too.
+
 The oldest record is that at the log's start (ListOffsets, timestamp 1), aborted data and markers included. Its age
 counts from its own timestamp: the broker's for raw topics, quarantine and changes, the floored raw time for others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.broker import Cluster, Offset, Partition, TopicInfo
 from pipelines.contract.model import Contract
-from pipelines.topics.judging import Breach, Difference, differences, judge, lives_ms
-from pipelines.topics.latecomers import HeldBack, held_back
+from pipelines.topics.judging import Breach, Difference, harmless, judge, lives_ms, of_brokers
+from pipelines.topics.latecomers import HeldBack, gone_after_ms, held_back
 from pipelines.topics.looking import look, with_latecomers
 from pipelines.topics.promise import Promise, promises
 from pipelines.topics.recorded import Settles
-from pipelines.topics.spans import moment, span
+from pipelines.topics.risks import Risk, risks
+from pipelines.topics.spans import is_endless, moment, span
 from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState
 
 
@@ -30,13 +34,15 @@ from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState
 class Figures:
     """A topic in numbers (ms): what is promised, the worst that its settings allow, the age of its oldest record.
 
-    None: there is no such topic, or no record in it that anybody answers for.
+    None: there is no such topic, or no record in it that anybody answers for. `ahead_ms`: how far the record with the
+    greatest timestamp is dated ahead of the clock; 0 when none is.
     """
 
     topic: str
     promised_ms: int
     worst_ms: int | None
     oldest_ms: int | None
+    ahead_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,15 @@ class Unproven:
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """A topic with a record that is older than promised since a change; by `kept_from_ms` it is gone."""
+    """A topic with a record that is older than promised since a change; by `kept_from_ms` it is gone.
+
+    `ahead_ms`: so far ahead of the clock the record is dated; then its age counts from now.
+    """
 
     topic: str
     oldest_ms: int
     kept_from_ms: int
+    ahead_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class Verdict:
     breaches: tuple[Breach, ...]
     unproven: tuple[Unproven, ...]
     settling: tuple[Settling, ...]
+    risks: tuple[Risk, ...]
     differences: tuple[Difference, ...]
     held: Mapping[str, HeldBack]
 
@@ -79,30 +90,40 @@ def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_m
     admin = cluster.admin()
     state = look(contract, admin, initial_delay_ms=initial_delay_ms)
     infos = admin.topics(state.topics)
-    oldest = cluster.survey().oldest(_led(infos))
+    survey = cluster.survey()
+    oldest, furthest = survey.oldest(_led(infos)), survey.furthest(_led(infos))
     state, record = with_latecomers(contract, state, cluster, lambda: now_ms / 1000)
     held = {promise.topic: held_back(promise, state) for promise in promises(contract)}
     figures, breaches, settling = list[Figures](), list[Breach](), list[Settling]()
+    breaches += of_brokers(contract, state)
     for promise in promises(contract):
         breaches += judge(promise, state)
         ages = _ages(promise.topic, oldest, now_ms)
-        figures.append(_figures(promise, state, ages))
-        for each in _too_old(promise, ages, record.settles.get(promise.topic), now_ms):
+        ahead = ahead_of(promise.topic, furthest, now_ms)
+        figures.append(_figures(promise, state, ages, ahead))
+        change = record.settles.get(promise.topic)
+        for each in (
+            *_too_old(promise, ages, change, now_ms),
+            *too_far_ahead(promise, state, ahead, change, now_ms),
+        ):
             if isinstance(each, Breach):
                 breaches.append(each)
             else:
                 settling.append(each)
+    at_risk = tuple(risk for promise in promises(contract) for risk in risks(promise, state))
     return Verdict(
         now_ms,
         tuple(figures),
         tuple(breaches),
         tuple(unproven(infos, state, oldest)),
         tuple(settling),
+        at_risk,
         tuple(
             each
             for promise in promises(contract)
-            for each in differences(promise, state)
+            for each in harmless(promise, state, breaches)
             if each.setting not in _waiting(held[promise.topic])
+            and (each.topic, each.setting) not in {(risk.topic, risk.setting) for risk in at_risk}
         ),
         {topic: each for topic, each in held.items() if each is not None},
     )
@@ -119,17 +140,26 @@ def _led(infos: Mapping[str, TopicInfo]) -> list[Partition]:
 
 
 def _ages(topic: str, oldest: Mapping[Partition, Offset | None], now_ms: int) -> dict[int, int]:
-    """Partition → the age of its oldest record; empty and silent ones are left out."""
+    """Partition → the age of its oldest record; empty and silent ones are left out. One from the future has none."""
     return {
-        number: now_ms - found.timestamp_ms
+        number: max(0, now_ms - found.timestamp_ms)
         for (name, number), found in oldest.items()
         if name == topic and found is not None and found.timestamp_ms is not None
     }
 
 
-def _figures(promise: Promise, state: ClusterState, ages: Mapping[int, int]) -> Figures:
+def ahead_of(topic: str, furthest: Mapping[Partition, Offset | None], now_ms: int) -> dict[int, Offset]:
+    """Partition → the offset of its record with the greatest timestamp, and by how much that is ahead (ms)."""
+    return {
+        number: Offset(found.offset, found.timestamp_ms - now_ms)
+        for (name, number), found in furthest.items()
+        if name == topic and found is not None and found.timestamp_ms is not None and found.timestamp_ms > now_ms
+    }
+
+
+def _figures(promise: Promise, state: ClusterState, ages: Mapping[int, int], ahead: Mapping[int, Offset]) -> Figures:
     worst_ms = lives_ms(promise, state) if promise.topic in state.topics else None
-    return Figures(promise.topic, promise.ttl_ms, worst_ms, max(ages.values(), default=None))
+    return Figures(promise.topic, promise.ttl_ms, worst_ms, max(ages.values(), default=None), _furthest(ahead.values()))
 
 
 def _too_old(
@@ -150,6 +180,36 @@ def _too_old(
         "oldest",
         f"a record of partition {where} is {span(oldest_ms)} old, the promise is {span(promise.ttl_ms)}",
         "If its settings are right, the broker does not delete: look for the log cleaner and the disks in its log.",
+        {},
+        "",
+    )
+
+
+def _furthest(ahead: Iterable[Offset]) -> int:
+    return max((each.timestamp_ms or 0 for each in ahead), default=0)
+
+
+def too_far_ahead(
+    promise: Promise, state: ClusterState, ahead: Mapping[int, Offset], change: Settles | None, now_ms: int
+) -> Iterator[Breach | Settling]:
+    """The records that are dated further ahead than a broker lets in and clocks differ, as `ahead_of` gives them."""
+    slack_ms = state.times.slack_ms
+    far = {number: each for number, each in ahead.items() if (each.timestamp_ms or 0) > 2 * slack_ms}
+    if not far or promise.topic not in state.topics:
+        return
+    gone_ms = gone_after_ms(promise, state)
+    wait_ms = _furthest(far.values())
+    if change is not None and now_ms + wait_ms + gone_ms <= change.kept_from_ms + slack_ms:
+        yield Settling(promise.topic, 0, change.kept_from_ms, wait_ms)
+        return
+    where = ", ".join(f"{number} (offset {each.offset})" for number, each in sorted(far.items()))
+    yield Breach(
+        promise.topic,
+        "ahead",
+        f"a record of partition {where} is dated {_far(wait_ms)} ahead of the clock: until then, and the retention "
+        "after it, its segment stays, and every record in it",
+        "Find what wrote it. Once consumers have read that far, delete the records up to it (kafka-delete-records.sh); "
+        "the file goes when Kafka has begun another segment.",
         {},
         "",
     )
@@ -188,24 +248,33 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
     for unproven in verdict.unproven:
         yield f"UNPROVEN {unproven.topic}/{unproven.partition}: {unproven.why}"
     for settling in verdict.settling:
+        dated = f"dated {_far(settling.ahead_ms)} ahead" if settling.ahead_ms else f"{span(settling.oldest_ms)} old"
         yield (
-            f"SETTLING {settling.topic}: a record is {span(settling.oldest_ms)} old, from before a change; the TTL is "
+            f"SETTLING {settling.topic}: a record is {dated}, from before a change; the TTL is "
             f"kept from {moment(settling.kept_from_ms)}"
         )
     for topic, held in verdict.held.items():
         named = ", ".join(f"{name}={value}" for name, value in held.settings.items())
         when = "once a plan is applied" if held.until_ms is None else f"from {moment(held.until_ms)} on"
+        when = "which may be never" if held.until_ms is not None and is_endless(held.until_ms) else when
         yield f"HELD BACK {topic}: {named} by another plan, {when}. {held.why}"
+    for risk in verdict.risks:
+        yield f"AT RISK {risk}"
     for difference in verdict.differences:
         yield f"differs, breaks nothing: {difference}"
     width = max((len(each.topic) for each in verdict.figures), default=0)
     yield f"{'topic':<{width}}  {'promised':>18}  {'worst case':>24}  {'oldest record':>24}"
     for each in verdict.figures:
         worst, oldest = _said(each.worst_ms), _said(each.oldest_ms)
+        oldest = f"{_far(each.ahead_ms // 1000 * 1000)} ahead" if each.ahead_ms and not each.oldest_ms else oldest
         yield f"{each.topic:<{width}}  {span(each.promised_ms):>18}  {worst:>24}  {oldest:>24}"
-    broken = len({breach.topic for breach in verdict.breaches})
+    broken = len({breach.topic for breach in verdict.breaches} & {each.topic for each in verdict.figures})
     kept = f"{len(verdict.figures) - broken} of {len(verdict.figures)} promises hold"
     yield kept + (f", {len(verdict.unproven)} partition(s) unproven" if verdict.unproven else "")
+
+
+def _far(ahead_ms: int) -> str:
+    return "more than 10,000 years" if is_endless(ahead_ms) else span(ahead_ms)
 
 
 def _said(span_ms: int | None) -> str:

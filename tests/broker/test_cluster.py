@@ -134,6 +134,17 @@ def test_a_topic_is_not_made_by_asking_for_it(cluster: Cluster) -> None:
     assert "nobody.made.this" not in cluster.admin(timeout_s=CALL_S).topics()
 
 
+def test_a_topic_whose_name_collides_with_one_that_is_there_is_refused_in_the_brokers_words(cluster: Cluster) -> None:
+    admin = cluster.admin(timeout_s=CALL_S)
+    name = f"collision-{uuid4().hex}"
+    admin.create([NewTopic(f"{name}.x", 1, 1)])
+    with pytest.raises(
+        Trouble, match=rf"{name}_x.*TOPIC_EXCEPTION: .*collides with existing topic: {name}\.x"
+    ) as refused:
+        admin.create([NewTopic(f"{name}_x", 1, 1)])
+    assert "Is a Kafka running" not in refused.value.hint
+
+
 def test_an_unreachable_broker_says_nothing_on_stderr_and_is_logged_once(
     nowhere: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

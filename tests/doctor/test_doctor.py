@@ -12,7 +12,9 @@ from pipelines.doctor import Observation, Situation, State, look_at_installation
 from pipelines.doctor.installation import _packages, _python, _walk
 from pipelines.keys import Keyring, LocalKeyEncryption, extend
 from pipelines.trouble import Exit, Trouble
+from tests.support.memory_kafka import MemoryCluster
 from tests.support.old_keyring import write_version_1
+from tests.support.reticent import without
 
 ROOT = Path(__file__).parents[2]
 NOW_MS = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
@@ -44,6 +46,14 @@ def keyring_reaching(folder: Path, last_ms: int) -> Keyring:
     kek = LocalKeyEncryption.create(folder / "kek")
     extend(folder / "ring", kek, contract.purposes.values(), first_ms=NOW_MS - DAY_MS, last_ms=last_ms)
     return Keyring.open(folder / "ring", kek)
+
+
+def test_a_kafka_before_the_least_that_keeps_promises_is_a_failure() -> None:
+    old = without("log.message.timestamp.before.max.ms", "log.message.timestamp.after.max.ms")
+    found = look(kafka=lambda: old)["kafka"]
+    assert found.state is State.FAIL
+    assert "before 3.6" in found.found
+    assert look(kafka=MemoryCluster)["kafka"].state is State.OK
 
 
 def test_a_keyring_that_reaches_far_is_ok(tmp_path: Path) -> None:

@@ -44,6 +44,21 @@ def test_the_consumer_group_protocol_relays_as_exactly(house: RelayFixture) -> N
     outputs_are_exact(house)
 
 
+def test_batches_that_the_brokers_find_too_large_become_smaller(house: RelayFixture) -> None:
+    worker = house.worker()  # made before the limit, since a worker does not start under such a one
+    house.publish([house.ping(n) for n in range(3000)])
+    admin = house.cluster.admin(timeout_s=CALL_S)
+    house.cluster.changer().set(house.handled, {"max.message.bytes": "8000"})
+    until(lambda: admin.topic_configs([house.handled])[house.handled]["max.message.bytes"] == "8000", "the small limit")
+    with pytest.raises(Trouble, match=r"max\.message\.bytes is 8000, at least 1000012 is needed") as refused:
+        house.worker()
+    assert refused.value.exit_code == Exit.REFUSED
+    with running(worker) as raised:
+        house.wait_until_through()
+    assert raised == []
+    outputs_are_exact(house)
+
+
 def test_two_workers_share_a_source_and_take_over_from_each_other(house: RelayFixture) -> None:
     house.publish([house.ping(n) for n in range(900)])
     with running(house.worker(slot=0, batch_events=50)) as first:

@@ -11,13 +11,17 @@ from math import inf
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from pipelines.broker import KafkaError, KafkaException, Message, TopicPartition
 from pipelines.relay import metrics
 from pipelines.relay.audit import read_books
 from pipelines.relay.books import PartitionBook
 from pipelines.relay.health import STALLED_AFTER_S
+from pipelines.relay.station import Station
 from pipelines.relay.steps import Step, Watch
+from pipelines.relay.succession import Succession
 from pipelines.relay.waits import RelayLimits
 from pipelines.topics.applying import create_missing
 from pipelines.trouble import Exit, Trouble
@@ -155,6 +159,40 @@ def test_a_producer_that_is_fenced_is_replaced_and_its_batch_sent_again(house: R
         house.wait_until_through()
     assert raised == []
     outputs_are_exact(house)
+
+
+def test_batches_that_are_refused_as_too_large_are_halved_until_they_hold_one_record(house: RelayFixture) -> None:
+    made: list[object] = []
+
+    class Noting(MemoryCluster):
+        def producer(self, **overrides: Any) -> Any:
+            made.append(overrides.get("batch.size"))
+            return super().producer(**overrides)
+
+    cluster = Noting()
+    create_missing(house.contract, cluster, "tests")
+    made.clear()
+    with capture_logs() as lines:
+        station = Station(house.settings(), cluster, structlog.stdlib.get_logger())
+        producers = Succession(station, [house.handled], lambda: False)
+        for code in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE) * 6:
+            producers.ready()
+            assert producers.makes_smaller(KafkaError(code))
+            producers.doubt = "too large"
+        producers.ready()
+    assert made == [None, 500_000, 250_000, 125_000, 62_500, 31_250, 15_625, 7_812, 3_906, 1_953, 1_000, 1_000, 1_000]
+    levels = [line["log_level"] for line in lines if line["event"] == "batches.smaller"]
+    assert levels == ["warning"] * 9 + ["error"] * 3
+    assert not producers.makes_smaller(KafkaError(KafkaError.INVALID_RECORD))
+
+
+def test_offsets_with_counts_that_the_brokers_do_not_take_end_the_worker_with_the_setting_to_change(
+    house: RelayFixture,
+) -> None:
+    producers = Succession(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), [], lambda: False)
+    with pytest.raises(Trouble, match="OFFSET_METADATA_TOO_LARGE") as refused:
+        producers.refused(KafkaError(KafkaError.OFFSET_METADATA_TOO_LARGE))
+    assert "offset.metadata.max.bytes" in refused.value.hint
 
 
 def test_a_slot_that_two_processes_run_ends_in_trouble(house: RelayFixture) -> None:

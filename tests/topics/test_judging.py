@@ -6,8 +6,11 @@ import pytest
 
 from pipelines.broker import Offset, Place, Setting, Source, TopicInfo
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
-from pipelines.topics.judging import PLAN, judged
+from pipelines.topics.judging import PLAN, differences, harmless, judged
+from pipelines.topics.planning import plan
+from pipelines.topics.promise import promises
 from pipelines.topics.state import CHECK_INTERVAL, OLDEST, USUAL, ClusterState
+from pipelines.topics.telling import plan_lines
 from pipelines.topics.verifying import Unproven, unproven
 from tests.topics.clusters import applied, changed
 from tests.topics.contracts import MakeContract, names
@@ -91,6 +94,44 @@ def test_one_broker_that_looks_less_often_breaks_every_promise_and_is_to_blame(
     assert {tuple(breach.settings) for breach in found} == {(CHECK_INTERVAL,)}
     assert {breach.settings[CHECK_INTERVAL] for breach in found} == {f"{HOUR_MS} (in broker 2's server.properties)"}
     assert judged(contract, applied(contract, state)) == []  # a plan makes retention shorter by as much
+
+
+@pytest.mark.parametrize(
+    ("settings", "left"),
+    [
+        ({"retention.ms": "-1"}, []),
+        ({"retention.ms": str(9 * DAY_MS), "segment.ms": str(9 * DAY_MS)}, []),
+        ({"segment.ms": str(9 * DAY_MS), "retention.ms": "3600000"}, ["retention.ms"]),
+        ({"message.timestamp.type": "LogAppendTime"}, []),
+        ({OLDEST: None}, []),
+        ({"retention.ms": "3600000"}, ["retention.ms"]),
+    ],
+)
+def test_no_setting_that_is_to_blame_is_said_to_break_nothing(
+    contract: Contract, kept: ClusterState, settings: dict[str, str | None], left: list[str]
+) -> None:
+    (topic,) = contract.topics
+    state = changed(kept, topic, settings)
+    (promise,) = (each for each in promises(contract) if each.topic == topic)
+    assert [each.setting for each in harmless(promise, state, judged(contract, state))] == left
+    assert {each.setting for each in differences(promise, state)} == settings.keys()
+
+
+def test_brokers_that_look_rarely_leave_no_setting_of_a_topic_harmless(contract: Contract, kept: ClusterState) -> None:
+    state = replace(kept, brokers={1: {**USUAL, CHECK_INTERVAL: Setting(str(HOUR_MS), Source.FILE)}})
+    breaches = judged(contract, state)
+    assert [each for promise in promises(contract) for each in harmless(promise, state, breaches)] == []
+
+
+def test_a_plan_draws_no_arrow_to_partitions_that_cannot_be_taken_away(contract: Contract, kept: ClusterState) -> None:
+    raw = next(iter(contract.raw_topics))
+    state = changed(kept, raw, {"retention.ms": "-1"})
+    for live, line in ((5, "5"), (2, "2"), (1, "1 -> 2")):
+        topics = {**state.topics, raw: replace(state.topics[raw], partitions=live)}
+        lines = list(plan_lines(plan(contract, replace(state, topics=topics))))
+        assert [each.split(maxsplit=1)[1] for each in lines if each.split()[:1] == ["partitions"]] == [line]
+    alone = replace(kept, topics={**kept.topics, raw: replace(kept.topics[raw], partitions=5)})
+    assert not any("as the contract says" in each for each in plan_lines(plan(contract, alone)))
 
 
 def test_missing_topics_and_other_partition_counts_are_breaches(contract: Contract, kept: ClusterState) -> None:

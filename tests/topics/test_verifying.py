@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from pipelines.broker import Cluster
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
+from pipelines.retention import FOREVER_MS
 from pipelines.topics.applying import apply, create_missing
 from pipelines.topics.looking import look_around
 from pipelines.topics.planning import plan
+from pipelines.topics.state import AHEAD
 from pipelines.topics.verifying import verify
 from tests.topics.contracts import Alter
-from tests.topics.verdicts import plant_old, seen
+from tests.topics.verdicts import plant_old, seen, write_old
 
 
 def test_a_cluster_that_a_plan_was_applied_to_keeps_every_promise(cluster: Cluster, contract: Contract) -> None:
@@ -21,6 +24,26 @@ def test_a_cluster_that_a_plan_was_applied_to_keeps_every_promise(cluster: Clust
     ages = {each.topic: each.oldest_ms for each in verdict.figures}
     assert (ages.pop(contract.changes.name) or 0) < HOUR_MS
     assert set(ages.values()) == {None}
+
+
+def test_a_record_that_is_dated_in_the_future_breaks_the_promise_wherever_it_is(
+    cluster: Cluster, contract: Contract, alter: Alter
+) -> None:
+    (topic,) = contract.topics
+    create_missing(contract, cluster, "tests")
+    write_old(cluster, topic, 0, partition=2)
+    alter(topic, {AHEAD: str(FOREVER_MS)})
+    write_old(cluster, topic, 0, partition=0)
+    now_us = int(time.time() * 1e6)  # microseconds for milliseconds
+    write_old(cluster, topic, int(time.time() * 1000) - now_us, partition=0)
+    alter(topic, {AHEAD: "60000"})
+    verdict = seen(cluster, contract)
+    (breach,) = verdict.breaches
+    assert (breach.topic, breach.code) == (topic, "ahead")
+    assert "of partition 0 (offset 1) is dated" in breach.message
+    (figures,) = (each for each in verdict.figures if each.topic == topic)
+    assert 0 <= (figures.oldest_ms or 0) < HOUR_MS
+    assert figures.ahead_ms > 365 * 1000 * DAY_MS
 
 
 def test_what_is_older_than_a_ttl_that_was_just_cut_is_settling_until_it_is_kept(
