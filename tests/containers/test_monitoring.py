@@ -21,7 +21,7 @@ TESTS = FOLDER / "alerts.test.yml"
 def defined() -> set[str]:
     """The names under which the project's metrics are scraped."""
     names, verdicts = set(), VerdictCollector()
-    verdicts.verdict = Verdict(0, (), (), (), (), (), {})
+    verdicts.verdict = Verdict(0, (), (), (), (), (), (), {})
     for metric in [*REGISTRY.collect(), *verdicts.collect()]:
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(metric.type, [""])
         names |= {metric.name + suffix for suffix in suffixes}
