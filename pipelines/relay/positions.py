@@ -15,6 +15,7 @@ from pipelines.trouble import Exit, Trouble
 
 # Not for long, before that transaction is ended: who held the partition is not its owner any more.
 _FENCED_AFTER_S = 0.5
+_LEAST_S = 0.1
 
 
 def read_books(
@@ -111,12 +112,22 @@ def _refuse_if_they_hang(station: Station, partitions: list[TopicPartition]) -> 
 def _committed_within(
     seconds: float, consumer: Consumer, partitions: list[TopicPartition]
 ) -> list[TopicPartition] | None:
-    try:
-        return consumer.committed(partitions, timeout=seconds)
-    except KafkaException as failure:
-        if failure.args[0].code() != KafkaError._TIMED_OUT:  # noqa: SLF001 - librdkafka's local codes are spelled so
-            raise
-        return None
+    """Return the stable offsets; None when no answer has come in so many seconds, and never before.
+
+    A request times out early with an older one on its connection, such as a heartbeat to a coordinator that was
+    stopped. Nobody knows then whether a transaction is open, so it is asked again.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        left_s = deadline - time.monotonic()
+        try:
+            return consumer.committed(partitions, timeout=max(left_s, _LEAST_S))
+        except KafkaException as failure:
+            if failure.args[0].code() != KafkaError._TIMED_OUT:  # noqa: SLF001 - librdkafka's local codes are spelled so
+                raise
+        if time.monotonic() + _LEAST_S > deadline:
+            return None
+        time.sleep(_LEAST_S)
 
 
 def _book(station: Station, committed: TopicPartition, low: int, high: int) -> PartitionBook:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +14,7 @@ from structlog.testing import capture_logs
 from pipelines.broker import OFFSET_INVALID, Cluster, KafkaError, KafkaException, TopicPartition
 from pipelines.relay.books import PartitionBook
 from pipelines.relay.inbox import Inbox
-from pipelines.relay.positions import Reached
+from pipelines.relay.positions import Reached, _committed_within
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
 from pipelines.relay.waits import RelayLimits
@@ -105,3 +106,30 @@ def test_an_assignment_that_comes_while_a_worker_leaves_is_not_taken(house: Rela
     with capture_logs() as lines:
         inbox._membership._on_assign(cast("Any", None), [TopicPartition(house.raw_topic, 0)])
     assert (inbox.books, lines) == ({}, [])
+
+
+class EarlyTimeouts:
+    """A consumer whose first requests time out at once, with an older one on the same connection."""
+
+    def __init__(self, early: int) -> None:
+        self.early, self.asked = early, 0
+
+    def committed(self, partitions: list[TopicPartition], *, timeout: float) -> list[TopicPartition]:
+        assert timeout > 0
+        self.asked += 1
+        if self.asked <= self.early:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return [TopicPartition(each.topic, each.partition, 7) for each in partitions]
+
+
+def test_offsets_whose_request_times_out_early_are_asked_for_again() -> None:
+    consumer = EarlyTimeouts(2)
+    found = _committed_within(30.0, cast("Any", consumer), [TopicPartition(*PLACE)])
+    assert found is not None
+    assert ([each.offset for each in found], consumer.asked) == ([7], 3)
+
+
+def test_offsets_are_given_up_when_their_time_is_over_and_not_before() -> None:
+    began = time.monotonic()
+    assert _committed_within(0.4, cast("Any", EarlyTimeouts(1_000)), [TopicPartition(*PLACE)]) is None
+    assert time.monotonic() - began >= 0.3
