@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import orjson
 from rich.table import Table
 
 from pipelines.cli import times
 from pipelines.cli.connect import connect
 from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, kafka_options, key_options, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
 from pipelines.keys import (
     DEFAULT_KEK_FILE,
@@ -97,7 +97,7 @@ def init(
     if as_json:
         made = {"keyring": str(path), "kek_made": kek_made, "made": len(done.made), "kept": done.kept}
         made |= {"away": done.away, "returned": done.returned, "version": keyring.version}
-        _print_json(made | {"purposes": rows})
+        say_json(made | {"purposes": rows})
         return
     _say_what_was_made(done, path, kek_made=kek_made)
     _warn_of_version(keyring)
@@ -123,7 +123,7 @@ def status(
     others = len(keyring.roots) - sum(row["roots"] for row in rows)
     if as_json:
         state = {"keyring": str(keyring_file or DEFAULT_KEYRING), "version": keyring.version}
-        _print_json(state | {"purposes": rows, "other_roots": others})
+        say_json(state | {"purposes": rows, "other_roots": others})
     else:
         make_console().print(_table(rows))
         if others:
@@ -161,7 +161,7 @@ def rewrap_command(new_kek_file: Path, keyring_file: Path | None, kek_file: Path
     old, new = LocalKeyEncryption.open(kek_file or DEFAULT_KEK_FILE), LocalKeyEncryption.create(new_kek_file)
     count = rewrap(path, old, new)
     if as_json:
-        _print_json({"keyring": str(path), "rewrapped": count})
+        say_json({"keyring": str(path), "rewrapped": count})
     elif count:
         click.echo(f"{path}: {count} roots are under the new key. Workers need it: {new_kek_file}")
     else:
@@ -194,7 +194,7 @@ def migrate_command(
     if as_json:
         backup = None if done.backup is None else str(done.backup)
         counts = {"migrated": bool(backup), "kept": len(done.kept), "made_anew": len(done.made), "backup": backup}
-        _print_json({"keyring": str(path), "version": VERSION} | counts)
+        say_json({"keyring": str(path), "version": VERSION} | counts)
     elif done.backup is None:
         click.echo(f"{path}: already version {VERSION}; nothing changed.")
     else:
@@ -266,7 +266,3 @@ def _contract(folder: Path, overlay: str | None) -> Contract:
 
 def _purposes(contract: Contract) -> list[Purpose]:
     return [contract.purposes[name] for name in sorted(contract.purposes)]
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))

@@ -62,7 +62,8 @@ def json_text(document: Any, *, indent: bool = False) -> str:
     Raises:
         TypeError: orjson knows no JSON for a part of the document.
     """
-    text = orjson.dumps(document, option=orjson.OPT_INDENT_2 if indent else None).decode()
+    layout = orjson.OPT_INDENT_2 if indent else 0
+    text = orjson.dumps(document, option=layout | orjson.OPT_NON_STR_KEYS).decode()
     return _escaped(text, _json_escape)
 
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pipelines.cli.connect import connect
 from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
 from pipelines.contract.model import DAY_MS, Contract
 from pipelines.contract.report import counted
@@ -95,17 +95,17 @@ def command(
         progress.update(task, completed=count)
         report = producer.close(wait_s)
     unacknowledged = Counter(lost.event for lost in report.unacknowledged)
-    outcome = {
-        "sent": dict(sent),
-        "acknowledged": report.acknowledged,
-        "unacknowledged": dict(unacknowledged),
-        "faulty": dict(faulty),
-        "faulty_events": dict(faulty_events),
-        "canaries": simulation.canaries_issued,
-        "seed": seed,
-    }
     if as_json:
-        click.echo(orjson.dumps(outcome, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+        outcome = {
+            "acknowledged": report.acknowledged,
+            "canaries": simulation.canaries_issued,
+            "faulty": dict(sorted(faulty.items())),
+            "faulty_events": dict(sorted(faulty_events.items())),
+            "seed": seed,
+            "sent": dict(sorted(sent.items())),
+            "unacknowledged": dict(sorted(unacknowledged.items())),
+        }
+        say_json(outcome)
     else:
         _print(sent, unacknowledged, report.acknowledged)
     if unacknowledged:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from pipelines.cli.connect import connect
 from pipelines.cli.options import (
@@ -19,6 +18,7 @@ from pipelines.cli.options import (
     kafka_options,
     overlay_option,
 )
+from pipelines.cli.printing import json_text, say_json
 from pipelines.cli.topics_history import history_
 from pipelines.cli.topics_verify import verify_
 from pipelines.contract import load_valid
@@ -103,7 +103,7 @@ def plan_(
     if out is not None:
         _save(planned, overlay, out)
     if as_json:
-        click.echo(_json(document(planned, overlay)))
+        say_json(document(planned, overlay))
     else:
         for line in plan_lines(planned, offline=is_offline):
             click.echo(line)
@@ -159,7 +159,7 @@ def apply_(
         entries = tuple(entry for entry in planned.entries if any(step in steps for step in entry.steps))
         left = Plan(planned.contract, planned.state, entries, steps, planned.notices)
     if as_json:
-        click.echo(_json(_told(applied, left)))
+        say_json(_told(applied, left))
     else:
         _print(applied, left, dry_run=dry_run)
     clean = left.is_empty and not any(notice.broken for notice in left.notices)
@@ -181,7 +181,7 @@ def _save(planned: Plan, overlay: str | None, out: Path) -> None:
             f"a plan that does not know the partitions of {', '.join(hidden)} cannot be applied, so it is not saved",
             hint="Grant DESCRIBE on them to this principal, or plan with another.",
         )
-    out.write_text(_json(document(planned, overlay)) + "\n", encoding="utf-8")
+    out.write_text(json_text(document(planned, overlay), indent=True) + "\n", encoding="utf-8")
 
 
 def _bytes(plan_file: Path) -> bytes:
@@ -220,7 +220,3 @@ def _print(applied: Applied, left: Plan, *, dry_run: bool) -> None:
             click.echo("To do that: pipelines topics plan --out plan.json; review it; pipelines topics apply plan.json")
     elif not applied.made:
         click.echo("Every topic is there, as promised")
-
-
-def _json(document: dict[str, Any]) -> str:
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()

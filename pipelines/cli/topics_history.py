@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import orjson
 
 from pipelines.broker import records
 from pipelines.cli.connect import connect
 from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
+from pipelines.cli.printing import say_json
 from pipelines.cli.times import MOMENT
 from pipelines.contract import load_valid
 from pipelines.topics.history import entry, history_lines
@@ -51,8 +51,7 @@ def history_(
             foreign += 1
         elif topic is None or topic in found.topics:
             if as_json:
-                said = {**found.body, "offset": found.offset, "broker_ms": found.at_ms}
-                click.echo(orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS).decode())
+                say_json({**found.body, "offset": found.offset, "broker_ms": found.at_ms}, indent=False)
             else:
                 click.echo("\n".join(history_lines(found)))
     if foreign:

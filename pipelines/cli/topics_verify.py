@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import orjson
 from prometheus_client import CollectorRegistry
 
 from pipelines.cli.connect import connect
@@ -21,6 +20,7 @@ from pipelines.cli.options import (
     log_options,
     overlay_option,
 )
+from pipelines.cli.printing import say_json
 from pipelines.contract import load_valid
 from pipelines.relay.endpoint import serve
 from pipelines.relay.logs import LogStyle, configure
@@ -106,7 +106,7 @@ def verify_(
 
 def _show(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(asdict(verdict)).decode())
+        say_json(asdict(verdict), indent=False)
         return
     for line in verdict_lines(verdict):
         click.echo(line)

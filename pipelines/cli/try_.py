@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import click
-import orjson
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Column, Table
@@ -21,7 +20,7 @@ from rich.text import Text
 
 from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
-from pipelines.cli.printing import say_json
+from pipelines.cli.printing import json_text, say_json
 from pipelines.cli.unsigned import print_unsigned
 from pipelines.contract import load_to_look_at
 from pipelines.explain import READING, UNFIT_CODES, Bench, Outgoing, Trial, find_event
@@ -141,7 +140,7 @@ def _print_view(console: Console, view: Outgoing) -> None:
         return
     console.print(Text.assemble("  → ", (view.topic, "bold cyan")).append_text(_unsigned(view)))
     moment = datetime.fromtimestamp((view.timestamp_ms or 0) / 1000, UTC).isoformat().replace("+00:00", "Z")
-    value = orjson.dumps(view.record).decode()
+    value = json_text(view.record)
     _print_rows(
         console, 6, [("key", view.key or "none"), ("time", moment), ("value", value), *(view.headers or {}).items()]
     )

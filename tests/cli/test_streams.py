@@ -87,6 +87,11 @@ def test_every_command_prints_to_the_one_console() -> None:
     assert users == []
 
 
+def test_every_command_prints_json_with_the_one_that_leaves_no_control_character() -> None:
+    users = [path.name for path in Path(app.__file__).parent.glob("*.py") if "orjson.dumps" in path.read_text()]
+    assert users == ["printing.py"]
+
+
 @pytest.fixture
 def full() -> Iterator[io.TextIOWrapper]:
     """A disk with no room, to write to."""
