@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 import orjson
 
 from pipelines.cli.options import contract_option
-from pipelines.contract.folder import EVENT, MINIMIZED, PURPOSES, RAW, TOPICS
+from pipelines.contract.folder import EVENT, MINIMIZED, PURPOSES, RAW, TOPICS, write_whole
 from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.node import Mapping as MappingNode
 from pipelines.contract.node import Scalar
@@ -203,10 +202,7 @@ def _added(path: str, text: str, section: str, lines: list[str]) -> str:
 def _write(root: Path, edits: Mapping[str, str]) -> None:
     try:
         for path, text in edits.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            part = (root / path).with_name(f".{Path(path).name}.part")
-            part.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(part, root / path)  # noqa: PTH105 - the same, and said as what it is: atomic
+            write_whole(root / path, text.encode())
             click.echo(f"wrote {path}")
     except OSError as error:
         raise Trouble(

@@ -5,7 +5,6 @@ A schema that is replaced or removed is kept until its records have expired (`su
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +16,7 @@ from pipelines.contract.folder import (
     same_text,
     superseded_index,
     survey,
+    write_whole,
 )
 from pipelines.contract.model import Contract
 from pipelines.contract.report import Report
@@ -100,9 +100,9 @@ def build(root: Path, contract: Contract, *, as_of: date, write: bool = True, un
         try:
             # Copies and their index first: broken off between two files, nothing that records need is gone.
             for path, content in kept.written.items():
-                _write(root / path, content)
+                write_whole(root / path, content)
             for path in written:
-                _write(root / path, wanted[path].encode())
+                write_whole(root / path, wanted[path].encode())
             for path in (*removed, *kept.removed):
                 _remove(root / path)
         except OSError as error:
@@ -116,16 +116,6 @@ def build(root: Path, contract: Contract, *, as_of: date, write: bool = True, un
 
 def _fingerprints(contract: Contract) -> set[str]:
     return {view.fingerprint.hex() for event in contract.events.values() for view in event.views}
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)  # noqa: PTH105 - the same, and said as what it is: atomic
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:

@@ -135,6 +135,21 @@ def overlay_derived(name: str) -> str:
     return f"{OVERLAYS}/{name}/schemas"
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, and the folders above it: interrupted at any moment, there is the old content or the new.
+
+    Raises:
+        OSError: it cannot be written; nothing is left beside it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)  # noqa: PTH105 - the same, and said as what it is: atomic
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def derived_folder(overlay: str | None) -> str:
     """Where the derived schemas of the contract or of an overlay are."""
     return DERIVED if overlay is None else overlay_derived(overlay)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipelines.contract.folder import same_text
+from pipelines.contract.folder import same_text, write_whole
 from pipelines.explain.catalog.page import MARK, Format
 from pipelines.trouble import Exit, Trouble
 
@@ -62,7 +61,7 @@ def write(folder: Path, wanted: Mapping[str, str], kept: Kept) -> None:
     """
     try:
         for path in (*kept.missing, *kept.stale):
-            _replace(folder / path, wanted[path])
+            write_whole(folder / path, wanted[path].encode())
         for path in kept.surplus:
             (folder / path).unlink()
     except OSError as error:
@@ -92,13 +91,3 @@ def _content(path: Path) -> bytes:
 
 def _made_here(content: bytes) -> bool:
     return MARK.encode() in content[:_FIRST_LINES]
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(part, path)  # noqa: PTH105 - the same, and said as what it is: atomic
-    finally:
-        part.unlink(missing_ok=True)
