@@ -12,14 +12,15 @@ from rich.text import Text
 from pipelines.contract.arrival import arrival_bits
 from pipelines.contract.bits import FieldBits, ViewBits, spelled_bits, view_bits
 from pipelines.contract.bits.joint import joint_count
-from pipelines.contract.model import Contract, Event, View
+from pipelines.contract.model import Contract, View
 from pipelines.contract.report import counted
 
 
 def print_bits(console: Console, contract: Contract) -> None:
     """One line a view, most bits first within a purpose; each with the outputs that say most."""
+    together, everything = _together(contract), list(_views(contract))
     for purpose in sorted(contract.purposes.values(), key=lambda one: one.name):
-        views = [(view, said) for view, said in _views(contract) if view.purpose == purpose.name]
+        views = [(view, said) for view, said in everything if view.purpose == purpose.name]
         if not views:
             continue
         console.print(Text.assemble((purpose.name, "bold"), f"  at most {counted(purpose.max_bits, 'bit')} a record"))
@@ -34,17 +35,18 @@ def print_bits(console: Console, contract: Contract) -> None:
                 (f"; beside it arrival {spelled_bits(arrival_bits(contract.topics[view.topic].ttl_ms))}", "dim"),
             )
             console.print(line, soft_wrap=not console.is_terminal)
-        for event in contract.events.values():
-            together = _together(contract, event, purpose.name)
-            if together is not None:
-                within = together <= 1 << purpose.max_bits
-                line = Text.assemble(
-                    ("  ✓ " if within else "  ✗ ", "green" if within else "red"),
-                    f"{spelled_bits(log2(together)):>6}  ",
-                    (event.name, "cyan"),
-                    " → all topics of the purpose together",
-                )
-                console.print(line, soft_wrap=not console.is_terminal)
+        for event in contract.events:
+            if (event, purpose.name) not in together:
+                continue
+            count = together[event, purpose.name]
+            within = count <= 1 << purpose.max_bits
+            line = Text.assemble(
+                ("  ✓ " if within else "  ✗ ", "green" if within else "red"),
+                f"{spelled_bits(log2(count)):>6}  ",
+                (event, "cyan"),
+                " → all topics of the purpose together",
+            )
+            console.print(line, soft_wrap=not console.is_terminal)
     console.print()
 
 
@@ -58,6 +60,7 @@ def spelled(field: FieldBits) -> str:
 
 def plain_bits(contract: Contract) -> list[dict[str, Any]]:
     """The same, for programs. `count` is a whole number of any size, so it is a text."""
+    together = _together(contract)
     return [
         {
             "event": view.event,
@@ -66,12 +69,13 @@ def plain_bits(contract: Contract) -> list[dict[str, Any]]:
             "bits": said.bits,
             "time_bits": said.time_bits,
             "arrival_bits": arrival_bits(contract.topics[view.topic].ttl_ms),
-            "together_bits": None
-            if (together := _together(contract, contract.events[view.event], view.purpose)) is None
-            else log2(together),
+            "together_bits": log2(together[view.event, view.purpose])
+            if (view.event, view.purpose) in together
+            else None,
             "count": _digits(said.count),
             "max_bits": contract.purposes[view.purpose].max_bits,
-            "within": max(together or 1, said.count) <= 1 << contract.purposes[view.purpose].max_bits,
+            "within": max(together.get((view.event, view.purpose), 1), said.count)
+            <= 1 << contract.purposes[view.purpose].max_bits,
             "fields": [_field(field) for field in said.fields],
         }
         for view, said in _views(contract)
@@ -85,11 +89,16 @@ def _field(field: FieldBits) -> dict[str, Any]:
     return plain
 
 
-def _together(contract: Contract, event: Event, purpose: str) -> int | None:
-    """What all records of one event say together to a purpose that receives it in several topics; None: in one."""
-    views = [view for view in event.views if view.purpose == purpose]
+def _together(contract: Contract) -> dict[tuple[str, str], int]:
+    """Event type and purpose -> what all records of one event say together, where these are in several topics."""
     late_ms = {name: topic.late_ms for name, topic in contract.topics.items()}
-    return joint_count(event.versions, views, late_ms) if len(views) > 1 else None
+    found = {}
+    for event in contract.events.values():
+        for purpose in {view.purpose for view in event.views}:
+            views = [view for view in event.views if view.purpose == purpose]
+            if len(views) > 1:
+                found[event.name, purpose] = joint_count(event.versions, views, late_ms)
+    return found
 
 
 def _digits(count: int) -> str:

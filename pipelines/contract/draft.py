@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from pipelines.contract.leaves import Leaf, leaves
+from pipelines.contract.linkage import Shared, shared
 from pipelines.contract.model import Contract, Linkage, Purpose, RawSchema
 from pipelines.contract.overlay.laid import Laid
 from pipelines.contract.policy import Policy
@@ -44,7 +46,7 @@ class EventDraft:
         return tuple(merged.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `shared` is kept once it is computed
 class Draft:
     """A contract as far as it could be read.
 
@@ -75,6 +77,16 @@ class Draft:
         for event, view in self.views():
             for line in view.resolved:
                 yield event, view, line
+
+    @cached_property
+    def shared(self) -> tuple[Shared, ...]:
+        """What every two views share that serve different purposes, event type by event type, in name order."""
+        ttls = {} if self.topics is None else {name: one.ttl_ms for name, one in self.topics.minimized.items()}
+        found: list[Shared] = []
+        for _, event in sorted(self.events.items()):
+            views = sorted((view.view for view in event.views if view.view is not None), key=lambda view: view.topic)
+            found += shared(event.versions, views, ttls)
+        return tuple(found)
 
     def purpose_of(self, topic: str) -> Purpose | None:
         """The purpose of a minimized topic, when it could be read."""

@@ -8,7 +8,7 @@ from typing import Final
 from pipelines.contract.bits import spelled_bits
 from pipelines.contract.checks.check import Check, warning
 from pipelines.contract.draft import Draft
-from pipelines.contract.linkage import Shared, shared
+from pipelines.contract.linkage import Shared
 from pipelines.contract.model import AcceptedLinkage
 from pipelines.contract.report import Mistake, meant, shown
 
@@ -19,7 +19,7 @@ _Key = tuple[str, tuple[str, str]]
 def linked(draft: Draft) -> Iterator[Mistake]:
     """Two views of one event type whose records are easily matched."""
     accepted = _accepted(draft)
-    for one in _shared(draft):
+    for one in draft.shared:
         agreed = accepted.get((one.event, one.purposes))
         if not one.above(draft.linkage.warn_above, agreed):
             continue
@@ -62,7 +62,7 @@ def unknown(draft: Draft) -> Iterator[Mistake]:
 def needless(draft: Draft) -> Iterator[Mistake]:
     """An acceptance that nothing needs any more, or one of the event itself where its order joins nothing."""
     pairs: dict[_Key, list[Shared]] = {}
-    for one in _shared(draft):
+    for one in draft.shared:
         pairs.setdefault((one.event, one.purposes), []).append(one)
     for key, accepted in _accepted(draft).items():
         there = pairs.get(key, [])
@@ -90,13 +90,6 @@ def _whole(draft: Draft) -> bool:
     return all(view.view is not None for _, view in draft.views()) and all(
         event.policy is not None and event.policy.whole for event in draft.events.values()
     )
-
-
-def _shared(draft: Draft) -> Iterator[Shared]:
-    ttls = {} if draft.topics is None else {name: topic.ttl_ms for name, topic in draft.topics.minimized.items()}
-    for _, event in sorted(draft.events.items()):
-        views = sorted((view.view for view in event.views if view.view is not None), key=lambda view: view.topic)
-        yield from shared(event.versions, views, ttls)
 
 
 CHECKS: Final = (
