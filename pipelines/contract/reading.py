@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
@@ -26,6 +24,7 @@ from yaml.events import (
 )
 
 from pipelines.contract.findings import Position
+from pipelines.contract.json_pairs import Respelled, respell_pairs
 from pipelines.contract.node import Mapping, Node, Scalar, Sequence
 from pipelines.contract.report import Report, shown
 
@@ -33,9 +32,6 @@ MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
 _LONGEST: Final = 100
-_PAIR_BEGINS: Final = re.compile(r"\\u[Dd][89ABab]")
-_ESCAPE: Final = re.compile(r"\\(?:u([Dd][89ABab][0-9A-Fa-f]{2})\\u([Dd][C-Fc-f][0-9A-Fa-f]{2})|.)")
-_SHORTER_BY: Final = len("\\ud83d\\ude00") - len("\\U0001f600")
 _LONG_NUMBER: Final = re.compile(r"[0-9]{4301}")
 # libyaml, which PyYAML's wheels contain: 15 times as fast as its Python twin, with the same events.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -58,41 +54,11 @@ def read(data: bytes, file: str, report: Report, *, strict_json: bool = False, r
     text = _text(data, file, report)
     if text is None:
         return None
-    widened = _escaped_pairs(text) if strict_json else _Widened(text)
-    node = _Composer(file, report, raw_values=raw_values, columns=widened.columns).compose(widened.text)
+    respelled = respell_pairs(text) if strict_json else Respelled(text)
+    node = _Composer(file, report, respelled, raw_values=raw_values).compose()
     if len(report) > before or node is None:
         return None
     return node if not strict_json or _is_json(text, file, report) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Widened:
-    """A text for the YAML parser, and where it is shorter than the file: line -> columns, from 0, in this text."""
-
-    text: str
-    columns: MappingOf[int, tuple[int, ...]] = field(default_factory=dict)
-
-
-def _escaped_pairs(text: str) -> _Widened:
-    r"""Spell a character that JSON escapes as a surrogate pair as YAML does: `\ud83d\ude00` as `\U0001f600`."""
-    if _PAIR_BEGINS.search(text) is None:
-        return _Widened(text)
-    lines, columns = [], {}
-    for number, line in enumerate(text.split("\n")):
-        parts, at, found = [], 0, list[int]()
-        for escape in _ESCAPE.finditer(line):
-            if escape[1] is not None:
-                parts += [line[at : escape.start()], f"\\U{_code_point(escape[1], escape[2]):08x}"]
-                at = escape.end()
-                found.append(sum(map(len, parts)))
-        if found:
-            columns[number] = tuple(found)
-        lines.append("".join([*parts, line[at:]]))
-    return _Widened("\n".join(lines), columns)
-
-
-def _code_point(high: str, low: str) -> int:
-    return 0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00
 
 
 def _text(data: bytes, file: str, report: Report) -> str | None:
@@ -164,19 +130,17 @@ class _TooMuch(Exception):  # noqa: N818 - a way out of the parser, never seen o
 class _Composer:
     """Builds nodes from parse events. Depth is bounded before anything recurses, so recursion is safe."""
 
-    def __init__(
-        self, file: str, report: Report, *, raw_values: bool, columns: MappingOf[int, tuple[int, ...]]
-    ) -> None:
-        self._columns = columns
+    def __init__(self, file: str, report: Report, respelled: Respelled, *, raw_values: bool) -> None:
+        self._respelled = respelled
         self._file = file
         self._report = report
         self._raw_values = raw_values
         self._events: Any = None
         self._nodes = 0
 
-    def compose(self, text: str) -> Node | None:
+    def compose(self) -> Node | None:
         try:
-            self._events = iter(yaml.parse(text, Loader=_LOADER))
+            self._events = iter(yaml.parse(self._respelled.text, Loader=_LOADER))
             return self._document()
         except _TooMuch:
             return None
@@ -285,5 +249,4 @@ class _Composer:
         return Mapping(tuple(entries.values()), place)
 
     def _at(self, mark: Any) -> Position:
-        shorter = sum(column <= mark.column for column in self._columns.get(mark.line, ()))
-        return Position(self._file, mark.line + 1, mark.column + 1 + _SHORTER_BY * shorter)
+        return Position(self._file, mark.line + 1, self._respelled.column(mark.line, mark.column) + 1)
