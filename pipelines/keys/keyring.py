@@ -217,3 +217,8 @@ def read_contents(path: Path, kek: KeyEncryption) -> Contents | None:
 def write_contents(path: Path, kek: KeyEncryption, contents: Contents) -> None:
     """Write the file whole, or not at all."""
     secretfile.replace(path, document.dump(contents, kek), what=WHAT)
+
+
+def absent(path: Path) -> Trouble:
+    """What somebody is told who changes a keyring that is not there (exit 3)."""
+    return Trouble(f"there is no keyring at {path}", hint="Point --keyring (PIPELINES_KEYRING) at the file.")

@@ -15,7 +15,7 @@ from pipelines.keys.contents import Contents
 from pipelines.keys.document import MOST_ROOTS
 from pipelines.keys.encryption import KeyEncryption
 from pipelines.keys.epochs import RootId, epoch_starts
-from pipelines.keys.keyring import read_contents, write_contents
+from pipelines.keys.keyring import absent, read_contents, write_contents
 from pipelines.keys.locking import LOCK_SECONDS, provide_use_lock, written_alone
 from pipelines.keys.subkeys import ROOT_BYTES
 from pipelines.trouble import Exit, Trouble
@@ -130,7 +130,7 @@ def rewrap(path: Path, old: KeyEncryption, new: KeyEncryption) -> int:
                 return 0
             raise
         if contents is None:
-            raise Trouble(f"there is no keyring at {path}", hint="Point --keyring (PIPELINES_KEYRING) at the file.")
+            raise absent(path)
         roots = {
             root_id: contents.wrap(root_id, contents.unwrap(root_id, old), new, root.derivation)
             for root_id, root in contents.roots.items()

@@ -13,7 +13,7 @@ from pipelines.keys import document, secretfile
 from pipelines.keys.contents import LABELS_ALONE, OLD_VERSION, VERSION, Contents, PurposeState
 from pipelines.keys.encryption import KeyEncryption
 from pipelines.keys.epochs import RootId
-from pipelines.keys.keyring import WHAT, write_contents
+from pipelines.keys.keyring import WHAT, absent, write_contents
 from pipelines.keys.locking import LOCK_SECONDS, used_by_nobody, written_alone
 from pipelines.keys.subkeys import ROOT_BYTES
 from pipelines.trouble import Exit, Trouble
@@ -58,11 +58,11 @@ def migrate(
             uses it, or the keyring cannot be used or has one key in two places. The keyring is left as it is.
     """
     if not path.exists():  # or the lock would make its folder
-        raise _absent(path)
+        raise absent(path)
     with used_by_nobody(path), written_alone(path, lock_s):
         content = secretfile.read(path, what=WHAT, most_bytes=document.MOST_BYTES)
         if content is None:
-            raise _absent(path)
+            raise absent(path)
         old = document.parse(content, kek, path)
         if old.version != OLD_VERSION:
             return Migration()
@@ -95,7 +95,3 @@ def _refuse_repeated(path: Path, roots: dict[RootId, bytes], integrity_key: byte
                 hint="It was forged or damaged: restore it from a backup that you trust.",
                 exit_code=Exit.REFUSED,
             )
-
-
-def _absent(path: Path) -> Trouble:
-    return Trouble(f"there is no keyring at {path}", hint="Point --keyring (PIPELINES_KEYRING) at the file.")

@@ -61,6 +61,11 @@ class Slot:
         if crashed and self.pause_s == 0 and not burst:
             self.quick.append(now)
             return 0.0
+        return self.longer_pause_s
+
+    @property
+    def longer_pause_s(self) -> float:
+        """The pause after one that did not help."""
         return min(_LONGEST_PAUSE_S, self.pause_s * 2 or _FIRST_PAUSE_S)
 
 
@@ -190,7 +195,7 @@ class Supervisor:
                 process.stdin.flush()
 
     def _postpone(self, slot: Slot, failure: OSError, now: float) -> None:
-        slot.pause_s = min(_LONGEST_PAUSE_S, slot.pause_s * 2 or _FIRST_PAUSE_S)
+        slot.pause_s = slot.longer_pause_s
         slot.due_at = now + slot.pause_s
         self._log.error(
             "supervisor.worker_not_started",

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import fastavro
 
+from pipelines.contract.derived import fingerprint
 from pipelines.sdk.encoding import MARKER
 
 _HEADER: Final = 10
@@ -83,9 +84,4 @@ def _schemas(folders: Sequence[Path]) -> dict[bytes, Any]:
     parts = ("superseded/*.avsc", "*.avsc")
     files = [file for part in parts for folder in folders for file in sorted(folder.glob(part))]
     schemas = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    return {_fingerprint(schema): fastavro.parse_schema(schema) for schema in schemas}
-
-
-def _fingerprint(schema: Any) -> bytes:
-    canonical = fastavro.schema.to_parsing_canonical_form(schema)
-    return bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
+    return {fingerprint(schema): fastavro.parse_schema(schema) for schema in schemas}

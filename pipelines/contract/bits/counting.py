@@ -18,7 +18,7 @@ from math import lcm, prod
 from typing import Final
 
 from pipelines.contract.actions import Action, CountWhere, Handle, Present, Truncate
-from pipelines.contract.avro import Array, Map, Record, not_null
+from pipelines.contract.avro import Array, Map, Record
 from pipelines.contract.bits.places import (
     ITEM,
     Place,
@@ -29,6 +29,7 @@ from pipelines.contract.bits.places import (
     may_be_blank,
     reached,
     split,
+    there,
     wants,
 )  # fmt: skip
 from pipelines.contract.bits.saying import together
@@ -73,7 +74,7 @@ def _all(places: Sequence[Place], some: tuple[Want, ...]) -> int:
     blank = all(may_be_blank(place, some) for place in places)
     if any(place.type is None for place in places):
         return int(blank)
-    whole = [Place(not_null(place.type), place.max_items) for place in places if place.type is not None]
+    whole = there(places)
     return _all_there(whole, some) - all(blank_there(place, some) for place in whole) + blank
 
 

@@ -14,7 +14,7 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,22 +50,27 @@ class Repository:
             subprocess.CalledProcessError: git failed without a word.
         """
         command = (self._program, "--no-pager", "--no-optional-locks", "--literal-pathspecs", *words)
-        try:
-            done = subprocess.run(  # noqa: S603 - no shell; words are ours, or follow --end-of-options
-                command,
-                capture_output=True,
-                check=False,
-                timeout=_WAIT_S,
-                stdin=subprocess.DEVNULL,
-                env=self._environment,
-                cwd=self._environment["GIT_DIR"],
-            )
-        except subprocess.TimeoutExpired:
-            raise NoGit(f"git did not answer within {_WAIT_S} s") from None
+        done = _ended(command, self._environment)
         if done.returncode and done.stderr:
             raise NoGit(f"git says {shown(done.stderr.decode(errors='replace').splitlines()[0])}")
         done.check_returncode()
         return done.stdout
+
+
+def _ended(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+    """Run git in the repository of ours, and wait for its end, for two minutes at most."""
+    try:
+        return subprocess.run(  # noqa: S603 - no shell; words are ours, or follow --end-of-options
+            command,
+            capture_output=True,
+            check=False,
+            timeout=_WAIT_S,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            cwd=environment["GIT_DIR"],
+        )
+    except subprocess.TimeoutExpired:
+        raise NoGit(f"git did not answer within {_WAIT_S} s") from None
 
 
 @contextmanager
@@ -151,13 +156,7 @@ def _formats(program: str, config: Path, environment: dict[str, str]) -> dict[st
     found = {}
     for name, known in _FORMATS.items():
         command = (program, "config", "--file", str(config), "--no-includes", "--get", f"extensions.{name}")
-        try:
-            done = subprocess.run(  # noqa: S603 - no shell; reads one value of a file
-                command, capture_output=True, check=False, timeout=_WAIT_S, env=environment, stdin=subprocess.DEVNULL
-            )
-        except subprocess.TimeoutExpired:
-            raise NoGit(f"git did not answer within {_WAIT_S} s") from None
-        value = done.stdout.decode(errors="replace").strip().lower()
+        value = _ended(command, environment).stdout.decode(errors="replace").strip().lower()
         if value in known:
             found[name] = value
         elif value:
