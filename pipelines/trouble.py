@@ -21,8 +21,8 @@ class Exit(IntEnum):
     CLOSED_PIPE = 141  # as a shell says of a process that SIGPIPE ended
 
 
-class ClosedPipe(Exception):  # noqa: N818 - not an error: whoever read standard output has enough
-    """Standard output was closed by whoever read it. Not a BrokenPipeError, which click and rich turn into exit 1."""
+class ClosedPipe(Exception):  # noqa: N818 - not an error: the reader of standard output has enough
+    """Standard output was closed by its reader. Not a BrokenPipeError, which click and rich turn into exit 1."""
 
 
 class Trouble(Exception):  # noqa: N818 - trouble of the operator's, not a fault of the program

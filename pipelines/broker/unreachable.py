@@ -31,7 +31,7 @@ _BRING: Final = "Fewer replicas are in sync than min.insync.replicas wants: brin
 _REFUSED: Final[Mapping[str, str]] = {
     "TOPIC_EXCEPTION": "Kafka takes two names that differ in `.` and `_` only for the same. Rename the topic in the "
     "contract, or have the other one deleted by its owner.",
-    "POLICY_VIOLATION": "A policy of this cluster refuses it: ask whoever runs the cluster.",
+    "POLICY_VIOLATION": "A policy of this cluster refuses it: ask the cluster's administrators.",
     "INVALID_REPLICATION_FACTOR": "Fewer brokers are up than the topic gets replicas: bring them back, and plan again.",
     "INVALID_CONFIG": "This cluster does not take a setting: compare its Kafka version and policies.",
     "UNSUPPORTED_VERSION": "This Kafka is too old for that request: see the least version in docs/operator.md.",

@@ -130,7 +130,7 @@ def _run() -> int:
     except Trouble as trouble:
         return _said(trouble)
     except (ClosedPipe, BrokenPipeError):
-        discard(sys.stdout)  # whoever read has enough
+        discard(sys.stdout)  # the reader has enough
         return Exit.CLOSED_PIPE
     except ImportError as missing:
         say(f"pipelines: {missing}\n  Install the locked packages again: make setup", err=True)

@@ -218,7 +218,7 @@ def _refuse_running_workers(cluster: Cluster) -> None:
 
 def _warn_of_version(keyring: Keyring) -> None:
     if keyring.version < VERSION:
-        text = f"The keyring has version {keyring.version}: whoever learns one root can forge it."
+        text = f"The keyring has version {keyring.version}: an attacker who learns one root can forge it."
         click.echo(f"{text} Stop the workers and run `pipelines keys migrate`.", err=True)
 
 

@@ -52,5 +52,5 @@ def _spelled(timestamp_ms: int, precision: str) -> str:
     try:
         at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):  # which of them depends on the platform's time_t
-        return f"{timestamp_ms} ms since 1970"  # whoever wrote the record may have taken microseconds for milliseconds
+        return f"{timestamp_ms} ms since 1970"  # its producer may have taken microseconds for milliseconds
     return at.isoformat(timespec=precision).replace("+00:00", "Z")

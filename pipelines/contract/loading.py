@@ -147,7 +147,7 @@ class Viewable:
 
 
 def load_to_look_at(root: Path, *, as_of: date, overlay: str | None = None) -> Viewable:
-    """Load a contract for whoever writes or reviews it, and never for relaying.
+    """Load a contract for its authors and reviewers, and never for relaying.
 
     Reviews and the bases of TTLs may be missing, unsigned or wrong, records may say more bits than allowed, and derived
     schemas may be stale: a reviewer has to see what would leave before signing, and an author before asking for that.

@@ -89,7 +89,7 @@ def index_text(entries: Iterable[Superseded]) -> str:
 
 @lru_cache(maxsize=4_096)  # an Avro fingerprint takes milliseconds, and a build asks more than once
 def fingerprint_in(content: bytes | None) -> str | None:
-    """The fingerprint of a schema file's content, in hexadecimal; None for what is no Avro schema."""
+    """The fingerprint of a schema file's content, in hexadecimal; None if it is not an Avro schema."""
     try:
         return None if content is None else fingerprint(json.loads(content)).hex()
     except (ValueError, RecursionError):

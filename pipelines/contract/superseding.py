@@ -53,7 +53,7 @@ def superseding(
     for path, content in sorted([*((path, contents[path]) for path in known.unlisted), *replaced.items()]):
         name = fingerprint_in(content)
         if name is None or name in current or name in entries:
-            continue  # what is no schema wrote no record; what is in force or listed stays
+            continue  # a file that is not a schema wrote no record; what is in force or listed stays
         added[name] = _newly_superseded(folder, path, name, contract, day)
         copies[added[name].file] = content
     # A schema that is in force once more, because a change was taken back, is superseded no longer.

@@ -94,7 +94,7 @@ def _keyring(situation: Situation, contract: Contract | None) -> Observation:
     if shortest < SHORT_RUNWAY_MS:
         return Observation("keyring", State.WARN, found, remedy)
     if keyring.version < VERSION:
-        old = f"{found}; version {keyring.version}, which whoever learns one root can forge"
+        old = f"{found}; version {keyring.version}, which an attacker who learns one root can forge"
         return Observation("keyring", State.WARN, old, "Stop the workers and run `pipelines keys migrate`.")
     return Observation("keyring", State.OK, found)
 

@@ -10,10 +10,10 @@ Version 2:
      "integrity": {"key": hex, "mac": hex}}
 
 `integrity.key` is a random key, wrapped with a binding of its own; `mac` is HMAC-SHA256 under it over the rest of the
-document as JSON with sorted keys. So whoever cannot unwrap cannot drop a root or rename a purpose unnoticed, and
-whoever knows a root, or even the integrity key, still cannot use a wrapping in another place. An older, whole file can
-still be put back: nothing inside a file can tell. Tombstones and higher generations are for a release that destroys
-roots.
+document as JSON with sorted keys. So somebody who cannot unwrap cannot drop a root or rename a purpose unnoticed, and
+somebody who knows a root, or even the integrity key, still cannot use a wrapping in another place. An older, whole
+file can still be put back: nothing inside a file can tell. Tombstones and higher generations are for a release that
+destroys roots.
 
 Version 1 has no `deployment`, `purposes` and `tombstones`, and no `incarnation`, `generation` and `derivation` of a
 root; it wraps keys without bindings. Trouble names the path and the place, never content.

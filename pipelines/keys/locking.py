@@ -1,4 +1,4 @@
-"""Two locks beside a keyring: `.lock` for whoever writes it, `.in-use` for the processes that make handles with it.
+"""Two locks beside a keyring: `.lock` for its writer, `.in-use` for the processes that make handles with it.
 
 Both are flock(2), which the kernel frees when a process dies. A process on another machine is not seen.
 """

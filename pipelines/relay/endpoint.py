@@ -1,4 +1,4 @@
-"""What a run serves over HTTP: `/metrics` for Prometheus and `/health` for whoever restarts what is stuck.
+"""What a run serves over HTTP: `/metrics` for Prometheus and `/health` for the program that restarts stuck workers.
 
 Counts, codes and names from the contract, nothing else; so it has no password. It listens where it is told to.
 """
@@ -38,8 +38,8 @@ Application = Callable[..., Iterable[bytes]]
 class _Server(WSGIServer):
     """Answers each connection in a thread, at most MOST_CONNECTIONS at a time, and ends the oldest for one more.
 
-    So whoever opens connections and is silent takes a bounded number of threads of the supervisor, and a question that
-    is asked at once is answered all the same.
+    So a client that opens connections and is silent takes a bounded number of the supervisor's threads, and a client
+    that sends its request at once is answered.
     """
 
     longest_s = LONGEST_CONNECTION_S

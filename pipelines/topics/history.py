@@ -1,7 +1,7 @@
 """The record of changes in words: who changed or replayed what, when, in which plan. Pure; see `record` for its form.
 
-Whoever may write to that topic may write anything. So a record of another form is counted and not shown, and of the
-rest every text is printed without what could move a terminal.
+A principal that may write to that topic may write anything. So a record of another form is counted and not shown, and
+of the rest every text is printed without what could move a terminal.
 """
 
 from __future__ import annotations

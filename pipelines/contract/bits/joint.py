@@ -1,6 +1,6 @@
 """Joint: what all records of one event say together that one purpose receives, in one topic or several.
 
-Whoever reads a purpose reads all its topics, and the records of one event have one `ce_id` there. So ranges, lists and
+A consumer of a purpose reads all its topics, and the records of one event have one `ce_id` there. So ranges, lists and
 steps of several views intersect, and which topics have a record tells something, too.
 """
 

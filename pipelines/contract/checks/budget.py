@@ -54,7 +54,7 @@ def over_budget_together(draft: Draft) -> Iterator[Mistake]:
                 what = (
                     f"The records of one event in the {len(views)} topics of '{name}' can together say "
                     f"{spelled_bits(log2(count))} bits, and it allows {purpose.max_bits} ({purpose.position}). "
-                    f"Whoever reads the purpose reads {', '.join(view.topic for view in views)}."
+                    f"A consumer of the purpose reads {', '.join(view.topic for view in views)}."
                 )
                 remedy = "Give the views the same edges, lists and steps, drop a field, or have more bits reviewed."
                 yield Mistake(views[-1].position, what, remedy)
