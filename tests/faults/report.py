@@ -190,7 +190,7 @@ def quantiles(seconds: Sequence[float]) -> dict[str, float | int]:
 
 
 def said(log: Path) -> dict[str, int]:
-    """What the workers logged: lines by event, and reason, exit code or walk where there is one."""
+    """Count what the workers logged: lines by event, and by those details that say what to look at."""
     counts = Counter[str]()
     for line in log.read_bytes().splitlines():
         try:
@@ -200,7 +200,7 @@ def said(log: Path) -> dict[str, int]:
             continue
         name = str(document["event"])
         counts[name] += 1
-        for detail in ("reason", "exit_code", "walk"):
+        for detail in ("reason", "exit_code", "walk", "kind", "place"):
             if detail in document:
                 counts[f"{name} {document[detail]}"] += 1
     return dict(sorted(counts.items()))

@@ -62,7 +62,7 @@ def the_run() -> tuple[int, dict[str, Any], bytes]:
 
 def test_under_faults_every_event_comes_out_exactly_once_in_order_and_in_the_books() -> None:
     exit_code, report, _ = the_run()
-    assert {kind: report[kind] for kind in VIOLATIONS} == dict.fromkeys(VIOLATIONS, 0)
+    assert {kind: report[kind] for kind in VIOLATIONS} == dict.fromkeys(VIOLATIONS, 0), report["log"]
     assert (exit_code, report["passed"]) == (0, True), report
 
 

@@ -108,6 +108,17 @@ def test_a_worker_that_crashed_by_itself_fails_the_run(event: str) -> None:
     assert not doctored.passed
 
 
+def test_the_report_says_of_which_kind_and_where_a_worker_crashed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b'{"event": "worker.crashed", "kind": "KeyError", "place": "loop.py:7"}\n{"event": "worker.\n')
+    assert said(log) == {
+        "not JSON": 1,
+        "worker.crashed": 1,
+        "worker.crashed KeyError": 1,
+        "worker.crashed loop.py:7": 1,
+    }
+
+
 def test_a_recovery_lasts_from_a_death_to_the_slots_next_first_commit() -> None:
     deeds = Deeds.__new__(Deeds)
     deeds.deaths = [
