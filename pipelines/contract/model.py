@@ -215,6 +215,8 @@ class Topic:
     consumers: tuple[str, ...]
     basis: Basis
     position: Position
+    compression: str | None = None
+    """The topic's `compression.type`; None leaves the setting as it is (Kafka's default keeps the producer's codec)."""
 
     @property
     def purpose(self) -> str:

@@ -20,7 +20,7 @@ from pipelines.contract.model import (
 )
 from pipelines.contract.node import Node, Scalar
 from pipelines.contract.report import Report, meant, shown
-from pipelines.contract.section import Section, bad, day, duration, integer, names, text
+from pipelines.contract.section import Section, bad, day, duration, integer, names, text, word
 
 CATEGORIES: Final = (
     "account-app",
@@ -33,6 +33,8 @@ CATEGORIES: Final = (
 MAX_RAW_TTL_MS: Final = 72 * HOUR_MS
 MAX_TTL_MS: Final = 3_660 * DAY_MS
 MAX_TOPICS: Final = 1_000
+# The values of Kafka's topic setting `compression.type`; `producer` keeps the codec of the relay, LZ4.
+CODECS: Final = ("producer", "uncompressed", "gzip", "snappy", "lz4", "zstd")
 MAX_PARTITIONS: Final = 10_000
 _PLAIN: Final = re.compile(NAME, re.ASCII)
 _AUDIT: Final = re.compile(rf"audit\.{NAME}", re.ASCII)
@@ -123,10 +125,11 @@ def _minimized(key: Scalar, node: Node, report: Report) -> Topic | None:
     partitions = integer(section.need("partitions"), 1, MAX_PARTITIONS, report)
     consumers = names(section.need("consumers"), report)
     basis = _basis(section.need("basis"), report)
+    compression = word(section.may("compression"), CODECS, report)
     section.close()
     if len(report) > before or ttl is None or late is None or partitions is None or consumers is None or basis is None:
         return None
-    return Topic(key.text, ttl, late, partitions, consumers, basis, key.position)
+    return Topic(key.text, ttl, late, partitions, consumers, basis, key.position, compression)
 
 
 def _basis(node: Node | None, report: Report) -> Basis | None:

@@ -1,7 +1,7 @@
 """What the contract promises of each topic, and the settings under which Kafka keeps it. Pure.
 
 The settings are all written down on the topic, also where they equal the broker's default, so that a later change of a
-default cannot break a promise. Compression is left to the producers.
+default cannot break a promise. Compression is left to the producers, except where the contract names a codec.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Promise:
     """What a topic must be.
 
     `late_ms` and `step_ms` are 0 where the TTL counts from the append to the topic itself (raw, quarantine, changes).
-    `purpose` is None for a topic that nobody reads for a purpose.
+    `purpose` is None for a topic that nobody reads for a purpose, `compression` where the setting is left as it is.
     """
 
     topic: str
@@ -42,6 +42,7 @@ class Promise:
     clock: Clock
     consumers: tuple[str, ...] = ()
     purpose: str | None = None
+    compression: str | None = None
 
 
 def promises(contract: Contract) -> Iterator[Promise]:
@@ -55,7 +56,8 @@ def promises(contract: Contract) -> Iterator[Promise]:
     for topic in contract.topics.values():
         step_ms = steps.get(topic.name, _DEFAULT_STEP_MS)
         spans = (topic.ttl_ms, topic.late_ms, step_ms)
-        yield Promise(topic.name, topic.partitions, *spans, Clock.RECORD, topic.consumers, topic.purpose)
+        readers = (topic.consumers, topic.purpose)
+        yield Promise(topic.name, topic.partitions, *spans, Clock.RECORD, *readers, topic.compression)
     noted, changes = contract.quarantine, contract.changes
     yield Promise(noted.name, noted.partitions, noted.ttl_ms, 0, 0, Clock.BROKER, noted.consumers)
     yield Promise(changes.name, 1, changes.ttl_ms, 0, 0, Clock.BROKER, changes.consumers)
@@ -82,6 +84,7 @@ def settings(promise: Promise, times: BrokerTimes, brokers: int) -> dict[str, st
         "file.delete.delay.ms": str(times.delete_delay_ms),
         "min.insync.replicas": str(replicas(brokers)[1]),
         "unclean.leader.election.enable": "false",
+        **({} if promise.compression is None else {"compression.type": promise.compression}),
     }
 
 

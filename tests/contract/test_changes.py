@@ -105,6 +105,13 @@ CASES = {
     "a producer": (TOPICS, "[vpn-gateway]", "[vpn-gateway, other]", WORSE, "other"),
     "a consumer of quarantine": (TOPICS, "[operators]", "[]", BETTER, "operators"),
     "partitions": (TOPICS, "late: 24h\n    partitions: 2", "late: 24h\n    partitions: 3", NEUTRAL, "partitions"),
+    "a codec": (
+        TOPICS,
+        "    late: 24h",
+        "    compression: gzip\n    late: 24h",
+        NEUTRAL,
+        "not set → gzip",
+    ),
     "a basis": (TOPICS, "product: p", "product: q", NEUTRAL, "basis product"),
     "a faster rotation": (PURPOSES, "rotate: 1d", "rotate: 12h", BETTER, "shorter"),
     "an answer": (PURPOSES, "who: The support desk", "who: The support desk and its lead", NEUTRAL, "who"),

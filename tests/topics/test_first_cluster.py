@@ -4,11 +4,13 @@ from dataclasses import replace
 
 from pipelines.broker import Cluster, NewTopic
 from pipelines.contract.model import Contract
+from pipelines.contract.topics import CODECS
 from pipelines.topics.applying import Applied, create_missing
 from pipelines.topics.judging import differences, judged
 from pipelines.topics.looking import look
 from pipelines.topics.planning import Plan
 from pipelines.topics.promise import promises, settings
+from tests.support.kafka import delete_topics
 from tests.support.waiting import CALL_S
 from tests.topics.contracts import Alter, names
 
@@ -19,6 +21,21 @@ def created(applied: Applied) -> set[str]:
 
 def broken(planned: Plan) -> list[tuple[str, str]]:
     return [(notice.topic, notice.code) for notice in planned.notices if notice.broken]
+
+
+def test_a_broker_takes_each_codec_that_a_contract_can_name(cluster: Cluster, contract: Contract) -> None:
+    (only,) = contract.topics.values()
+    named = {f"{only.name}-{codec}": codec for codec in CODECS}
+    topics = {name: replace(only, name=name, compression=codec) for name, codec in named.items()}
+    several = replace(contract, topics=topics)
+    create_missing(several, cluster, "tests")
+    admin = cluster.admin(timeout_s=CALL_S)
+    try:
+        configs = admin.topic_configs([*topics])
+        assert {name: settings["compression.type"] for name, settings in configs.items()} == named
+        assert judged(several, look(several, admin)) == []
+    finally:
+        delete_topics(cluster, [*topics])
 
 
 def test_every_topic_is_created_with_the_computed_settings(cluster: Cluster, contract: Contract) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from pipelines.contract.model import DAY_MS, HOUR_MS
@@ -40,8 +42,9 @@ def test_the_files_delay_is_written_down_so_that_a_brokers_new_default_changes_n
     assert computed(RAW, BrokerTimes(delete_delay_ms=1234))["file.delete.delay.ms"] == "1234"
 
 
-def test_compression_is_left_to_the_producer() -> None:
+def test_compression_is_left_to_the_producer_unless_the_contract_names_a_codec() -> None:
     assert "compression.type" not in computed(RAW) | computed(MINIMIZED)
+    assert computed(replace(MINIMIZED, compression="gzip"))["compression.type"] == "gzip"
 
 
 @pytest.mark.parametrize(("brokers", "expected"), [(1, (1, 1)), (2, (2, 1)), (3, (3, 2)), (9, (3, 2))])

@@ -38,6 +38,12 @@ def _topic(place: Place, old: Topic, new: Topic) -> Changes:
     yield from place.members("consumer", old.consumers, new.consumers, "reader of these records")
     beside = Place(place.where, place.purposes)
     yield from beside.text("partitions", old.partitions, new.partitions, _LAYOUT)
+    yield from beside.text(
+        "compression",
+        old.compression or "not set",
+        new.compression or "not set",
+        "the codec of a batch tells nothing of a record",
+    )
     for what in ("product", "security", "legal", "reviewed", "expires"):
         why = "the reason for the TTL, which itself is told apart"
         yield from beside.text(f"basis {what}", getattr(old.basis, what), getattr(new.basis, what), why)
