@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 25)
 INVALID = FIXTURES / "invalid"
 LOOSENED = {
-    "ttl": ("ttl", "raw-ttl", "quarantine-ttl", "changes"),
+    "ttl": ("ttl", "raw-ttl", "quarantine-ttl", "changes", "changes-shorter"),
     "late": ("late", "late-default"),
     "max_bits": ("max-bits",),
     "rotate": ("rotate", "rotate-across"),

@@ -9,7 +9,7 @@
       TOPIC: remove | {ttl: …, late: …, consumers: [who remains]}
       RAW TOPIC: {ttl: …, producers: [who remains]}
       quarantine: {ttl: …, consumers: [who remains]}
-      changes: {ttl: …, consumers: [who remains]}
+      changes: {consumers: [who remains]}
     views:
       EVENT: remove | {TOPIC: remove | {PATH: remove | action, …}, …}
 

@@ -58,6 +58,12 @@ def _larger(said: str) -> _Look:
             every, each = _written(edit.here, new), _written(edit.there, old)
             does = "an epoch would reach over the end of one of the contract's, and link what it does not"
             yield Told(edit.here.position, f"{every} does not divide the {each} of the contract for '{name}': {does}")
+        elif (kind, name) == ("ttl", CHANGES) and new < old:
+            short, long = _written(edit.here, new), _written(edit.there, old)
+            what = (
+                f"'{CHANGES}' would keep the record of changes for {short} only; the contract promises auditors {long}"
+            )
+            yield Told(edit.here.position, what)
 
     return look
 
