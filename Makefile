@@ -17,7 +17,7 @@ ON_TWO_CORES := -n 3 --max-worker-restart 3
 # A run starts hundreds of processes of the project, and each would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 # The sizes of tests that are marked `scaled`.
-LONG := PIPELINES_JOB_EVENTS=200000 PIPELINES_FAULT_EVENTS=100000 PIPELINES_OVERLOAD_S=60 PIPELINES_EVERY_VALUE=1 PIPELINES_EXAMPLES=5000
+LONG := PIPELINES_JOB_EVENTS=200000 PIPELINES_FAULT_EVENTS=100000 PIPELINES_OVERLOAD_S=60 PIPELINES_EVERY_VALUE=1 PIPELINES_ALL_SEEDS=1 PIPELINES_EXAMPLES=5000
 # What the compiled modules are part of. Everything else: make test-wheel ARGS=tests
 ON_A_WHEEL := tests/minimize tests/keys tests/envelope tests/bench tests/relay/test_lane.py tests/relay/test_worker.py tests/faults/test_faults.py
 

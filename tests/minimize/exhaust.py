@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import product
 from math import prod
@@ -31,6 +32,11 @@ KEYS = ("k", "l")
 FILLING = (0, 1, 2, 4, 8, 16, 32, 64)
 MOST = 2
 Hops = tuple[str, ...]
+
+
+def seeds(most: int) -> range:
+    """Return the seeds to try: `most` of them with PIPELINES_ALL_SEEDS=1 (`make test-long`), else a quarter."""
+    return range(most if os.environ.get("PIPELINES_ALL_SEEDS") == "1" else most // 4)
 
 
 def tiny_event(rng: Random) -> Event:
