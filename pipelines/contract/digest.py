@@ -17,9 +17,11 @@ from typing import Any, Final
 from pipelines.contract.actions import Matches
 from pipelines.contract.avro import Field
 from pipelines.contract.findings import Position
-from pipelines.contract.model import Never, RawSchema, Rule, View
+from pipelines.contract.model import Never, RawSchema, Rule, Topic, View
 
 _LEFT_OUT: Final = {Field: {"doc"}, RawSchema: {"text"}, View: {"schema"}, Matches: {"strings"}}
+# Fields that the model got later. One that is None does not enter, so that the digests of existing contracts stay.
+_LATER: Final[Mapping[type, set[str]]] = {Topic: {"compression"}}
 
 
 def digest(*parts: Any) -> bytes:
@@ -30,7 +32,8 @@ def digest(*parts: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        skipped = _LEFT_OUT.get(type(value), set())
+        later = {name for name in _LATER.get(type(value), ()) if getattr(value, name) is None}
+        skipped = _LEFT_OUT.get(type(value), set()) | later
         said = {
             field.name: _plain(getattr(value, field.name))
             for field in fields(value)

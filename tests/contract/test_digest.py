@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from pipelines.contract import load, load_valid
+from pipelines.contract.digest import digest as of_parts
+from pipelines.contract.findings import Position
+from pipelines.contract.model import Basis, Topic
 from tests.support.contract_folders import BASE, TODAY, edited, freshened
 
 POLICY, PURPOSES, TOPICS = "policies/vpn/session.yaml", "policies/purposes.yaml", "topics.yaml"
@@ -29,6 +33,7 @@ OTHER = {
     "a reason": (POLICY, "no purpose needs it", "nobody asked for it"),
     "a list": (LISTS, "eu-west", "eu-east"),
     "a ttl": (TOPICS, "ttl: 72h", "ttl: 73h"),
+    "a codec": (TOPICS, "    late: 24h", "    compression: gzip\n    late: 24h"),
     "a consumer": (TOPICS, "[support-desk]", "[support-desk, enyra]"),
     "a rotation": (PURPOSES, "rotate: 1d", "rotate: 2d"),
     "a review": (PURPOSES, "PR-1", "PR-2"),
@@ -61,3 +66,10 @@ def test_the_policy_version_is_the_beginning_of_the_digest() -> None:
     assert contract is not None
     assert len(contract.digest) == 32
     assert contract.policy_version == contract.digest.hex()[:12]
+
+
+def test_a_topic_without_a_codec_has_the_digest_that_it_had_before_there_were_codecs() -> None:
+    basis = Basis("p", "s", "l", date(2026, 1, 1), date(2027, 1, 1))
+    topic = Topic("audit.a", 2, 1, 3, ("office",), basis, Position("topics.yaml", 1, 1))
+    before = "49a93798d4b3e792f3a9f3c4971d2073a4aaa9e3e183bc5ec2d4b79ce13c8a9a"
+    assert of_parts(topic).hex() == before
