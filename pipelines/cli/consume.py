@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import click
+import orjson
 from fastavro.schema import SchemaParseException, UnknownType
 
 from pipelines.broker import Message, headers_of, records
@@ -19,7 +19,7 @@ from pipelines.cli.connect import connect
 from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
 from pipelines.cli.printing import json_text, say_json, visible
 from pipelines.contract import load
-from pipelines.envelope import read_note
+from pipelines.envelope import read_notes
 from pipelines.sdk.decoding import Decoder
 from pipelines.trouble import Exit, Trouble
 
@@ -95,8 +95,8 @@ def _told(message: Message, decoder: Decoder | None) -> dict[str, Any]:
     value, key = message.value() or b"", message.key()
     place = {"partition": message.partition(), "offset": message.offset()}
     if decoder is None:
-        note = read_note(value)
-        return {**place, "note": None if note is None else asdict(note)}
+        # Shown as it was written: a note that counts may stand for many.
+        return {**place, "note": None if read_notes(value) is None else orjson.loads(value)}
     fields = decoder.decode(value)
     # A record that cannot be decoded is not shown, because nobody knows what it says.
     problem = {} if fields is not None else {"problem": decoder.why_not(value)}

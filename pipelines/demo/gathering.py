@@ -15,6 +15,7 @@ from pipelines.broker import Message, headers_of
 from pipelines.contract.model import Contract, Event
 from pipelines.demo.evidence import After, Evidence, Example, OutSide, RawSide
 from pipelines.demo.search import search_line, search_record
+from pipelines.envelope import read_notes
 from pipelines.keys import SubkeySource, epoch_start
 from pipelines.relay.worker_metrics import registry_of
 from pipelines.simulate import Tally, find
@@ -59,7 +60,7 @@ def gather_quarantine(topic: str, messages: Iterable[Message], evidence: Evidenc
     """Count and search the notes of quarantine."""
     for message in messages:
         search_record(evidence.searched, topic, message, headers_of(message))
-        _read_note(evidence.out, message.value() or b"")
+        _read_notes(evidence.out, message.value() or b"")
 
 
 def gather_logs(files: Iterable[Path], evidence: Evidence) -> None:
@@ -102,14 +103,14 @@ def device_handles(contract: Contract, keys: SubkeySource, device: bytes, raw: R
     }
 
 
-def _read_note(out: OutSide, value: bytes) -> None:
-    note = _document(value)
-    topic, partition, offset = note.get("topic"), note.get("partition"), note.get("offset")
-    if isinstance(topic, str) and isinstance(partition, int) and isinstance(offset, int):
-        out.notes[topic, note.get("view")] += 1
-        out.noted.setdefault(topic, set()).add((partition, offset))
-    else:
+def _read_notes(out: OutSide, value: bytes) -> None:
+    notes = read_notes(value)
+    if notes is None:
         out.unreadable_notes += 1
+        return
+    topic, partition, *_ = notes.kind
+    out.notes[topic, notes.kind.view] += notes.count
+    out.noted.setdefault(topic, set()).update((partition, note.offset) for note in notes.each())
 
 
 def _document(text: bytes) -> dict[str, Any]:

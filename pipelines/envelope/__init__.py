@@ -4,6 +4,6 @@ Everything here that has to do with time comes from the floored time alone. No c
 """
 
 from pipelines.envelope.headers import Envelope, Headers
-from pipelines.envelope.quarantine import Note, quarantine_record, read_note
+from pipelines.envelope.quarantine import Kind, Note, Notes, quarantine_record, quarantine_records, read_notes
 
-__all__ = ["Envelope", "Headers", "Note", "quarantine_record", "read_note"]
+__all__ = ["Envelope", "Headers", "Kind", "Note", "Notes", "quarantine_record", "quarantine_records", "read_notes"]

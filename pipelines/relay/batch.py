@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from pipelines.envelope import Kind, quarantine_records
 from pipelines.relay.books import Books, PartitionBook
 from pipelines.relay.parcel import Header, Parcel
 
@@ -36,6 +37,7 @@ class Batch:
     `ordered` are parcels that keep the raw order; a topic's next parcel holds what came after its last one.
     `loose` are those of records without a handle, by event type, topic and time; they are shuffled before they are
     sent.
+    `quarantine` has the raw offsets of what is noted, ascending, by what alike notes share.
     `reasons` counts quarantined events by (raw topic, reason); metrics read it after the commit.
     """
 
@@ -44,7 +46,7 @@ class Batch:
     books: Books = field(default_factory=dict)
     ordered: list[Parcel] = field(default_factory=list)
     loose: dict[tuple[str, str, int], Parcel] = field(default_factory=dict)
-    quarantine: list[bytes] = field(default_factory=list)
+    quarantine: dict[Kind, list[int]] = field(default_factory=dict)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def book(self, committed: Books, raw_topic: str, partition: int) -> PartitionBook:
@@ -54,6 +56,23 @@ class Batch:
         if book is None:
             book = self.books[key] = committed[key].copy()
         return book
+
+    def note(self, kind: Kind, offset: int) -> None:
+        """Note a raw record that could not be minimized.
+
+        Raises:
+            ValueError: a note cannot say this. The message does not repeat it.
+        """
+        offsets = self.quarantine.get(kind)
+        if offsets is None:
+            kind.check()
+            offsets = self.quarantine[kind] = []
+        offsets.append(offset)
+
+    def notes(self) -> Iterator[bytes]:
+        """The records of quarantine; many alike notes are one of them, which counts."""
+        for kind, offsets in self.quarantine.items():
+            yield from quarantine_records(kind, offsets)
 
     def parcels(self) -> list[Parcel]:
         """What is sent, in the order to send it in; records without a handle last, in none that tells of arrival."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.contract.model import Contract, Event
-from pipelines.envelope import quarantine_record
+from pipelines.envelope import Kind
 from pipelines.keys import SubkeySource, block_in, partition_head
 from pipelines.minimize import Fault, Minimized, compile_event
 from pipelines.relay.batch import Batch
@@ -170,14 +170,5 @@ class Lane:
 
     def _note(self, batch: Batch, raw: Raw, view: str | None, fault: Fault) -> None:
         batch.reasons[self._raw_topic, fault.code] += 1
-        batch.quarantine.append(
-            quarantine_record(
-                topic=self._raw_topic,
-                partition=raw.partition,
-                offset=raw.offset,
-                event=self.event.name,
-                view=view,
-                code=fault.code,
-                path=fault.path,
-            )
-        )
+        kind = Kind(self._raw_topic, raw.partition, self.event.name, view, fault.code, fault.path)
+        batch.note(kind, raw.offset)

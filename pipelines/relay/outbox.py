@@ -110,7 +110,7 @@ class Outbox:
             else:
                 parcel.send(producer, 0, size)
             half -= size
-        for note in batch.quarantine:
+        for note in batch.notes():
             _enqueue(producer, self._quarantine, note)
 
     def _send_offsets(self, producer: Producer, offsets: list[TopicPartition], membership: object) -> None:

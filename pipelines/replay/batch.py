@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
+from pipelines.envelope import quarantine_record
 from pipelines.relay.batch import Batch
 from pipelines.replay.presence import Present, fingerprint
 from pipelines.replay.tally import Tally
@@ -35,4 +36,6 @@ class ReplayBatch(Batch):
             parcel.arrange([place for place in range(parcel.size()) if place not in there])
             parcel.headers = [*parcel.headers, (HEADER, name.encode())]
         self.ordered, self.loose = parcels, {}
-        self.quarantine = [note for note in self.quarantine if fingerprint(note) not in notes]
+        for kind, offsets in self.quarantine.items():
+            unknown = [offset for offset in offsets if fingerprint(quarantine_record(kind, offset)) not in notes]
+            self.quarantine[kind] = unknown

@@ -12,8 +12,12 @@ from typing import Final
 
 from pipelines.broker import Cluster, Message, records
 from pipelines.contract.model import Contract
-from pipelines.envelope import Note, read_note
+from pipelines.envelope import Kind, Note, read_notes
 from pipelines.replay.selection import ByPlace, Place
+from pipelines.trouble import Exit, Trouble
+
+MOST_NOTES: Final = 5_000_000
+"""So many take some 1.5 GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,12 @@ class Wish:
     views: Collection[str] = ()
     codes: Collection[str] = ()
 
-    def wants(self, note: Note) -> bool:
-        """Whether the note is wanted. One on a whole event has no view, and none is named for it."""
+    def wants(self, kind: Kind) -> bool:
+        """Whether such notes are wanted. One on a whole event has no view, and none is named for it."""
         return (
-            (not self.events or note.event in self.events)
-            and (not self.views or note.view in self.views)
-            and (not self.codes or note.code in self.codes)
+            (not self.events or kind.event in self.events)
+            and (not self.views or kind.view in self.views)
+            and (not self.codes or kind.code in self.codes)
         )
 
 
@@ -53,7 +57,7 @@ def gather(contract: Contract, cluster: Cluster, wish: Wish) -> Gathered:
     """Read all of quarantine.
 
     Raises:
-        Trouble: (exit 3) it cannot be read.
+        Trouble: (exit 3) it cannot be read; (exit 4) more than `MOST_NOTES` are wanted.
     """
     return sorted_out(contract, records(cluster, contract.quarantine.name), wish)
 
@@ -61,14 +65,17 @@ def gather(contract: Contract, cluster: Cluster, wish: Wish) -> Gathered:
 def sorted_out(contract: Contract, messages: Iterable[Message], wish: Wish) -> Gathered:
     """What `gather` makes of quarantine's records."""
     first: dict[Note, int] = {}
-    foreign = 0
+    read = foreign = 0
     for message in messages:
-        note = read_note(message.value() or b"")
-        if note is None or not _is_ours(contract, note):
+        notes = read_notes(message.value() or b"")
+        if notes is None or not _is_ours(contract, notes.kind):
             foreign += 1
-        elif wish.wants(note):
+        elif wish.wants(notes.kind):
+            read += notes.count
+            _refuse_too_many(contract, read)
             noted_ms = message.timestamp()[1]
-            first[note] = min(noted_ms, first.get(note, noted_ms))
+            for note in notes.each():
+                first[note] = min(noted_ms, first.get(note, noted_ms))
     ordered = sorted(first, key=lambda note: (note.topic, note.partition, note.offset, note.view or "", note.code))
     return Gathered(tuple(Noted(note, first[note]) for note in ordered), foreign)
 
@@ -108,11 +115,20 @@ def retries(contract: Contract, gathered: Gathered, now_ms: int) -> dict[str, By
     }
 
 
-def _is_ours(contract: Contract, note: Note) -> bool:
-    event = contract.events.get(note.event)
+def _is_ours(contract: Contract, kind: Kind) -> bool:
+    event = contract.events.get(kind.event)
     return (
         event is not None
-        and note.topic == event.raw_topic
-        and note.partition < contract.raw_topics[note.topic].partitions
-        and (note.view is None or note.view in {view.topic for view in event.views})
+        and kind.topic == event.raw_topic
+        and kind.partition < contract.raw_topics[kind.topic].partitions
+        and (kind.view is None or kind.view in {view.topic for view in event.views})
     )
+
+
+def _refuse_too_many(contract: Contract, read: int) -> None:
+    if read > MOST_NOTES:
+        raise Trouble(
+            f"{contract.quarantine.name} holds more than {MOST_NOTES} of these notes",
+            hint="Take fewer with --event, --view or --code. `pipelines_events_quarantined` counts them all.",
+            exit_code=Exit.REFUSED,
+        )

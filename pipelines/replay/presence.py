@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Final
 
 from pipelines.broker import Admin, Cluster, headers_of, records
+from pipelines.envelope import quarantine_record, read_notes
 from pipelines.keys import Subkeys
 from pipelines.relay.parcel import Parcel
 from pipelines.retention import SLACK_MS, SWEEP_MS, TRANSACTION_TIMEOUT_MS
@@ -79,17 +80,24 @@ def event_id(text: bytes) -> bytes:
 
 
 def notes_in(cluster: Cluster, topic: str, since_ms: int) -> set[bytes]:
-    """The fingerprints of all committed notes from a time on.
+    """The fingerprints of all committed notes from a time on; each of those that are counted together has its own.
 
     Raises:
         Trouble: as `ids_in`.
     """
     _wait_for_open_transactions(cluster.admin(), [topic])
-    return {fingerprint(_value(record.value())) for record in records(cluster, topic, begin=since_ms)}
-
-
-def _value(value: bytes | str | None) -> bytes:
-    return value.encode() if isinstance(value, str) else value or b""
+    found = set[bytes]()
+    for record in records(cluster, topic, begin=since_ms):
+        notes = read_notes(record.value() or b"")
+        for note in notes.each() if notes else ():
+            found.add(fingerprint(quarantine_record(note.kind, note.offset)))
+        if len(found) > MOST_RECORDS:
+            raise Trouble(
+                f"{topic} holds more than the {MOST_RECORDS} notes since then that are compared at once",
+                hint="Take a later --from.",
+                exit_code=Exit.REFUSED,
+            )
+    return found
 
 
 def _wait_for_open_transactions(admin: Admin, topics: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipelines.cli.consume import _line, _told
 from pipelines.cli.printing import json_text, visible
-from pipelines.envelope import quarantine_record
+from pipelines.envelope import Kind, quarantine_record, quarantine_records
 from pipelines.sdk.decoding import Decoder
 
 
@@ -83,10 +83,17 @@ def test_a_record_of_quarantine_that_is_no_note_is_said_to_be_none_and_not_shown
     assert told(Record(value), None)["note"] is None
 
 
+TRUNCATED = Kind("raw.vpn.session", 1, "vpn.session", None, "truncated", "")
+
+
+def test_a_note_that_counts_is_shown_as_it_is_written() -> None:
+    (note,) = quarantine_records(TRUNCATED, range(2_000))
+    shown = _line(told(Record(note), None))
+    assert shown.endswith('code="truncated"  path=""  count=2000  offsets=[[0,1999]]')
+
+
 def test_a_note_is_shown_as_json() -> None:
-    note = quarantine_record(
-        topic="raw.vpn.session", partition=1, offset=2, event="vpn.session", view=None, code="truncated", path=""
-    )
+    note = quarantine_record(TRUNCATED, 2)
     shown = _line(told(Record(note), None))
     assert shown.startswith('0/7  topic="raw.vpn.session"  partition=1  offset=2  event="vpn.session"  view=null')
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from pipelines.broker import AdminClient, Cluster, TopicPartition, headers_of, records
 from pipelines.cli.app import pipelines
 from pipelines.contract.model import HOUR_MS
-from pipelines.envelope import Note, quarantine_record
+from pipelines.envelope import Note, quarantine_record, read_notes
 from pipelines.replay.lives import left_ms
 from pipelines.trouble import Exit
 from tests.support.kafka import flushed
@@ -79,6 +79,31 @@ def test_a_retry_brings_to_the_views_that_failed_what_they_can_take_now_and_to_n
     assert "SYNTHETIC" not in everything
 
 
+def test_many_alike_notes_take_one_record_and_are_listed_and_tried_again_one_by_one(scene: Scene) -> None:
+    house = scene.house
+    house.publish([house.ping(4_050) if number % 9 else house.ping(1) for number in range(2_000)], partition=0)
+    scene.relay()
+    values = [message.value() or b"" for message in records(house.cluster, house.contract.quarantine.name)]
+    counts = [notes.count for value in values if (notes := read_notes(value))]
+    assert (len(counts), sum(counts)) == (len(values), 1_777 + 3)
+    assert len(values) < 30
+    assert len(told(scene, "list", "--view", house.handled)["notes"]) == 1_777 + 2
+    # Half of them by a retry in other batches; what still fails is known, and not noted again.
+    scene.correct("[0, 4000]", "[0, 4010]")
+    (outcome,) = told(scene, "retry", "--execute", "--view", house.handled, "--batch-events", "700")["retries"]
+    assert outcome["views"][house.handled]["quarantined"] == 1_779
+    assert len(list(records(house.cluster, house.contract.quarantine.name))) == len(values)
+    scene.correct("[0, 4010]", "[0, 4063]")
+    (outcome,) = told(scene, "retry", "--execute", "--view", house.handled)["retries"]
+    assert (outcome["views"][house.handled]["out"], outcome["views"][house.handled]["quarantined"]) == (1_778, 1)
+    assert set(identities(scene, house.handled).values()) == {1}
+
+
+def written(said: dict[str, Any]) -> bytes:
+    note = Note(**said)
+    return quarantine_record(note.kind, note.offset)
+
+
 def test_hostile_records_of_quarantine_are_counted_and_neither_shown_nor_followed(scene: Scene) -> None:
     house = scene.house
     own = {"topic": house.raw_topic, "partition": 0, "offset": 1, "event": f"{house.source}.ping"}
@@ -91,7 +116,7 @@ def test_hostile_records_of_quarantine_are_counted_and_neither_shown_nor_followe
     beyond = {**own, "view": house.handled, "code": "bound", "path": "", "offset": 5_000_000}
     producer = house.cluster.producer()
     malformed = [SECRET.encode(), b"", b"\xff" * 90, json.dumps({**own, "value": SECRET}).encode(), b"[" * 9_000]
-    for value in [*malformed, *(quarantine_record(**note) for note in (*well_formed, beyond))]:
+    for value in [*malformed, *map(written, (*well_formed, beyond))]:
         producer.produce(house.contract.quarantine.name, value)
     producer.produce(house.contract.quarantine.name, None)
     flushed(producer)

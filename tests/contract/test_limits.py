@@ -12,7 +12,7 @@ from pipelines.contract import books
 from pipelines.contract.extents import MAX_NESTING, MAX_PATH
 from pipelines.contract.model import Event
 from pipelines.contract.report import Report
-from pipelines.envelope.quarantine import quarantine_record
+from pipelines.envelope import Kind, quarantine_record
 from pipelines.minimize import compile_event
 from pipelines.relay.accounting import METADATA_LIMIT_BYTES, to_metadata
 from pipelines.relay.books import PartitionBook, ViewBook
@@ -77,8 +77,7 @@ def test_one_level_more_is_refused(wraps: list[str]) -> None:
 def test_the_longest_path_fits_into_a_quarantine_note() -> None:
     path = f"{'a' * 127}.{'b' * 127}[].{'c' * 127}{{}}.{'d' * 127}"
     path += "d" * (MAX_PATH - len(path))
-    note = {"topic": "raw.vpn.session", "partition": 0, "offset": 0, "event": "vpn.session", "view": None}
-    assert quarantine_record(**note, code="too-many-items", path=path)  # type: ignore[arg-type] # one dict, many types
+    assert quarantine_record(Kind("raw.vpn.session", 0, "vpn.session", None, "too-many-items", path), 0)
 
 
 @given(topics=TOPICS)

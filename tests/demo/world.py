@@ -129,7 +129,7 @@ def play(contract: Contract, folder: Path, events: int = 600, *, at_ms: int = NO
     for record in batch.records():
         headers = [(name, value if isinstance(value, bytes) else b"") for name, value in record.headers]
         topics[record.topic].append(Message(record.value, record.key, headers, record.timestamp_ms))
-    topics[contract.quarantine.name] = [Message(note) for note in batch.quarantine]
+    topics[contract.quarantine.name] = [Message(note) for note in batch.notes()]
     sent = Sent(events, 0, dict(watcher.faults), simulation.canaries_issued, watcher.device)
     return World(contract, keys, sent, batch.books, topics, [_log(folder)], _counters(batch))
 

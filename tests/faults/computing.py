@@ -21,7 +21,7 @@ from typing import IO, Final, NamedTuple, Self
 import orjson
 
 from pipelines.broker import Message, records
-from tests.faults.reader import Sequences, Site, digest_of, output_of, topics_out
+from tests.faults.reader import Sequences, Site, digest_of, digest_of_all, outputs_of, topics_out
 from tests.support.oracle import Record, obligations
 
 BUCKETS: Final = 16
@@ -99,9 +99,10 @@ def read_entries(site: Site, folder: Path) -> None:
     with Buckets(folder / "got", "all") as buckets, Sequences(folder / "final", contract) as sequences:
         for topic in topics_out(contract):
             for message in records(site.cluster, topic):
-                output = output_of(contract, message)
-                sequences.add(message, digest_of(output))
-                buckets.add(entry_of(output, 0, 0))
+                outputs = outputs_of(contract, message)
+                sequences.add(message, digest_of_all(outputs))
+                for output in outputs:
+                    buckets.add(entry_of(output, 0, 0))
 
 
 def entry_of(output: Record | bytes, partition: int, offset: int) -> Entry:

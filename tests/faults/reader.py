@@ -20,7 +20,7 @@ from pipelines.broker import Cluster, KafkaError, Message, TopicPartition
 from pipelines.contract import load_valid
 from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, open_keyring
-from tests.support.oracle import Record, seen
+from tests.support.oracle import Record, seen, singles
 from tests.support.waiting import CALL_S
 
 ENTRY: Final = struct.Struct(">q16s")
@@ -56,13 +56,14 @@ def digest_of(output: Record | bytes) -> bytes:
     return hashlib.blake2b(output, digest_size=16).digest() if isinstance(output, bytes) else output.digest
 
 
-def output_of(contract: Contract, message: Message) -> Record | bytes:
-    """A record of a minimized topic, or a note's bytes."""
-    if message.topic() != contract.quarantine.name:
-        return seen(message)
-    value = message.value()
-    assert isinstance(value, bytes)
-    return value
+def outputs_of(contract: Contract, message: Message) -> Sequence[Record | bytes]:
+    """A record of a minimized topic, or the bytes of each note in a record of quarantine."""
+    return singles(message) if message.topic() == contract.quarantine.name else [seen(message)]
+
+
+def digest_of_all(outputs: Sequence[Record | bytes]) -> bytes:
+    """What stands for all that one message holds: 16 bytes."""
+    return digest_of(b"".join(map(digest_of, outputs)))
 
 
 def read_all_along(site: Site, folder: Path, isolation: str, stop: Path) -> None:
@@ -70,7 +71,7 @@ def read_all_along(site: Site, folder: Path, isolation: str, stop: Path) -> None
     contract = site.contract()
     with Sequences(folder, contract) as sequences:
         for message in _following(site, contract, isolation, stop):
-            sequences.add(message, digest_of(output_of(contract, message)))
+            sequences.add(message, digest_of_all(outputs_of(contract, message)))
 
 
 class Sequences:

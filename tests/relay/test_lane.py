@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.contract import derived_schemas, load
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
-from pipelines.envelope import read_note
+from pipelines.envelope import read_notes
 from pipelines.keys import throwaway_keyring
 from pipelines.minimize import FAULT_CODES, Fault
 from pipelines.relay.batch import Batch, Outgoing
@@ -126,9 +126,10 @@ def test_every_fault_that_there_is_can_be_noted(contract: Contract, code: str) -
     lane, batch, book = lane_of(contract), Batch(NOON), PartitionBook(0)
     book.open_views(lane.topics)
     lane.refuse(batch, book, Raw(0, 7, NOON, None), Fault(code, "checks[].id"))
-    note = read_note(batch.quarantine[0])
-    assert note is not None
-    assert (note.code, note.offset) == (code, 7)
+    (value,) = batch.notes()
+    notes = read_notes(value)
+    assert notes is not None
+    assert [(note.code, note.offset) for note in notes.each()] == [(code, 7)]
 
 
 def test_a_raw_value_that_only_compression_made_small_is_quarantined_unread(contract: Contract) -> None:
@@ -136,7 +137,7 @@ def test_a_raw_value_that_only_compression_made_small_is_quarantined_unread(cont
     assert value is not None
     batch, book = take(lane_of(contract), [Raw(0, 0, NOON, value + bytes(LARGEST_RAW_BYTES))])
     assert [view.quarantined for view in book.views.values()] == [1, 1]
-    assert {json.loads(note)["code"] for note in batch.quarantine} == {"too_large"}
+    assert {json.loads(note)["code"] for note in batch.notes()} == {"too_large"}
 
 
 def test_a_review_that_ends_at_midnight_suspends_its_view_from_the_first_millisecond(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_the_fate_of_every_event_is_counted_once_in_every_view(contract: Contrac
         for topic, view in book.views.items()
     }
     assert fates == {"probe": (2, 3, 2, 0), "tally": (3, 2, 2, 0)}
-    notes = [json.loads(note) for note in batch.quarantine]
+    notes = [json.loads(note) for note in batch.notes()]
     assert [(note["offset"], note["view"] is None) for note in notes] == [(1, False), (2, True), (3, True)]
     assert sum(batch.reasons.values()) == 3
     keys = [record.key for record in batch.records() if "probe-probe" in record.topic]
@@ -187,7 +188,7 @@ def test_a_fault_of_ours_on_one_event_is_quarantined_and_tells_nothing(
     batch, book = take(lane_of(contract), [ping(contract, 1)])
     assert next(calls) == 1
     assert [view.quarantined for view in book.views.values()] == [1, 1]
-    assert [json.loads(note)["code"] for note in batch.quarantine] == ["internal"]
+    assert [json.loads(note)["code"] for note in batch.notes()] == ["internal"]
 
 
 def test_a_record_that_no_broker_takes_is_quarantined(contract: Contract) -> None:
@@ -197,4 +198,4 @@ def test_a_record_that_no_broker_takes_is_quarantined(contract: Contract) -> Non
     batch, book = take(lane, [ping(contract, 1)])
     assert list(batch.records()) == []
     assert [view.quarantined for view in book.views.values()] == [1, 1]
-    assert {json.loads(note)["code"] for note in batch.quarantine} == {"too_large"}
+    assert {json.loads(note)["code"] for note in batch.notes()} == {"too_large"}

@@ -74,7 +74,7 @@ def left_by(lane: Lane, raw: Raw) -> Left:
     for record in batch.records():
         headers = tuple(pair for pair in record.headers if pair[0] != "ce_policyversion")
         left[record.topic] = (record.key, record.value, headers, record.timestamp_ms)
-    for text in batch.quarantine:
+    for text in batch.notes():
         note = json.loads(text)
         left[note["view"]] = text.decode()
     return left

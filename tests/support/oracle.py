@@ -127,8 +127,21 @@ def committed(
             minimized.append(seen(message))
     for message in records(cluster, contract.quarantine.name):
         see(message)
-        notes.append(_value(message) or b"")
+        notes += singles(message)
     return minimized, notes
+
+
+def singles(message: Message) -> list[bytes]:
+    """The notes in a record of quarantine, each as if it had been written alone; of anything else, the value."""
+    value = _value(message) or b""
+    if not value.startswith(b'{"v":2,'):
+        return [value]
+    document = orjson.loads(value)
+    offsets = [offset for first, last in document["offsets"] for offset in range(first, last + 1)]
+    assert document["count"] == len(set(offsets)) > 10, "a note counts something else than it lists"
+    kind = {name: document[name] for name in ("event", "view", "code", "path")}
+    place = {"topic": document["topic"], "partition": document["partition"]}
+    return [orjson.dumps({**place, "offset": offset, **kind}) for offset in offsets]
 
 
 def seen(message: Message) -> Record:
