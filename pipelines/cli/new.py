@@ -10,13 +10,15 @@ from typing import Any, Final
 import click
 import orjson
 
+from pipelines.atomic import write_within
 from pipelines.cli.options import contract_option
-from pipelines.contract.folder import EVENT, MINIMIZED, PURPOSES, RAW, TOPICS, write_whole
-from pipelines.contract.leaves import Leaf, leaves
+from pipelines.contract.folder import EVENT, MINIMIZED, PURPOSES, RAW, TOPICS, content, leaves
+from pipelines.contract.leaves import Leaf
+from pipelines.contract.leaves import leaves as leaves_of
 from pipelines.contract.node import Mapping as MappingNode
 from pipelines.contract.node import Scalar
 from pipelines.contract.raw_schema import read_schema
-from pipelines.contract.reading import read
+from pipelines.contract.reading import MAX_BYTES, read
 from pipelines.contract.report import Report
 from pipelines.contract.scaffolding import (
     NEW_TOPICS,
@@ -87,8 +89,7 @@ def event_(event: str, schema_file: Path | None, contract_dir: Path) -> None:
 def purpose(name: str, contract_dir: Path) -> None:
     """Begin a purpose: every question is open, and nobody has reviewed it."""
     _named(f"any.{name}", "a purpose")
-    file = contract_dir / PURPOSES
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    text = _there(contract_dir, PURPOSES) or ""
     if _purpose(text, name) is not None:
         raise Trouble(f"the purpose {name} is there already", hint=f"Edit {PURPOSES}.", exit_code=Exit.USAGE)
     _write(contract_dir, {PURPOSES: f"{text.rstrip()}\n\n{new_purpose(name)}".lstrip()})
@@ -131,7 +132,8 @@ def _event(root: Path, event: str, schema_file: Path | None) -> None:
             raise Trouble(f"{path} is there already", hint="Edit it, or choose another name.", exit_code=Exit.USAGE)
     text = new_schema(event, None if schema_file is None else _avro(schema_file))
     found = _leaves(text, schema)
-    topics = (root / TOPICS).read_text(encoding="utf-8") if (root / TOPICS).exists() else NEW_TOPICS
+    topics = _there(root, TOPICS)
+    topics = NEW_TOPICS if topics is None else topics
     edits = {schema: text, policy: new_policy(event, found), TOPICS: _added(TOPICS, topics, "raw", raw_topic(event))}
     _write(root, edits)
     click.echo(f"Next: say the class of each field in {schema} (all begin as content), then pipelines new view")
@@ -166,7 +168,7 @@ def _leaves(text: str, path: str) -> tuple[Leaf, ...]:
         lines = [f"  {mistake.position}: {mistake.message} {mistake.remedy}" for _, mistake in report.mistakes]
         message = "\n".join(["this schema cannot be taken as it is:", *lines[:_SHOWN]])
         raise Trouble(message, hint="Change it, then repeat this command.", exit_code=Exit.FINDINGS)
-    return tuple(leaves(record))
+    return tuple(leaves_of(record))
 
 
 def _newest(root: Path, event: str) -> tuple[Leaf, ...]:
@@ -175,7 +177,8 @@ def _newest(root: Path, event: str) -> tuple[Leaf, ...]:
     if not files:
         hint = f"Write `pipelines new event {event}` first."
         raise Trouble(f"there is no raw schema of {event}", hint=hint, exit_code=Exit.USAGE)
-    return _leaves(files[-1].read_text(encoding="utf-8"), files[-1].relative_to(root).as_posix())
+    path = files[-1].relative_to(root).as_posix()
+    return _leaves(_there(root, path) or "", path)
 
 
 def _purpose(text: str, name: str) -> MappingNode | None:
@@ -185,10 +188,27 @@ def _purpose(text: str, name: str) -> MappingNode | None:
 
 
 def _text(root: Path, path: str, first: str) -> str:
-    if not (root / path).exists():
+    text = _there(root, path)
+    if text is None:
         hint = f"Write `{first or 'pipelines new source SOURCE.EVENT'}` first."
         raise Trouble(f"{path} is not there", hint=hint, exit_code=Exit.USAGE)
-    return (root / path).read_text(encoding="utf-8")
+    return text
+
+
+def _there(root: Path, path: str) -> str | None:
+    """Return a file of the contract; None if it is not there. What `validate` refuses to read is refused here, too."""
+    report = Report()
+    found = content(root, path, report, required=False)
+    for _, mistake in report.mistakes:
+        raise Trouble(f"{path}: {mistake.message}", hint=mistake.remedy, exit_code=Exit.REFUSED)
+    if found is None:
+        return None
+    try:
+        if len(found) > MAX_BYTES:
+            raise Trouble(f"{path} is larger than {MAX_BYTES:,} bytes", hint="Make it smaller.", exit_code=Exit.USAGE)
+        return found.decode()
+    except UnicodeDecodeError:
+        raise Trouble(f"{path} is not UTF-8", hint="Save it as UTF-8.", exit_code=Exit.USAGE) from None
 
 
 def _added(path: str, text: str, section: str, lines: list[str]) -> str:
@@ -200,9 +220,14 @@ def _added(path: str, text: str, section: str, lines: list[str]) -> str:
 
 
 def _write(root: Path, edits: Mapping[str, str]) -> None:
+    for path in edits:
+        if leaves(root, path):
+            what = f"{path} goes through a symbolic link, so nothing is written"
+            hint = "Put the folder or the file itself there: links may leave the contract."
+            raise Trouble(what, hint=hint, exit_code=Exit.REFUSED)
     try:
         for path, text in edits.items():
-            write_whole(root / path, text.encode())
+            write_within(root, path, text.encode())
             click.echo(f"wrote {path}")
     except OSError as error:
         raise Trouble(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pipelines.atomic import write_within
 from pipelines.contract.folder import (
     DERIVED,
     derived_folder,
@@ -16,7 +17,6 @@ from pipelines.contract.folder import (
     same_text,
     superseded_index,
     survey,
-    write_whole,
 )
 from pipelines.contract.model import Contract
 from pipelines.contract.report import Report
@@ -100,9 +100,9 @@ def build(root: Path, contract: Contract, *, as_of: date, write: bool = True, un
         try:
             # Copies and their index first: broken off between two files, nothing that records need is gone.
             for path, content in kept.written.items():
-                write_whole(root / path, content)
+                write_within(root, path, content)
             for path in written:
-                write_whole(root / path, wanted[path].encode())
+                write_within(root, path, wanted[path].encode())
             for path in (*removed, *kept.removed):
                 _remove(root / path)
         except OSError as error:

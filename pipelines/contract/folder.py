@@ -99,25 +99,47 @@ class Folder:
         return tuple(path for path in self.superseded if path.startswith(f"{derived_folder(overlay)}/"))
 
     def content(self, path: str, report: Report, *, required: bool = True) -> bytes | None:
-        """A file's bytes; None, and a mistake if it is `required` or unreadable, when they cannot be had."""
-        place = Position(path)
-        try:
-            if _leaves(self.root, path):
-                report.add(
-                    "file-link", place, "A symbolic link.", "Put the file itself here: links may leave the contract."
-                )
-                return None
-            if not stat.S_ISREG((self.root / path).stat().st_mode):  # to open a pipe would wait for its other end
-                report.add("file-unreadable", place, "This is no regular file.", "Put a file here.")
-                return None
-            with (self.root / path).open("rb") as file:
-                return file.read(MAX_BYTES + 1)  # one too many tells the reader that it is too large
-        except FileNotFoundError:
-            if required:
-                report.add("file-missing", place, "The file is missing.", "Add it: a contract cannot do without.")
-        except OSError as error:
-            report.add("file-unreadable", place, f"The file cannot be read: {error.strerror}.", "Mend its permissions.")
-        return None
+        """Return a file's bytes, as the function `content` does."""
+        return content(self.root, path, report, required=required)
+
+
+def content(root: Path, path: str, report: Report, *, required: bool = True) -> bytes | None:
+    """Return a file's bytes; None, and a mistake if it is `required` or unreadable, when they cannot be had.
+
+    Args:
+        root: the contract's folder.
+        path: relative to `root`, with `/`. No part of it may be a symbolic link.
+        report: takes the mistakes.
+        required: a missing file is a mistake.
+    """
+    place = Position(path)
+    try:
+        if leaves(root, path):
+            report.add(
+                "file-link", place, "A symbolic link.", "Put the file itself here: links may leave the contract."
+            )
+            return None
+        if not stat.S_ISREG((root / path).stat().st_mode):  # to open a pipe would wait for its other end
+            report.add("file-unreadable", place, "This is no regular file.", "Put a file here.")
+            return None
+        with (root / path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)  # one too many tells the reader that it is too large
+    except FileNotFoundError:
+        if required:
+            report.add("file-missing", place, "The file is missing.", "Add it: a contract cannot do without.")
+    except OSError as error:
+        report.add("file-unreadable", place, f"The file cannot be read: {error.strerror}.", "Mend its permissions.")
+    return None
+
+
+def leaves(root: Path, path: str) -> bool:
+    """Return whether any part of a path below a folder is a symbolic link."""
+    at = root
+    for part in path.split("/"):
+        at /= part
+        if at.is_symlink():
+            return True
+    return False
 
 
 def same_text(content: bytes, text: str) -> bool:
@@ -133,21 +155,6 @@ def overlay_file(name: str) -> str:
 def overlay_derived(name: str) -> str:
     """Where the derived schemas of an overlay are, those that are not as they are without it."""
     return f"{OVERLAYS}/{name}/schemas"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, and the folders above it: interrupted at any moment, there is the old content or the new.
-
-    Raises:
-        OSError: it cannot be written; nothing is left beside it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)  # noqa: PTH105 - the same, and said as what it is: atomic
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def derived_folder(overlay: str | None) -> str:
@@ -225,13 +232,3 @@ def _files(root: Path, report: Report) -> Iterator[str]:
 
 def _too_long(path: str) -> bool:
     return any(len(part) > 2 * MAX_NAME for part in path.split("/"))
-
-
-def _leaves(root: Path, path: str) -> bool:
-    """Whether any part of the path below the root is a symbolic link."""
-    at = root
-    for part in path.split("/"):
-        at /= part
-        if at.is_symlink():
-            return True
-    return False

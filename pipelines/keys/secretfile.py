@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from pipelines.atomic import temporary_name, write_new
 from pipelines.trouble import Exit, Trouble
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -113,13 +113,9 @@ def _opened(path: Path, what: str) -> int:
 def _temporary(path: Path, content: bytes) -> Iterator[Path]:
     """A synced file of mode 0600 beside `path`; afterwards it is gone and the folder is synced."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary = path.with_name(temporary_name(path.name))
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
+        write_new(temporary, content, mode=0o600, synced=True)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)

@@ -136,12 +136,12 @@ def test_a_build_that_is_broken_off_leaves_every_schema_somewhere(
     before, after = known(folder), print_of(contract_with("good"))
     move, moved = os.replace, 0
 
-    def limited(old: Path, new: Path) -> None:
+    def limited(old: str, new: str, **folders: int) -> None:
         nonlocal moved
         if moved == files:
             raise KeyboardInterrupt
         moved += 1
-        move(old, new)
+        move(old, new, **folders)
 
     monkeypatch.setattr(os, "replace", limited)
     with pytest.raises(KeyboardInterrupt):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import gcd
 from typing import Final
 
 from pipelines.contract.actions import Handle, Truncate
@@ -10,6 +11,7 @@ from pipelines.contract.avro import FieldClass
 from pipelines.contract.checks.check import Check
 from pipelines.contract.checks.classes import IDENTIFIERS, PROTECTED
 from pipelines.contract.draft import Draft
+from pipelines.contract.findings import Position
 from pipelines.contract.model import HOUR_MS
 from pipelines.contract.report import Mistake
 from pipelines.contract.section import spelled
@@ -60,15 +62,52 @@ def mixed_topic(draft: Draft) -> Iterator[Mistake]:
 
 
 def finer_time(draft: Draft) -> Iterator[Mistake]:
-    """A time that is finer than the record's own, whatever its class: two clocks of one event tell one time."""
+    """A time whose edges are not all edges of the record's own time, whatever its class.
+
+    Two clocks of one event tell one time, so a step that is coarser but no multiple tells a finer time, too: the hours
+    at which a step of 3h and one of 2h begin are one hour apart.
+    """
     for _, view, line in draft.lines():
         action = line.rule.action
         step = _step(view)
-        if isinstance(action, Truncate) and action.step_ms < step:
+        if isinstance(action, Truncate) and action.step_ms % step:
             what = (
-                f"'{line.rule.path}' is told to {spelled(action.step_ms)}, but the view's time only to {spelled(step)}."
+                f"'{line.rule.path}' is truncated to {spelled(action.step_ms)}, which is not a multiple of the "
+                f"{spelled(step)} of the view's time."
             )
-            yield Mistake(line.rule.position, what, "Truncate it at least as coarsely as occurred_at (1h without it).")
+            yield Mistake(
+                line.rule.position, what, "Truncate it to a multiple of the step of occurred_at (1h without it)."
+            )
+
+
+def crossing_times(draft: Draft) -> Iterator[Mistake]:
+    """Two times of one event and purpose of which neither step divides the other: together they tell a finer time.
+
+    The views of one purpose and event type count as one, because their records share the event id.
+    """
+    for _, event in sorted(draft.events.items()):
+        known: dict[str, list[tuple[int, str]]] = {}
+        for view in event.views:
+            steps = known.setdefault(view.topic.partition(".")[2], [])
+            for step, name, position in _times(view):
+                other = next((one for one in steps if one[0] % step and step % one[0]), None)
+                if other is not None:
+                    what = (
+                        f"{name} is truncated to {spelled(step)} and {other[1]} to {spelled(other[0])}: "
+                        f"together they tell a time to {spelled(gcd(step, other[0]))}."
+                    )
+                    yield Mistake(position, what, "Choose steps of which one is a multiple of the other.")
+                steps.append((step, f"{name} for {view.topic}"))
+
+
+def _times(view: ViewDraft) -> Iterator[tuple[int, str, Position]]:
+    """Yield the times of a view, each with its step, its name and its place, less those that are `time-finer`."""
+    own = _step(view)
+    yield own, "the view's time", view.lines.position
+    for line in view.resolved:
+        action = line.rule.action
+        if isinstance(action, Truncate) and action.step_ms % own == 0 and action.step_ms != own:
+            yield action.step_ms, f"'{line.rule.path}'", line.rule.position
 
 
 def rotation(draft: Draft) -> Iterator[Mistake]:
@@ -97,6 +136,7 @@ CHECKS: Final = (
     Check("handle-kind", "A view's handle is the one that its purpose names.", handle_kind),
     Check("handle-twice", "A view has one handle at most.", one_handle),
     Check("topic-mixes-handles", "No topic has views with and without a handle.", mixed_topic),
-    Check("time-finer", "No time in a view is finer than the view's own.", finer_time),
+    Check("time-finer", "The step of each time in a view is a multiple of that of the view's own.", finer_time),
+    Check("time-crossing", "Of two times of one event and purpose, one step divides the other.", crossing_times),
     Check("rotate-step", "A purpose's rotation is a multiple of the step of each of its views.", rotation),
 )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipelines.contract.folder import same_text, write_whole
+from pipelines.atomic import write_within
+from pipelines.contract.folder import leaves, same_text
 from pipelines.explain.catalog.page import MARK, Format
 from pipelines.trouble import Exit, Trouble
 
@@ -34,8 +35,15 @@ def differences(folder: Path, wanted: Mapping[str, str], form: Format) -> Kept:
     """How a folder differs from the catalog that belongs there.
 
     Raises:
-        Trouble: (exit 4) a file that this room has not made is where a page belongs.
+        Trouble: (exit 4) a link, or a file that this room has not made, is where a page belongs.
     """
+    for path in (*(part for part in _FOLDERS if part), *sorted(wanted)):
+        if leaves(folder, path) or not _regular(folder / path, is_folder=path in _FOLDERS):
+            raise Trouble(
+                f"{folder / path} is, or is reached through, a symbolic link or a special file",
+                hint="Move it away, or give another folder by --output: pages are written and removed there.",
+                exit_code=Exit.REFUSED,
+            )
     there = {path: _content(folder / path) for path in _files(folder, form)}
     foreign = sorted(path for path in wanted.keys() & there.keys() if not _made_here(there[path]))
     if foreign:
@@ -61,7 +69,7 @@ def write(folder: Path, wanted: Mapping[str, str], kept: Kept) -> None:
     """
     try:
         for path in (*kept.missing, *kept.stale):
-            write_whole(folder / path, wanted[path].encode())
+            write_within(folder, path, wanted[path].encode())
         for path in kept.surplus:
             (folder / path).unlink()
     except OSError as error:
@@ -76,9 +84,16 @@ def _files(folder: Path, form: Format) -> list[str]:
         at = folder / part
         entries = sorted(at.iterdir()) if at.is_dir() else []
         found += [
-            (Path(part) / entry.name).as_posix() for entry in entries if entry.suffix == f".{form}" and entry.is_file()
+            (Path(part) / entry.name).as_posix()
+            for entry in entries
+            if entry.suffix == f".{form}" and entry.is_file() and not entry.is_symlink()
         ]
     return found
+
+
+def _regular(path: Path, *, is_folder: bool) -> bool:
+    """Return whether nothing is there, or what belongs there."""
+    return not path.exists() or (path.is_dir() if is_folder else path.is_file())
 
 
 def _content(path: Path) -> bytes:
