@@ -78,7 +78,10 @@ class Link:
         return self._held is not None
 
     async def run(self, client: asyncio.StreamReader, target: int) -> None:
-        """Carry both ways until either side ends; then the other ends too. Cancelling it cuts both hard."""
+        """Carry both ways until either side ends, and end the other one too. Call `close` afterwards, however it ended.
+
+        What was passed on arrives before the end, unless it is cancelled.
+        """
         try:
             broker, self._broker = await asyncio.open_connection("127.0.0.1", target)
             tasks = [asyncio.ensure_future(self._carry(*way)) for way in ((client, self._ask), (broker, self._answer))]
@@ -93,10 +96,14 @@ class Link:
                 await writer.wait_closed()
         except OSError:
             pass  # no broker at the port, or a connection that ended hard: the other one does too
-        finally:
-            self._client.transport.abort()
-            if self._broker is not None:
-                self._broker.transport.abort()
+
+    async def close(self) -> None:
+        """Cut both connections hard, and wait until their sockets are closed."""
+        for writer in (self._client, self._broker):
+            if writer is not None:
+                writer.transport.abort()
+                with contextlib.suppress(OSError):  # it had ended hard
+                    await writer.wait_closed()
 
     async def _carry(self, reader: asyncio.StreamReader, give: Callable[[bytes], Awaitable[bool]]) -> None:
         """Pass frames on, each when it is due, until there are no more or `give` says that it was the last."""

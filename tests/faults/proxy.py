@@ -124,6 +124,8 @@ class Proxy:
             link = Link(self._faults, writer)
             self._links[link] = task = asyncio.ensure_future(link.run(reader, target))
             await asyncio.wait({task})
+            # Here and not in `run`, which never begins when it is cancelled before its first step.
+            await link.close()
             del self._links[link]
 
         return accept
@@ -148,4 +150,5 @@ class Proxy:
             for task in self._links.values():
                 task.cancel()
             await asyncio.sleep(0.001)
-        await asyncio.sleep(0)  # the transports' own farewell
+        for server in self._servers:
+            await server.wait_closed()

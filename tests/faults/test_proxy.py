@@ -191,6 +191,31 @@ def test_a_stalled_connection_can_be_cut(proxy: Proxy) -> None:
             assert client.recv(1) == b""
 
 
+def test_connections_that_are_cut_while_they_are_taken_are_closed() -> None:
+    """On both sides: neither the client nor the proxy keeps a socket that nobody carries anything for."""
+    (port,) = (node.port for node in free_nodes(1))
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening, Proxy({port: listening.getsockname()[1]}) as proxy:
+
+        def cut() -> None:
+            while not ended.is_set():
+                proxy.cut()
+
+        cutting = [threading.Thread(target=cut) for _ in range(4)]
+        for thread in cutting:
+            thread.start()
+        try:
+            for _ in range(20):
+                clients = [socket.create_connection(("127.0.0.1", port), CALL_S) for _ in range(30)]
+                for client in clients:
+                    with client, contextlib.suppress(ConnectionError):
+                        assert client.recv(1) == b""
+        finally:
+            ended.set()
+            for thread in cutting:
+                joined(thread, "who cuts")
+
+
 def test_a_broker_that_is_away_cuts_the_client() -> None:
     port, nobody = (node.port for node in free_nodes(2))
     with Proxy({port: nobody}), socket.create_connection(("127.0.0.1", port)) as client:
