@@ -16,6 +16,7 @@ from pipelines.cli.times import spelled
 from pipelines.contract.model import Contract
 from pipelines.contract.report import counted
 from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
+from pipelines.relay.logs import LogStyle
 from pipelines.relay.settings import WorkerSettings
 from pipelines.replay.engine import Outcome
 from pipelines.replay.opening import open_replay
@@ -73,7 +74,9 @@ class Means:
 
 
 def carry_out(means: Means, contract: Contract, task: Task, *, execute: bool) -> Outcome:
-    """Run it, dry or for good; shows its progress on a terminal.
+    """Run the replay, dry or for good; show its progress on a terminal.
+
+    A dry run logs warnings and errors only: that it began and ended is what `print_outcome` prints.
 
     Raises:
         Trouble: as `Replay.execute`.
@@ -87,6 +90,7 @@ def carry_out(means: Means, contract: Contract, task: Task, *, execute: bool) ->
             task,
             means.by,
             tell=lambda done, total: progress.update(bar, completed=done, total=total),
+            style=LogStyle(level="info" if execute else "warning"),
         )
         return replay.execute() if execute else replay.dry_run()
 

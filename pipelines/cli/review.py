@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
@@ -31,6 +32,9 @@ from pipelines.contract.model import Contract
 from pipelines.contract.report import counted
 from pipelines.explain.receipt import FieldReceipt, Receipt, receipt
 from pipelines.trouble import Exit
+
+_UNSIGNED: Final = frozenset({SIGNED, "review-missing", "review-covers"})
+"""The checks that fail until a review is signed: `review` says itself what to sign."""
 
 
 @click.command("review")
@@ -85,7 +89,7 @@ def command(
             covered = "exactly this" if overlay is None else "the contract, of which this is a part"
             signed = _one(told, *since_, covered=covered, today=today, as_json=as_json)
     findings = load(contract_dir, as_of=today, overlay=overlay).findings
-    if unfit := sum(found.severity is Severity.ERROR and found.check != SIGNED for found in findings):
+    if unfit := sum(found.severity is Severity.ERROR and found.check not in _UNSIGNED for found in findings):
         click.echo(f"Other errors: {unfit}. `pipelines validate` names them; sign when there are none.", err=True)
     if unfit or not signed:
         raise click.exceptions.Exit(Exit.FINDINGS)
@@ -144,11 +148,14 @@ def _one(
         return told.signed
     console = make_console()
     _print_receipt(console, told)
-    console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
-    if changes is not None:
-        show(console, changes)
+    if changes is None and not told.covers:
+        console.print(Text("\nFirst review: everything above is new.", "bold"))
     else:
-        console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
+        console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
+        if changes is not None:
+            show(console, changes)
+        else:
+            console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
     console.print()
     if told.signed and expired:
         until = f"the review expired on {told.expires}: nothing is received until it is renewed"
@@ -156,7 +163,13 @@ def _one(
     elif told.signed:
         console.print(Text(f"Signed: the review covers {covered}.", "bold green"))
     else:
-        console.print(Text("Not signed. If you agree, write this into the purpose's `review:`", "bold red"))
+        state = "Not signed: the purpose has no review." if told.expires is None else "Not signed."
+        edit = (
+            "add `review: {id, approved, expires, owner, covers}` to it"
+            if told.expires is None
+            else "write this into its `review:`"
+        )
+        console.print(Text(f"{state} If you agree, {edit} in policies/purposes.yaml:", "bold red"), soft_wrap=True)
     console.print(f"covers: {told.digest}", soft_wrap=True)
     return told.signed
 

@@ -74,9 +74,9 @@ def command(
         if history:
             loaded = replace(loaded, findings=with_changes(contract_dir, loaded, as_of=day))
     if as_json:
-        say_json(_plain(loaded, day, overlays, bits=bits))
+        say_json({"overlay": overlay, **_plain(loaded, day, overlays, bits=bits)})
     else:
-        _show(loaded, day, overlays, bits=bits)
+        _show(loaded, day, overlay, overlays, bits=bits)
     if not loaded.valid or not all(one.loaded.valid for one in (overlays or {}).values()):
         raise click.exceptions.Exit(Exit.FINDINGS)
 
@@ -112,12 +112,15 @@ def _judged(loaded: Loaded, shown: tuple[Finding, ...]) -> dict[str, object]:
     }
 
 
-def _show(loaded: Loaded, day: date, overlays: Mapping[str, Deployment] | None, *, bits: bool) -> None:
+def _show(
+    loaded: Loaded, day: date, overlay: str | None, overlays: Mapping[str, Deployment] | None, *, bits: bool
+) -> None:
     console = make_console()
     if bits and loaded.contract is not None:
         print_bits(console, loaded.contract)
     _show_findings(console, loaded.findings)
-    console.print(_verdict(loaded, f"The contract is %s as of {day}"), soft_wrap=not console.is_terminal)
+    judged = "The contract" if overlay is None else f"The contract under the overlay {overlay}"
+    console.print(_verdict(loaded, f"{judged} is %s as of {day}"), soft_wrap=not console.is_terminal)
     if overlays is None:
         console.print("Overlays were not looked at: no contract could be built to lay them over.")
     for name, one in (overlays or {}).items():

@@ -68,12 +68,19 @@ def _contract(folder: Path, today: date, overlay: str | None) -> tuple[Contract 
         found = f"{counted(errors, 'error')} and {counted(warnings, 'warning')} in {folder}"
         return None, Observation("contract", State.FAIL, found, "`pipelines validate` shows them and how to mend them.")
     contract = loaded.contract
-    size = f"{len(contract.events)} event types, {len(contract.topics)} topics" if contract else "empty"
+    size = _size(contract) if contract else "empty"
     if warnings:
         return contract, Observation(
             "contract", State.WARN, f"{size}; {warnings} warnings", "See `pipelines validate`."
         )
     return contract, Observation("contract", State.OK, size)
+
+
+def _size(contract: Contract) -> str:
+    """The number of topics is that of `topics plan`: quarantine and the topic of changes are the last two."""
+    raw, minimized = len(contract.raw_topics), len(contract.topics)
+    topics = f"{raw + minimized + 2} topics ({raw} raw, {minimized} minimized, quarantine and the topic of changes)"
+    return f"{len(contract.events)} event types, {topics}"
 
 
 def _keyring(situation: Situation, contract: Contract | None) -> Observation:

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from pipelines.broker import Cluster
 from pipelines.contract.model import Contract
-from pipelines.relay.logs import configure
+from pipelines.relay.logs import LogStyle, configure
 from pipelines.relay.preflight import keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.station import Station
@@ -27,6 +27,7 @@ def open_replay(
     *,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
     watch: Watch | None = None,
+    style: LogStyle | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Replay:
     """The replay of a task.
@@ -38,6 +39,7 @@ def open_replay(
         by: who replays it, for the record.
         tell: told how many of how many raw offsets are done.
         watch: told the steps of each batch.
+        style: how log lines look, and which are written.
         clock: seconds since 1970.
 
     Raises:
@@ -49,7 +51,7 @@ def open_replay(
     topic_id = topic_ids(contract, cluster, worker.source)[raw_topic]
     shared = {each.name: getattr(worker, each.name) for each in fields(WorkerSettings)}
     settings = ReplaySettings(**shared, event=task.event, name=task.name(contract, topic_id))
-    station = Station(settings, cluster, configure(settings.slot_id), watch)
+    station = Station(settings, cluster, configure(settings.slot_id, style=style), watch)
     author = Author(by, cluster.properties.get("sasl.username", ""), contract.digest.hex(), {"replay": settings.name})
     recorder = ReplayRecorder(Recorder(cluster, contract.changes.name, author), task, clock)
     return Replay(station, contract, keyring, task, topic_id, recorder, tell=tell, clock=clock)

@@ -50,6 +50,14 @@ def test_everything_that_is_not_ok_has_a_way_out() -> None:
         assert one["state"] == "ok" or one["remedy"], one["part"]
 
 
+def test_doctor_counts_the_topics_that_a_plan_counts() -> None:
+    found = {one["part"]: one["found"] for one in orjson.loads(run("--contract", str(ROOT)).output)}
+    options = ["topics", "plan", "--offline", "--json", "--contract", str(ROOT)]
+    plan = orjson.loads(CliRunner().invoke(pipelines, options).output)
+    created = [step for step in plan["steps"] if step["kind"] == "create"]
+    assert f" {len(created)} topics (" in found["contract"]
+
+
 def test_doctor_prints_for_people_too() -> None:
     shown = CliRunner().invoke(pipelines, ["doctor", "--contract", str(ROOT)], env={"COLUMNS": "200"}).output
     assert "pipelines keys init" in shown

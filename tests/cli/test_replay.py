@@ -29,6 +29,7 @@ def test_a_replay_is_planned_then_done_and_its_counts_are_for_people_and_program
     assert planned.exit_code == Exit.DONE, planned.output
     assert "Would replay 3 raw events" in planned.output
     assert "Nothing was written. Add --execute to do it." in planned.output
+    assert planned.stderr == ""  # no log lines: what is printed says it all
     done = run(scene, *time, "--execute", "--json", "--view", house.handled)
     assert done.exit_code == Exit.DONE, done.output
     told = json.loads(done.stdout)

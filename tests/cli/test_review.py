@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import orjson
@@ -101,6 +102,23 @@ def test_a_signed_purpose_of_a_contract_with_other_errors_is_not_done(tmp_path: 
     folder = edited(tmp_path, {"schemas/minimized/network-metadata.support/vpn.session.v1.avsc": ('"ok"', '"good"')})
     code, output = run(review.command, "support", "--contract", str(folder))
     assert (code, "Other errors: 1" in output) == (Exit.FINDINGS, True)
+
+
+@pytest.mark.parametrize(
+    "written", ["", "  review: {id: PR-1, approved: 2026-01-01, expires: 2027-01-01, owner: po}\n"]
+)
+def test_a_first_review_says_what_to_sign_and_counts_no_other_error(tmp_path: Path, written: str) -> None:
+    folder = edited(tmp_path, {})
+    purposes = folder / "policies/purposes.yaml"
+    purposes.write_text(re.sub(r"  review: .*\n", written, purposes.read_text()))
+    code, output = run(review.command, "support", "--contract", str(folder))
+    assert code == Exit.FINDINGS
+    assert "Other errors" not in output
+    assert "\nFirst review: everything above is new.\n" in output
+    assert "Since" not in output
+    assert ("has no review" in output) == (not written)
+    assert "policies/purposes.yaml" in output
+    assert re.search("^covers: [0-9a-f]{64}$", output, re.MULTILINE)
 
 
 def test_all_purposes_are_listed_with_their_state(changed: Path) -> None:

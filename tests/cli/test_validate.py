@@ -135,8 +135,14 @@ def test_a_program_reads_what_each_overlay_brings_about(overlaid: Path) -> None:
     assert (code, said["valid"], said["findings"]) == (1, True, [])
     assert {name: one["valid"] for name, one in said["overlays"].items()} == {"loose": False, "tight": True}
     assert [one["check"] for one in said["overlays"]["loose"]["findings"]] == ["overlay-loosens", "overlay-unknown"]
-    alone, _ = run("--contract", str(overlaid), "--overlay", "tight", *DAY)
-    assert alone == 0
+    assert said["overlay"] is None
+
+
+def test_the_verdict_under_one_overlay_names_the_overlay(overlaid: Path) -> None:
+    code, output = run("--contract", str(overlaid), "--overlay", "tight", *DAY)
+    assert (code, "The contract under the overlay tight is valid as of 2026-06-01" in output) == (0, True)
+    _, output = run("--contract", str(overlaid), "--overlay", "loose", "--json", *DAY)
+    assert orjson.loads(output)["overlay"] == "loose"
 
 
 def test_what_is_wrong_without_an_overlay_is_said_once_and_makes_none_valid(overlaid: Path) -> None:
