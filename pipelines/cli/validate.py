@@ -15,6 +15,7 @@ from rich.text import Text
 
 from pipelines.cli.budget import plain_bits, print_bits
 from pipelines.cli.console import console as make_console
+from pipelines.cli.findings import plain_finding, print_left_out
 from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.contract import Loaded, load
@@ -48,6 +49,8 @@ def command(
     contract_dir: Path, overlay: str | None, as_of: datetime | None, bits: bool, history: bool, as_json: bool
 ) -> None:
     """Check the contract; every mistake at once, with its place and mend.
+
+    A view that could not be read is left out and named: what only follows from its error is not reported.
 
     Reads topics.yaml, policies/ and schemas/, and needs no Kafka. It holds that every raw field is decided about, that
     no class of field is told more of than it allows, that every action fits its field's type and is bounded, that
@@ -97,18 +100,8 @@ def _judged(loaded: Loaded, shown: tuple[Finding, ...]) -> dict[str, object]:
         "policy_version": None if loaded.contract is None else loaded.contract.policy_version,
         "errors": _count(loaded.findings, Severity.ERROR),
         "warnings": _count(loaded.findings, Severity.WARNING),
-        "findings": [
-            {
-                "check": found.check,
-                "severity": found.severity,
-                "file": found.position.file,
-                "line": found.position.line,
-                "column": found.position.column,
-                "message": found.message,
-                "remedy": found.remedy,
-            }
-            for found in shown
-        ],
+        "findings": [plain_finding(found) for found in shown],
+        "left_out": loaded.unread.spelled(),
     }
 
 
@@ -119,10 +112,11 @@ def _show(
     if bits and loaded.contract is not None:
         print_bits(console, loaded.contract)
     _show_findings(console, loaded.findings)
+    print_left_out(console, loaded.unread.spelled())
     judged = "The contract" if overlay is None else f"The contract under the overlay {overlay}"
     console.print(_verdict(loaded, f"{judged} is %s as of {day}"), soft_wrap=not console.is_terminal)
     if overlays is None:
-        console.print("Overlays were not looked at: no contract could be built to lay them over.")
+        console.print("Overlays were not looked at: nothing of the contract could be read.")
     for name, one in (overlays or {}).items():
         if one.own:
             console.print()

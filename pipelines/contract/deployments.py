@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def under_each_overlay(root: Path, base: Loaded, *, as_of: date) -> dict[str, De
         as_of: the day on which reviews and bases must stand.
     """
     names = sorted(files.survey(root, Report()).overlays)
-    if names and base.contract is None:
+    if names and base.readable is None:
         return None
     known = set(base.findings)
     found = {}
@@ -41,7 +41,7 @@ def under_each_overlay(root: Path, base: Loaded, *, as_of: date) -> dict[str, De
         loaded = load(root, as_of=as_of, overlay=name)
         # Its derived schemas are its deployment's to build, and looked at with it alone.
         looked_at = (one for one in loaded.findings if one in known or not one.check.startswith("derived-"))
-        loaded = Loaded(loaded.contract, tuple(looked_at))
+        loaded = replace(loaded, findings=tuple(looked_at))
         found[name] = Deployment(loaded, tuple(one for one in loaded.findings if _is_its_own(one, name, known)))
     return found
 

@@ -14,8 +14,9 @@ from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.linkage import Shared, shared
 from pipelines.contract.model import Contract, Linkage, Purpose, RawSchema
 from pipelines.contract.overlay.laid import Laid
-from pipelines.contract.policy import Policy
+from pipelines.contract.policy import Policy, ViewLines
 from pipelines.contract.topics import Topics
+from pipelines.contract.unread import Unread
 from pipelines.contract.view import Resolved, ViewDraft, strictest
 
 
@@ -51,7 +52,8 @@ class Draft:
     """A contract as far as it could be read.
 
     `purpose_names` and `topics` are None when their file could not be read, and nothing is then said about them.
-    `contract` is None when a mistake stands in the way of building it. `derived` is what schemas/minimized/ holds,
+    `contract` is None when a mistake stands in the way of building it. `readable` is then what of it could be read,
+    without what `unread` names; None when nothing could. `derived` is what schemas/minimized/ holds,
     or an overlay's own folder, if one was `laid` over; `superseded` holds the superseded schemas and their index.
     """
 
@@ -65,11 +67,19 @@ class Draft:
     derived: Mapping[str, bytes] = field(default_factory=dict)
     laid: Laid | None = None
     superseded: Mapping[str, bytes] = field(default_factory=dict)
+    readable: Contract | None = None
+    unread: Unread = field(default_factory=Unread)
 
     def views(self) -> Iterator[tuple[EventDraft, ViewDraft]]:
         """Every view with its event type, in name order."""
         for _, event in sorted(self.events.items()):
             for view in event.views:
+                yield event, view
+
+    def written(self) -> Iterator[tuple[EventDraft, ViewLines]]:
+        """Every view as its policy writes it, with its event type, whether or not its raw schemas could be read."""
+        for _, event in sorted(self.events.items()):
+            for view in () if event.policy is None else event.policy.views:
                 yield event, view
 
     def lines(self) -> Iterator[tuple[EventDraft, ViewDraft, Resolved]]:

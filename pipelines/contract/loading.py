@@ -6,19 +6,18 @@ Every stage notes its mistakes and hands on what it could read; the checks then 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from pipelines.contract import folder as files
+from pipelines.contract.assembling import readable_contract, whole_contract
 from pipelines.contract.checks import BY_ID, budget, finding, freshness, reviews, run
 from pipelines.contract.derived import fingerprint
-from pipelines.contract.digest import digest
 from pipelines.contract.draft import Draft, EventDraft
 from pipelines.contract.findings import Finding, Position, Severity
 from pipelines.contract.linkage.accepting import read_linkage
-from pipelines.contract.model import Contract, Event, Linkage, RawSchema, Topic
+from pipelines.contract.model import Contract, Linkage, RawSchema
 from pipelines.contract.node import Node
 from pipelines.contract.operands import Lists
 from pipelines.contract.overlay.keeping import kept
@@ -29,7 +28,8 @@ from pipelines.contract.raw_schema import read_schema
 from pipelines.contract.reading import read
 from pipelines.contract.received import unsigned_purposes
 from pipelines.contract.report import Report, meant, shown
-from pipelines.contract.topics import Topics, read_topics, with_late
+from pipelines.contract.topics import read_topics
+from pipelines.contract.unread import Unread, unread
 from pipelines.contract.view import read_view
 from pipelines.trouble import Exit, Trouble
 
@@ -43,12 +43,16 @@ _MOOT = frozenset({"linkage-needless"})  # the contract needs what an overlay of
 class Loaded:
     """A contract, unless a mistake stands in the way of building one, and all findings in the order of their places.
 
-    `base` is the contract without the overlay, if one was named and could be laid.
+    `base` is the contract without the overlay, if one was named and could be laid. `readable` is the contract as far as
+    it could be read: the contract itself, or one without what `unread` names and without a digest, to compare and to
+    explain, and never to relay by; None when nothing could be read.
     """
 
     contract: Contract | None
     findings: tuple[Finding, ...]
     base: Contract | None = None
+    readable: Contract | None = None
+    unread: Unread = field(default_factory=Unread)
 
     @property
     def valid(self) -> bool:
@@ -71,22 +75,22 @@ def load(root: Path, *, as_of: date, overlay: str | None = None) -> Loaded:
     report = Report()
     folder = files.survey(root, report)
     base = _loaded(folder, _draft(folder, as_of, report), report)
-    if overlay is None or base.contract is None:
+    if overlay is None or base.readable is None:
         return base
-    errors = {found for found in base.findings if found.severity is Severity.ERROR}
-    return _overlaid(folder, overlay, as_of, base.contract, errors)
+    return _overlaid(folder, overlay, as_of, base.readable, base)
 
 
-def _overlaid(folder: files.Folder, name: str, as_of: date, base: Contract, errors: set[Finding]) -> Loaded:
+def _overlaid(folder: files.Folder, name: str, as_of: date, readable: Contract, base: Loaded) -> Loaded:
     report = Report()
+    errors = {found for found in base.findings if found.severity is Severity.ERROR}
     node = _overlay_node(folder, name, report)
-    laying = None if node is None else Laying(name, node, base, _list_names(folder), report)
+    laying = None if node is None else Laying(name, node, readable, _list_names(folder), report, base.unread)
     if laying is None:
         found = {*errors, *(finding(check, mistake) for check, mistake in report.mistakes)}
-        return Loaded(None, _in_order(found))
+        return Loaded(None, _in_order(found), unread=base.unread)
     loaded = _loaded(folder, _draft(folder, as_of, report, laying), report)
     found = {one for one in loaded.findings if one.check not in _MOOT}
-    return Loaded(loaded.contract, _in_order(found | errors), base)
+    return replace(loaded, findings=_in_order(found | errors), base=base.contract)
 
 
 def _overlay_node(folder: files.Folder, name: str, report: Report) -> Node | None:
@@ -103,12 +107,18 @@ def _list_names(folder: files.Folder) -> frozenset[str]:
 
 
 def _loaded(folder: files.Folder, draft: Draft, report: Report) -> Loaded:
-    contract = None if any(_is_error(check) for check, _ in report.mistakes) else _contract(draft)
+    broken = frozenset(mistake.position.file for check, mistake in report.mistakes if _is_error(check))
+    contract = None if broken else whole_contract(draft)
     overlay = None if draft.laid is None else draft.laid.name
     derived = {path: folder.content(path, report) or b"" for path in folder.derived_under(overlay)}
     superseded = {path: folder.content(path, report) or b"" for path in folder.superseded_under(overlay)}
-    draft = replace(draft, contract=contract, derived=derived, superseded=superseded)
-    return Loaded(contract, _in_order({*(finding(check, mistake) for check, mistake in report.mistakes), *run(draft)}))
+    left_out = Unread() if contract is not None else unread(draft, folder.derived, broken)
+    readable = contract if contract is not None else readable_contract(draft, left_out)
+    draft = replace(
+        draft, contract=contract, derived=derived, superseded=superseded, readable=readable, unread=left_out
+    )
+    found = {*(finding(check, mistake) for check, mistake in report.mistakes), *run(draft)}
+    return Loaded(contract, _in_order(found), readable=readable, unread=left_out)
 
 
 def _in_order(found: set[Finding]) -> tuple[Finding, ...]:
@@ -256,29 +266,3 @@ def _without_ours(schema: object) -> object:
             return [_without_ours(item) for item in schema]
         case _:
             return schema
-
-
-def _contract(draft: Draft) -> Contract | None:
-    """The contract of a draft in which everything was read; None when parts of it do not exist."""
-    if draft.topics is None or draft.topics.quarantine is None:
-        return None
-    events: dict[str, Event] = {}
-    for name, event in draft.events.items():
-        views = [view.view for view in event.views]
-        if event.policy is None or not event.versions or None in views:
-            return None
-        whole = tuple(sorted((view for view in views if view is not None), key=lambda view: view.topic))
-        events[name] = Event(name, event.versions, whole, event.policy.never)
-    topics = _topics(draft.topics, events)
-    parts = (events, dict(draft.purposes), topics, dict(draft.topics.raw), draft.topics.quarantine)
-    changes = draft.topics.changes
-    return Contract(*parts, digest=digest(*parts, changes), linkage=draft.linkage, changes=changes)
-
-
-def _topics(topics: Topics, events: Mapping[str, Event]) -> dict[str, Topic]:
-    ttls: dict[str, list[int]] = {}
-    for event in events.values():
-        for view in event.views:
-            if event.raw_topic in topics.raw:
-                ttls.setdefault(view.topic, []).append(topics.raw[event.raw_topic].ttl_ms)
-    return {name: with_late(topic, ttls.get(name, [])) for name, topic in topics.minimized.items()}

@@ -50,23 +50,31 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ViewLines:
-    """A view as it stands. `broken` are paths whose rule could not be read: they count as decided, not as allowed."""
+    """A view as it stands. `broken` are paths whose rule could not be read: they count as decided, not as allowed.
+
+    `whole`: every line was read.
+    """
 
     topic: str
     lines: tuple[Line, ...]
     broken: tuple[Path, ...]
     position: Position
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy as it stands. `place` is where a decision that is missing would be added."""
+    """A policy as it stands. `place` is where a decision that is missing would be added.
+
+    `whole`: everything that decides about a field was read. `views_whole`: every view's name and lines were.
+    """
 
     event: str
     views: tuple[ViewLines, ...]
     never: tuple[Never, ...]
     place: Position
     whole: bool
+    views_whole: bool = True
 
 
 def read_policy(node: Node, event: str, report: Report) -> Policy | None:
@@ -87,9 +95,10 @@ def read_policy(node: Node, event: str, report: Report) -> Policy | None:
     place = next((key.position for key, _ in section.node if key.text == "never"), section.node.position)
     reasons = () if never is None else tuple(_never(never, report))
     # What could not be read at all might have decided anything: nothing is then said to be undecided.
-    whole = views is not None and None not in read and (never is not None or never_node is None)
+    views_whole = views is not None and None not in read
+    whole = views_whole and (never is not None or never_node is None)
     whole = whole and not any(check == "path-syntax" for check, _ in report.mistakes[before:])
-    return Policy(event, tuple(view for view in read if view is not None), reasons, place, whole)
+    return Policy(event, tuple(view for view in read if view is not None), reasons, place, whole, views_whole)
 
 
 def _view(key: Scalar, node: Node, report: Report) -> ViewLines | None:
@@ -100,6 +109,7 @@ def _view(key: Scalar, node: Node, report: Report) -> ViewLines | None:
     section = Section.of(node, "A view", report)
     if section is None:
         return None
+    before = len(report)
     lines: list[Line] = []
     broken: list[Path] = []
     seen: dict[Path, Position] = {}
@@ -119,7 +129,7 @@ def _view(key: Scalar, node: Node, report: Report) -> ViewLines | None:
             broken.append(path)
         else:
             lines.append(line)
-    return ViewLines(key.text, tuple(lines), tuple(broken), key.position)
+    return ViewLines(key.text, tuple(lines), tuple(broken), key.position, whole=len(report) == before)
 
 
 def _path(node: Scalar, report: Report) -> Path | None:

@@ -116,7 +116,7 @@ def read_view(event: str, lines: ViewLines, versions: tuple[RawSchema, ...], lis
     whole = tuple(one for one in resolved if one is not None)
     decided = (*(line.path for line in lines.lines), *lines.broken)
     view = None
-    if len(whole) == len(resolved) > 0 and not lines.broken:
+    if len(whole) == len(resolved) > 0 and lines.whole:
         naming = Naming(lines.topic, event)
         shape = outputs(naming, [(one.rule, one.reach, one.type) for one in whole], versions, report)
         if len(report) == before:

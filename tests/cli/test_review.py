@@ -158,10 +158,25 @@ def test_markdown_shows_a_contracts_texts_and_renders_none(tmp_path: Path) -> No
     assert r"nobody \| \<img src=x\> \[link\](http://example.test) \@everyone" in row
 
 
-def test_a_contract_with_mistakes_is_named_with_the_first_of_them(tmp_path: Path) -> None:
-    broken = edited(tmp_path, {POLICY: ("ok: keep", "ok: hash")})
-    with pytest.raises(Trouble, match="rule-action") as trouble:
-        run(diff.command, str(broken), str(BASE))
+def test_of_a_contract_with_errors_what_could_be_read_is_compared_and_the_errors_are_named(tmp_path: Path) -> None:
+    edits = {POLICY: ("ok: keep", "ok: hash"), "policies/purposes.yaml": ("max_bits: 96", "max_bits: 95")}
+    broken = edited(tmp_path, edits)
+    code, output = run(diff.command, str(BASE), str(broken))
+    assert code == Exit.FINDINGS  # although what could be read gets better
+    assert "Privacy gets better (1)" in output
+    assert f"Errors in {broken} (" in output
+    assert "[rule-action]" in output
+    assert "  view vpn.session → network-metadata.support\n" in output
+    told = orjson.loads(run(diff.command, str(broken), str(BASE), "--json")[1])
+    assert [change["what"] for change in told["changes"]] == ["max_bits: 95 → 96"]
+    assert told["left_out"] == ["view vpn.session → network-metadata.support"]
+    assert "rule-action" in {found["check"] for found in told["findings"]}
+    assert "### Left out" in run(diff.command, str(BASE), str(broken), "--markdown")[1]
+
+
+def test_a_folder_without_a_contract_cannot_be_compared(tmp_path: Path) -> None:
+    with pytest.raises(Trouble, match="file-missing") as trouble:
+        run(diff.command, str(tmp_path), str(BASE))
     assert trouble.value.exit_code is Exit.USAGE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from math import log2
 from pathlib import Path
@@ -158,7 +159,18 @@ def test_what_is_wrong_without_an_overlay_is_said_once_and_makes_none_valid(over
 
 
 def test_overlays_of_what_cannot_be_built_are_said_not_to_be_looked_at(overlaid: Path) -> None:
-    path = overlaid / "policies/vpn/session.yaml"
-    path.write_text(path.read_text().replace("ok: keep", "ok: hash"))
+    for name in ("topics.yaml", "policies/purposes.yaml", "policies/vpn/session.yaml"):
+        (overlaid / name).unlink()
+    shutil.rmtree(overlaid / "schemas")
     assert "Overlays were not looked at" in run("--contract", str(overlaid), *DAY)[1]
     assert orjson.loads(run("--contract", str(overlaid), "--json", *DAY)[1])["overlays"] is None
+
+
+def test_a_view_that_could_not_be_read_is_named_and_overlays_are_looked_at_without_it(overlaid: Path) -> None:
+    path = overlaid / "policies/vpn/session.yaml"
+    path.write_text(path.read_text().replace("ok: keep", "ok: hash"))
+    code, output = run("--contract", str(overlaid), *DAY)
+    assert (code, "  view vpn.session → network-metadata.support\n" in output) == (1, True)
+    assert "[overlay-loosens]" in output
+    told = orjson.loads(run("--contract", str(overlaid), "--json", *DAY)[1])
+    assert told["left_out"] == ["view vpn.session → network-metadata.support"]

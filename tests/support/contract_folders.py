@@ -77,11 +77,13 @@ def overlay_of(fixture: Path) -> str | None:
 
 
 def freshened(folder: Path, overlay: str | None = None, *, as_of: date = TODAY) -> Path:
-    """The folder with its derived schemas written and its reviews signed anew, when there is a contract in it."""
-    contract = load(folder, as_of=as_of).contract
-    if contract is not None:
-        build(sign_as(folder, contract), contract, as_of=as_of)
-        under = None if overlay is None else load(folder, as_of=as_of, overlay=overlay).contract
+    """The folder with its reviews signed anew, and its derived schemas written when there is a contract in it."""
+    loaded = load(folder, as_of=as_of)
+    if loaded.readable is not None:
+        sign_as(folder, loaded.readable)
+    if (contract := loaded.contract) is not None:
+        build(folder, contract, as_of=as_of)
+        under = None if overlay is None else load(folder, as_of=as_of, overlay=overlay).readable
         if overlay is not None and under is not None:
             build(folder, under, as_of=as_of, under=Under(overlay, contract))
     return folder

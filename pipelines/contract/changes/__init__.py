@@ -5,5 +5,6 @@ Compares values; only `git` runs a program (git, reading), and only when it is a
 
 from pipelines.contract.changes.change import Change, Direction
 from pipelines.contract.changes.compare import compare, since
+from pipelines.contract.changes.partial import compare_readable
 
-__all__ = ["Change", "Direction", "compare", "since"]
+__all__ = ["Change", "Direction", "compare", "compare_readable", "since"]

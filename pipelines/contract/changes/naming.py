@@ -22,7 +22,7 @@ _MOST: Final = 20
 
 def with_changes(root: Path, loaded: Loaded, *, as_of: date) -> tuple[Finding, ...]:
     """The findings, those about a review that does not cover its purpose with each change since it was signed."""
-    contract = loaded.contract
+    contract = loaded.readable
     if contract is None or all(found.check != SIGNED for found in loaded.findings):
         return loaded.findings
     at = {one.review.covers_position: one for one in contract.purposes.values() if one.review is not None}

@@ -48,9 +48,11 @@ def raw_topic_unknown(draft: Draft) -> Iterator[Mistake]:
 def topic_without_view(draft: Draft) -> Iterator[Mistake]:
     """A topic that nothing is ever written to."""
     used = {view.topic for event in draft.events.values() if event.policy for view in event.policy.views}
-    unread = any(event.policy is None or not event.policy.whole for event in draft.events.values())
-    for topic in draft.topics.minimized.values() if draft.topics else ():
-        if topic.name not in used and not unread:
+    used |= {topic for _, topic in draft.unread.views}
+    # An event type of whose views nothing at all is known may feed any topic.
+    unknown = draft.unread.events - {event for event, _ in draft.unread.views}
+    for topic in draft.topics.minimized.values() if draft.topics and not unknown else ():
+        if topic.name not in used:
             yield Mistake(topic.position, f"No view feeds '{topic.name}'.", "Remove the topic, or add the view.")
 
 

@@ -20,17 +20,16 @@ def _build(draft: Draft) -> str:
 
 
 def _wanted(draft: Draft) -> dict[str, str]:
-    if draft.contract is None:
+    if draft.readable is None:
         return {}
     under = None if draft.laid is None else Under(draft.laid.name, draft.laid.base)
-    return derived_schemas(draft.contract, under)
+    return derived_schemas(draft.readable, under)
 
 
 def missing(draft: Draft) -> Iterator[Mistake]:
     """A view whose schema nobody wrote."""
-    if draft.contract is not None:
-        for path in sorted(_wanted(draft).keys() - draft.derived.keys()):
-            yield Mistake(Position(path), "The derived schema is missing.", _build(draft))
+    for path in sorted(_wanted(draft).keys() - draft.derived.keys()):
+        yield Mistake(Position(path), "The derived schema is missing.", _build(draft))
 
 
 def stale(draft: Draft) -> Iterator[Mistake]:
@@ -41,9 +40,10 @@ def stale(draft: Draft) -> Iterator[Mistake]:
 
 
 def orphan(draft: Draft) -> Iterator[Mistake]:
-    """A derived schema without a view."""
-    if draft.contract is not None:
-        for path in sorted(draft.derived.keys() - _wanted(draft).keys()):
+    """A derived schema without a view. Of a view that could not be read, nobody knows what it gives."""
+    for path in sorted(draft.derived.keys() - _wanted(draft).keys()):
+        topic, name = path.split("/")[-2:]
+        if draft.readable is not None and not draft.unread.has_view(".".join(name.split(".")[:2]), topic):
             yield Mistake(Position(path), "No view gives this derived schema.", _build(draft))
 
 
@@ -56,7 +56,7 @@ def unlisted(draft: Draft) -> Iterator[Mistake]:
     for path in sorted(there.unlisted):
         yield Mistake(Position(path), "The index of superseded schemas does not list this file.", _build(draft))
     for one in there.entries:
-        days = None if draft.contract is None else ttl_days(draft.contract, one.topic)
+        days = None if draft.readable is None else ttl_days(draft.readable, one.topic)
         if days is not None and one.until < one.needed_until(days):
             needed = one.needed_until(days)
             what = f"Records under {one.fingerprint} live until {needed}, but its schema is kept until {one.until}."

@@ -44,16 +44,17 @@ def _told(one: Shared) -> str:
 
 def unknown(draft: Draft) -> Iterator[Mistake]:
     """An acceptance of what is not there: a name that was mistyped accepts nothing."""
-    if draft.topics is None or draft.purpose_names is None or not _whole(draft):
-        return
     there: dict[str, set[str]] = {}
     for event, view in draft.views():
-        if view.view is not None and view.topic in draft.topics.minimized:
+        if draft.topics is not None and view.view is not None and view.topic in draft.topics.minimized:
             there.setdefault(event.name, set()).add(view.view.purpose)
+    purposes = draft.purpose_names
     for one in draft.linkage.accepted:
         if not {*one.purposes} <= there.get(one.event, set()):
-            names = [*draft.events, *draft.purpose_names]
+            names = [*draft.events, *(one.purposes if purposes is None else purposes)]
             wrong = next((name for name in (one.event, *one.purposes) if name not in names), None)
+            if wrong is None and _may_be_unread(draft, one):
+                continue
             what = f"'{one.event}' has no views for both {shown(one.purposes[0])} and {shown(one.purposes[1])}."
             hint = meant(wrong, names) if wrong is not None else ""
             yield Mistake(one.position, f"{what}{hint}", "Mend the names, or remove the entry.")
@@ -65,6 +66,8 @@ def needless(draft: Draft) -> Iterator[Mistake]:
     for one in draft.shared:
         pairs.setdefault((one.event, one.purposes), []).append(one)
     for key, accepted in _accepted(draft).items():
+        if _may_be_unread(draft, accepted):
+            continue
         there = pairs.get(key, [])
         bits = spelled_bits(max((one.bits for one in there), default=0))
         ceiling = spelled_bits(max((one.ceiling_bits for one in there), default=0))
@@ -86,10 +89,10 @@ def _accepted(draft: Draft) -> Mapping[_Key, AcceptedLinkage]:
     return {(one.event, one.purposes): one for one in draft.linkage.accepted}
 
 
-def _whole(draft: Draft) -> bool:
-    return all(view.view is not None for _, view in draft.views()) and all(
-        event.policy is not None and event.policy.whole for event in draft.events.values()
-    )
+def _may_be_unread(draft: Draft, one: AcceptedLinkage) -> bool:
+    """Whether an event type has views for these purposes that could not be read, or might have."""
+    unread = draft.unread
+    return draft.purpose_names is None or one.event in unread.events or any(map(unread.touches, one.purposes))
 
 
 CHECKS: Final = (

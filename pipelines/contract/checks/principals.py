@@ -20,7 +20,7 @@ def both_ends(draft: Draft) -> Iterator[Mistake]:
         return
     for topic in draft.topics.minimized.values():
         purpose = topic.name.partition(".")[2]
-        feeding = {event.name for event, view in draft.views() if view.topic.partition(".")[2] == purpose}
+        feeding = {event.name for event, view in draft.written() if view.topic.partition(".")[2] == purpose}
         for name in sorted(feeding):
             raw = draft.topics.raw.get(f"raw.{name}")
             for principal in sorted(set(raw.producers if raw else ()) & set(topic.consumers)):
@@ -36,9 +36,9 @@ def links_purposes(draft: Draft) -> Iterator[Mistake]:
     """
     fed: dict[str, set[str]] = {}
     handled: set[str] = set()
-    for event, view in draft.views():
+    for event, view in draft.written():
         fed.setdefault(view.topic, set()).add(event.name)
-        if any(line.action == "handle" for line in view.lines.lines):
+        if any(line.action == "handle" for line in view.lines):
             handled.add(view.topic)
     read: dict[str, list[Topic]] = {}
     for topic in sorted(draft.topics.minimized.values() if draft.topics else (), key=lambda topic: topic.name):

@@ -36,9 +36,9 @@ def signed(draft: Draft) -> Iterator[Mistake]:
     """A purpose that receives something else than what was agreed to."""
     for purpose, review in _reviewed(draft):
         # Under an overlay a purpose receives less than was agreed to, and no other digest has to be signed for that.
-        received = draft.contract if draft.laid is None else draft.laid.base
-        if received is None or not review.covers:
-            continue
+        received = draft.readable if draft.laid is None else draft.laid.base
+        if received is None or not review.covers or draft.unread.touches(purpose.name):
+            continue  # of a purpose that could not be read as a whole, nobody knows what it receives
         recipe = recipe_of(received, purpose.name, review.covers)
         if recipe == FORMAT:
             continue

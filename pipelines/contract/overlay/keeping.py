@@ -31,10 +31,12 @@ def kept(laid: Laid, event: EventDraft) -> EventDraft:
         view = None if draft.view is None or was is None else _as_strict(was, draft.view)
         views.append(replace(draft, view=view))
     event = replace(event, views=tuple(views))
-    if event.policy is None:
+    if event.policy is None or event.name not in laid.base.events:
         return event
     never = (*event.policy.never, *_dropped(laid, event))
-    return replace(event, policy=replace(event.policy, never=never))
+    # What a removed view decided about is not known if that view could not be read.
+    unread = any(of == event.name and laid.view(of, topic) is None for of, topic in laid.removed.views)
+    return replace(event, policy=replace(event.policy, never=never, whole=event.policy.whole and not unread))
 
 
 def _as_strict(was: View, view: View) -> View:

@@ -47,4 +47,5 @@ class Laid:
 
     def view(self, event: str, topic: str) -> View | None:
         """The view as it is without the overlay."""
-        return next((view for view in self.base.events[event].views if view.topic == topic), None)
+        found = self.base.events.get(event)
+        return None if found is None else next((view for view in found.views if view.topic == topic), None)

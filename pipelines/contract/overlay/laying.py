@@ -15,6 +15,7 @@ from pipelines.contract.overlay.reading import CHANGES, QUARANTINE, Entry, is_re
 from pipelines.contract.overlay.removing import moot, removed
 from pipelines.contract.report import Report
 from pipelines.contract.section import Section, bad
+from pipelines.contract.unread import Unread
 
 _OF_MINIMIZED = ("ttl", "late", "consumers")
 _OF_RAW = ("ttl", "producers")
@@ -32,15 +33,18 @@ class Laying:
         base: the contract without it.
         lists: the names of the contract's lists.
         report: where mistakes go.
+        unread: what of the contract could not be read. What the overlay says of that is not looked at.
     """
 
-    def __init__(self, name: str, node: Node, base: Contract, lists: frozenset[str], report: Report) -> None:
+    def __init__(
+        self, name: str, node: Node, base: Contract, lists: frozenset[str], report: Report, unread: Unread
+    ) -> None:
         self._name = name
         self._base = base
         self._report = report
-        self._words = read_words(node, base, lists, report)
+        self._words = read_words(node, base, lists, report, unread)
         self._edits: list[Edit] = []
-        self._removed = removed(base, self._words)
+        self._removed = removed(base, self._words, unread)
 
     def done(self) -> Laid:
         """What was done, once all files have been through."""

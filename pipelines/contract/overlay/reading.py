@@ -19,8 +19,9 @@ contract's own files, which read it where it takes the place of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from pipelines.contract.findings import Position
@@ -32,6 +33,7 @@ from pipelines.contract.policy import MAX_RULES
 from pipelines.contract.purposes import MAX_ENTRIES
 from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.section import Section, text
+from pipelines.contract.unread import Unread
 
 QUARANTINE: Final = "quarantine"
 CHANGES: Final = "changes"
@@ -58,8 +60,11 @@ def is_remove(node: Node) -> bool:
     return isinstance(node, Scalar) and node.text == "remove"
 
 
-def read_words(node: Node, base: Contract, lists: frozenset[str], report: Report) -> Words:
-    """An overlay's file; what it says of things that the contract does not have is noted and left out."""
+def read_words(node: Node, base: Contract, lists: frozenset[str], report: Report, unread: Unread) -> Words:
+    """An overlay's file; what it says of things that the contract does not have is noted and left out.
+
+    What it says of things that could not be read is left out, and nothing is noted.
+    """
     words = Words()
     section = Section.of(node, "An overlay", report)
     if section is None:
@@ -69,23 +74,33 @@ def read_words(node: Node, base: Contract, lists: frozenset[str], report: Report
     section.close()
     known = [*base.topics, *base.raw_topics, QUARANTINE]
     known += [] if base.changes == USUAL_CHANGES else [CHANGES]
-    words.purposes = _known(parts["purposes"], "purpose", base.purposes, PURPOSES, report)
+    words.purposes = _known(parts["purposes"], "purpose", base.purposes, PURPOSES, report, unread.has_purpose)
     words.lists = _known(parts["lists"], "list", lists, LISTS, report)
-    words.topics = _known(parts["topics"], "topic", known, TOPICS, report)
-    for event, (key, entry) in _known(parts["views"], "event type", base.events, "policies/", report).items():
+    words.topics = _known(parts["topics"], "topic", known, TOPICS, report, unread.has_topic)
+    events = _known(parts["views"], "event type", base.events, "policies/", report, unread.events.__contains__)
+    for event, (key, entry) in events.items():
         if is_remove(entry):
             words.events[event] = (key, entry)
             continue
         topics = [view.topic for view in base.events[event].views]
         policy = f"policies/{event.replace('.', '/', 1)}.yaml"
-        views = _known(Section.of(entry, "The views of an event type", report), "view", topics, policy, report)
+        section = Section.of(entry, "The views of an event type", report)
+        views = _known(section, "view", topics, policy, report, partial(unread.has_view, event))
         words.views |= {(event, topic): view for topic, view in views.items()}
     return words
 
 
-def _known(section: Section | None, what: str, names: Iterable[str], where: str, report: Report) -> dict[str, Entry]:
+def _known(
+    section: Section | None,
+    what: str,
+    names: Iterable[str],
+    where: str,
+    report: Report,
+    unread: Callable[[str], bool] = lambda _: False,
+) -> dict[str, Entry]:
     known = frozenset(names)
     entries = () if section is None else section.entries(MAX_ENTRIES)
+    entries = tuple((key, value) for key, value in entries if not unread(key.text))
     _unknown(what, [key for key, _ in entries if key.text not in known], known, where, report)
     return {key.text: (key, value) for key, value in entries if key.text in known}
 

@@ -9,20 +9,19 @@ from pipelines.contract.model import Contract
 from pipelines.contract.node import Scalar
 from pipelines.contract.overlay.laid import Removed
 from pipelines.contract.overlay.reading import Entry, Words, is_remove
+from pipelines.contract.unread import Unread
 
 K = TypeVar("K")
 
 
-def removed(base: Contract, words: Words) -> Removed:
-    """What the overlay removes, and what then has nothing to do: topics without views, purposes without topics."""
+def removed(base: Contract, words: Words, unread: Unread) -> Removed:
+    """What the overlay removes, and what then has nothing to do: topics without views, purposes without topics.
+
+    Views that could not be read are removed and feed topics as the others do.
+    """
     purposes = {name for name, (_, entry) in words.purposes.items() if is_remove(entry)}
-    views = {
-        (event.name, view.topic)
-        for event in base.events.values()
-        for view in event.views
-        if _why(words, event.name, view.topic)
-    }
-    there = {(event.name, view.topic) for event in base.events.values() for view in event.views}
+    there = {(event.name, view.topic) for event in base.events.values() for view in event.views} | unread.views
+    views = {(event, topic) for event, topic in there if _why(words, event, topic)}
     left = {topic for _, topic in there - views}
     fed = {topic for _, topic in there}
     topics = frozenset(

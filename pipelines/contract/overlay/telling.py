@@ -78,7 +78,8 @@ def _line(draft: Draft, edit: Edit) -> Resolved | None:
 
 
 def _base_rule(base: Contract, event: str, topic: str, at: Position) -> Rule | None:
-    views = [view for view in base.events[event].views if view.topic == topic]
+    found = base.events.get(event)
+    views = () if found is None else [view for view in found.views if view.topic == topic]
     return next((rule for view in views for rule in view.rules if rule.position == at), None)
 
 
