@@ -94,7 +94,7 @@ def _back_up(path: Path, content: bytes) -> None:
     there = secretfile.read(path, what=_BACKUP, most_bytes=document.MOST_BYTES)
     if there is None or not hmac.compare_digest(there, content):
         raise Trouble(
-            f"{path}, the place of the keyring's backup, holds something else than the keyring of version {OLD_VERSION}",
+            f"{path}, the place of the keyring's backup, does not hold the keyring of version {OLD_VERSION}",
             hint="Find out who wrote that file, move it away, then run `pipelines keys migrate` again.",
             exit_code=Exit.REFUSED,
         )
