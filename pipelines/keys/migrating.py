@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pipelines.trouble import Exit, Trouble
 
 CLOCK_MARGIN_MS: Final = 5 * 60_000
 """An epoch that begins within this time counts as begun: a broker whose clock is ahead may have handles in it."""
+_BACKUP: Final = "keyring's backup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def migrate(
 
     Raises:
         Trouble: 3 if there is no keyring, another process holds its lock, or the file cannot be written; 4 if a process
-            uses it, or the keyring cannot be used or has one key in two places. The keyring is left as it is.
+            uses it, the keyring cannot be used or has one key in two places, or another file is where its backup
+            belongs. The keyring is left as it is.
     """
     if not path.exists():  # or the lock would make its folder
         raise absent(path)
@@ -79,9 +82,22 @@ def migrate(
         wrapped |= {root_id: new.wrap(root_id, secrets.token_bytes(ROOT_BYTES), kek) for root_id in made}
         # Named after the content: a repetition finds the same file, and no backup takes another's place.
         backup = path.with_name(f"{path.name}.version-{OLD_VERSION}-{sha256(content).hexdigest()[:8]}")
-        secretfile.create(backup, content, what="keyring's backup")
+        _back_up(backup, content)
         write_contents(path, kek, Contents(VERSION, new.deployment, new.purposes, wrapped))
     return Migration(kept, made, backup)
+
+
+def _back_up(path: Path, content: bytes) -> None:
+    """Write the backup, or find it whole from a migration that was interrupted."""
+    if secretfile.create(path, content, what=_BACKUP):
+        return
+    there = secretfile.read(path, what=_BACKUP, most_bytes=document.MOST_BYTES)
+    if there is None or not hmac.compare_digest(there, content):
+        raise Trouble(
+            f"{path}, the place of the keyring's backup, does not hold the keyring of version {OLD_VERSION}",
+            hint="Find out who wrote that file, move it away, then run `pipelines keys migrate` again.",
+            exit_code=Exit.REFUSED,
+        )
 
 
 def _refuse_repeated(path: Path, roots: dict[RootId, bytes], integrity_key: bytes) -> None:

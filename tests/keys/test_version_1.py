@@ -397,3 +397,38 @@ def test_a_keyring_moves_between_a_local_key_and_a_key_service(
     assert _answers(Keyring.open(old_path, remote), make_purpose, days) == before
     assert rewrap(old_path, remote, kek) == 7
     assert _answers(Keyring.open(old_path, kek), make_purpose, days) == before
+
+
+def _backup_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.version-1-{sha256(path.read_bytes()).hexdigest()[:8]}")
+
+
+@pytest.mark.parametrize("there", ["another content", "half of it", "link", "fifo", "open to others"])
+def test_migration_refuses_when_its_backup_could_not_be_written(
+    there: str, old_path: Path, kek: LocalKeyEncryption, tmp_path: Path
+) -> None:
+    before, backup = old_path.read_bytes(), _backup_of(old_path)
+    match there:
+        case "link":
+            (tmp_path / "copy").write_bytes(before)
+            backup.symlink_to(tmp_path / "copy")
+        case "fifo":
+            os.mkfifo(backup, 0o600)
+        case _:
+            backup.write_bytes({"another content": b"SYNTHETIC", "half of it": before[:99]}.get(there, before))
+            backup.chmod(0o644 if there == "open to others" else 0o600)
+    with pytest.raises(Trouble, match="backup") as trouble:
+        migrate(old_path, kek, now_ms=NOW_MS)
+    assert trouble.value.exit_code is Exit.REFUSED
+    assert trouble.value.hint
+    assert old_path.read_bytes() == before
+    assert read_contents(old_path, kek) is not None
+
+
+def test_migration_goes_on_from_a_backup_that_an_interrupted_one_left(old_path: Path, kek: LocalKeyEncryption) -> None:
+    before, backup = old_path.read_bytes(), _backup_of(old_path)
+    backup.write_bytes(before)
+    backup.chmod(0o600)
+    assert migrate(old_path, kek, now_ms=NOW_MS).backup == backup
+    assert backup.read_bytes() == before
+    assert Keyring.open(old_path, kek).version == 2
