@@ -115,9 +115,8 @@ def _since(
         return "what was signed: only --history looks for that state, in git", None
     states, why = signed_states(root, {told.purpose: told.covers}, as_of=today)
     if (state := states.get(told.purpose)) is not None:
-        return f"what was signed, in commit {state.commit[:12]} of {state.day}", since(
-            state.contract, contract, told.purpose
-        )
+        day = state.day or "an unreadable date"
+        return f"what was signed, in commit {state.commit[:12]} of {day}", since(state.contract, contract, told.purpose)
     return f"what was signed, which cannot be shown: {why}", None
 
 

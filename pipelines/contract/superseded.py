@@ -24,6 +24,7 @@ from pipelines.contract.model import DAY_MS, Contract
 
 ROLLOUT_DAYS: Final = 30
 """How long workers may go on writing under a schema after it was replaced in the folder, until they are restarted."""
+_YEAR_DAYS: Final = 366
 _FINGERPRINT_DIGITS: Final = 16
 _KEYS: Final = {"file", "superseded", "until"}
 
@@ -41,6 +42,13 @@ class Superseded:
     def topic(self) -> str:
         """The minimized topic whose records it decodes."""
         return self.file.split("/")[-3]
+
+    def is_ahead(self, day: date) -> bool:
+        """Return whether it was superseded more than a year after a day: a slip, and dates may end before its TTL does.
+
+        Less is no slip: contracts are also looked at as of a day in the past.
+        """
+        return (self.superseded - day).days > _YEAR_DAYS
 
     def needed_until(self, days: int) -> date:
         """The last day on which a record written under it can live, in a topic with a TTL of so many days."""
@@ -114,10 +122,18 @@ def _index(content: bytes, index: str) -> tuple[Superseded, ...]:
     return tuple(_entry(name, told, folder) for name, told in sorted(listed.items()))
 
 
+def _date(text: str) -> date:
+    """Read a date as `index_text` writes it: other spellings of ISO 8601 are refused. Raises ValueError."""
+    found = date.fromisoformat(text)
+    if f"{found}" != text:
+        raise ValueError("not a date in the form YYYY-MM-DD")
+    return found
+
+
 def _entry(name: str, told: Any, folder: str) -> Superseded:
     if not isinstance(told, dict) or told.keys() != _KEYS or not all(isinstance(text, str) for text in told.values()):
         raise ValueError("not an entry")
-    entry = Superseded(name, told["file"], date.fromisoformat(told["superseded"]), date.fromisoformat(told["until"]))
+    entry = Superseded(name, told["file"], _date(told["superseded"]), _date(told["until"]))
     parts = entry.file.removeprefix(f"{folder}/").split("/")
     if not entry.file.startswith(f"{folder}/") or len(parts) != len(("topic", "superseded", "file")):
         raise ValueError("not a file of this folder")

@@ -46,7 +46,7 @@ def superseding(
         day: the day of the build.
     """
     known = read_superseded(contents, index)
-    entries = {one.fingerprint: _kept_long_enough(one, contract) for one in (*known.entries, *known.lost)}
+    entries = {one.fingerprint: _kept_long_enough(one, contract, day) for one in (*known.entries, *known.lost)}
     folder = index.rpartition("/")[0]
     added: dict[str, Superseded] = {}
     copies: dict[str, bytes] = {}
@@ -68,12 +68,15 @@ def superseding(
     return Superseding(index, written, tuple(sorted(contents.keys() - stays)), tuple(added.values()), expired, changed)
 
 
-def _kept_long_enough(entry: Superseded, contract: Contract) -> Superseded:
+def _kept_long_enough(entry: Superseded, contract: Contract, day: date) -> Superseded:
     """The entry with a day that no record outlives; `until` never becomes earlier.
 
-    A TTL that was shortened does not shorten it, because segments from before keep the old span for a while.
+    A TTL that was shortened does not shorten it, because segments from before keep the old span for a while. A schema
+    that was superseded years ahead was superseded today at the latest.
     """
     days = ttl_days(contract, entry.topic)
+    if entry.is_ahead(day):
+        entry = replace(entry, superseded=day)
     return entry if days is None else replace(entry, until=max(entry.until, entry.needed_until(days)))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from pipelines.cli.app import pipelines
 from pipelines.contract import digest_of, load
 from pipelines.contract.changes.naming import with_changes
 from pipelines.contract.changes.revisions import checked_out, signed_states
@@ -132,3 +134,23 @@ def test_the_finding_says_why_it_cannot_name_changes(tmp_path: Path) -> None:
     (named,) = [found for found in with_changes(tmp_path, loaded, as_of=TODAY) if found.check == "review-signed"]
     assert "cannot be shown: this is not a git repository" in named.message
     assert "pipelines review support" in named.remedy
+
+
+@pytest.mark.parametrize("seconds", ["99999999999999", "9223372036854775807", "-1", "soon", "18446744073709551616"])
+def test_the_signed_state_is_found_in_a_commit_with_an_odd_date(seconds: str, tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    committed(folder, "signed")
+    raw = git(folder, "cat-file", "commit", "HEAD")
+    who = "committer synthetic <synthetic@example.test>"
+    lines = [f"{who} {seconds} +0000" if line.startswith("committer ") else line for line in raw.splitlines()]
+    odd = tmp_path.parent / f"{tmp_path.name}.commit"
+    odd.write_text("\n".join(lines) + "\n")
+    first = git(folder, "hash-object", "-t", "commit", "--literally", "-w", str(odd))
+    git(folder, "update-ref", "refs/heads/main", first)
+    change(folder, "1KiB", "2KiB")
+    committed(folder, "not signed")
+    states, why = signed_states(folder, {"support": digest(BASE)}, as_of=TODAY)
+    assert states["support"].commit == first, why
+    done = CliRunner().invoke(pipelines, ["review", "support", "--history", "--contract", str(folder)])
+    assert done.exit_code in {Exit.DONE, Exit.FINDINGS}, done.output
+    assert first[:12] in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from dataclasses import replace
@@ -175,3 +176,35 @@ def test_an_overlay_keeps_its_own_and_the_contract_its_own(tmp_path: Path) -> No
     errors = {one.check for one in load(folder, as_of=TODAY, overlay="less").findings if one.severity is Severity.ERROR}
     assert errors == set()
     assert not (folder / INDEX).exists()
+
+
+def redated(folder: Path, superseded: str, until: str) -> None:
+    """Give the one entry of the index other dates."""
+    index = json.loads((folder / INDEX).read_text())
+    (entry,) = index.values()
+    entry |= {"superseded": superseded, "until": until}
+    (folder / INDEX).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+
+
+@pytest.mark.parametrize("superseded", ["9999-12-31", "9999-01-01", "2028-06-03"])
+def test_a_schema_superseded_years_ahead_is_a_finding_and_counts_from_the_next_build(
+    superseded: str, tmp_path: Path
+) -> None:
+    folder = overlaid(tmp_path)
+    changed(folder)
+    redated(folder, superseded, "9999-12-31")
+    found = [one for one in load(folder, as_of=TODAY).findings if one.check == "derived-unlisted"]
+    assert [one.position.file for one in found] == [INDEX]
+    assert superseded in found[0].message
+    later = TODAY + timedelta(days=1)
+    build(folder, load_for_building(folder, as_of=TODAY), as_of=later)
+    assert f'"superseded": "{later}"' in (folder / INDEX).read_text()
+    assert "derived-unlisted" not in {one.check for one in load(folder, as_of=TODAY).findings}
+
+
+@pytest.mark.parametrize("superseded", ["20260601", "2026-W23-1", "10000-01-01", "2026-06-31", "", "2026-06-01 "])
+def test_a_date_that_no_build_wrote_is_a_finding(superseded: str, tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    changed(folder)
+    redated(folder, superseded, "2026-12-31")
+    assert "derived-unlisted" in {one.check for one in load(folder, as_of=TODAY).findings}

@@ -30,10 +30,10 @@ _REGULAR: Final = (b"100644", b"100755")
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A commit whose contract has the digest that was signed."""
+    """A commit whose contract has the digest that was signed. `day` is None if the commit's date is no date."""
 
     commit: str
-    day: date
+    day: date | None
     contract: Contract
 
 
@@ -65,7 +65,7 @@ def signed_states(root: Path, covers: Mapping[str, str], *, as_of: date) -> tupl
     return found, f"not in the {counted(min(len(commits), MOST_COMMITS), 'commit')} that touched the contract"
 
 
-def _commits(repository: Repository, digests: Iterable[str]) -> dict[str, date]:
+def _commits(repository: Repository, digests: Iterable[str]) -> dict[str, date | None]:
     """The commits that touched the contract: the two newest, then those that brought a digest, then the others."""
     newest_first = _log(repository, FILES)
     purposes = ("policies/purposes.yaml",)
@@ -73,11 +73,19 @@ def _commits(repository: Repository, digests: Iterable[str]) -> dict[str, date]:
     return dict([*newest_first[:2], *brought, *newest_first[2:]])
 
 
-def _log(repository: Repository, files: Sequence[str], *more: str) -> list[tuple[str, date]]:
+def _log(repository: Repository, files: Sequence[str], *more: str) -> list[tuple[str, date | None]]:
     told = ("--no-textconv", "--no-ext-diff", "--no-show-signature", "--format=%H %cs")
     paths = [repository.prefix + file for file in files]
     lines = repository.run("log", f"--max-count={MOST_COMMITS}", *told, *more, "--", *paths).decode()
-    return [(line.partition(" ")[0], date.fromisoformat(line.partition(" ")[2])) for line in lines.splitlines()]
+    return [(line.partition(" ")[0], _day(line.partition(" ")[2])) for line in lines.splitlines()]
+
+
+def _day(text: str) -> date | None:
+    """Read a commit's date. A commit may have any: none, one that is no number, or one after the year 9999."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def orphan(draft: Draft) -> Iterator[Mistake]:
 
 
 def unlisted(draft: Draft) -> Iterator[Mistake]:
-    """A superseded schema that the index does not list, or lists for a shorter time than its records live."""
+    """A superseded schema that the index does not list, or lists from years ahead or not until its records end."""
     index = superseded_index(None if draft.laid is None else draft.laid.name)
     there = read_superseded(draft.superseded, index)
     if index in draft.superseded and not there.readable:
@@ -56,6 +56,10 @@ def unlisted(draft: Draft) -> Iterator[Mistake]:
     for path in sorted(there.unlisted):
         yield Mistake(Position(path), "The index of superseded schemas does not list this file.", _build(draft))
     for one in there.entries:
+        if one.is_ahead(draft.as_of):
+            what = f"The index says that {one.fingerprint} was superseded on {one.superseded}, which is years ahead."
+            yield Mistake(Position(index), what, _build(draft))
+            continue
         days = None if draft.readable is None else ttl_days(draft.readable, one.topic)
         if days is not None and one.until < one.needed_until(days):
             needed = one.needed_until(days)
