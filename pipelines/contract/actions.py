@@ -6,6 +6,7 @@ Operands have the raw field's type already: times in milliseconds, enum symbols 
 from dataclasses import dataclass
 
 Scalar = str | int | bool
+Number = int | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,18 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The greatest of the ascending `edges` that is not above the value. A decimal's edges are in whole units."""
+    """The greatest of the ascending `edges` that is not above the value. A decimal's edges are in whole units.
 
-    edges: tuple[int, ...]
+    Edges are whole numbers, or all of them are numbers of the field's own type (float or double); then the edge is
+    written as such a number.
+    """
+
+    edges: tuple[int, ...] | tuple[float, ...]
+
+    @property
+    def fractional(self) -> bool:
+        """Whether the edges are numbers of the field's own floating-point type."""
+        return any(isinstance(edge, float) for edge in self.edges)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class View:
 
     `output` is in wire order. `schema` is the derived Avro schema (JSON text, one for all raw versions),
     `fingerprint` its CRC-64-AVRO as it stands in a single-object header (8 bytes). `step_ms` is the coarseness of a
-    record's time: that of its `occurred_at`, else 1 h, never below 1 min. `guards` are outputs of the view as it is
+    record's time: that of its `occurred_at`, else 1 h. `guards` are outputs of the view as it is
     without an overlay: they are tried and not written, so that what they hold back stays back.
     """
 

@@ -29,15 +29,16 @@ from pipelines.contract.actions import (
     Scalar as Value,
 )
 from pipelines.contract.avro import AvroType, Enum, Primitive
-from pipelines.contract.edges import edge
-from pipelines.contract.model import DAY_MS, MINUTE_MS
+from pipelines.contract.edges import edge, in_type
+from pipelines.contract.model import DAY_MS
 from pipelines.contract.node import Mapping, Node
 from pipelines.contract.purposes import MAX_LIST, short_text, vocabulary
 from pipelines.contract.report import Report, meant, shown
-from pipelines.contract.section import Section, duration, integer, items, text
+from pipelines.contract.section import Section, duration, integer, items, spelled, text
 
 MAX_VALUES: Final = 4_096
 MAX_EDGES: Final = 64
+_ASCEND: Final = "Order them, each once; in a float field, edges of eight digits can be one number."
 _INT: Final = (-(1 << 31), (1 << 31) - 1)
 _LONG: Final = (-(1 << 63), (1 << 63) - 1)
 
@@ -124,25 +125,29 @@ def _bucket(operand: Operand, report: Report) -> Action | None:
     listed = items(operand.node, report)
     if listed is None or operand.node is None:
         return None
-    edges = [edge(item, operand.field, _range(operand.type), report) for item in listed[: MAX_EDGES + 1]]
-    whole = [one for one in edges if one is not None]
+    reach = _range(operand.type)
+    edges = [edge(item, operand.field, reach, operand.type, report) for item in listed[: MAX_EDGES + 1]]
+    whole = in_type([one for one in edges if one is not None], operand.type)
+    if whole is None:
+        report.add("rule-operand", operand.node.position, "An edge is too large for a float.", "Mend the edge.")
+        return None
     if not 0 < len(listed) <= MAX_EDGES:
         report.add("rule-operand", operand.node.position, f"`bucket` takes 1 to {MAX_EDGES} edges.", "Write [edge, …].")
     for before, after, node in zip(whole, whole[1:], listed[1:], strict=False):
         if after <= before and len(whole) == len(edges):
-            report.add("rule-operand", node.position, "The edges do not ascend here.", "Order them, each once.")
-    return Bucket(tuple(whole))
+            report.add("rule-operand", node.position, "The edges do not ascend here.", _ASCEND)
+    return Bucket(whole)
 
 
 def _truncate(operand: Operand, report: Report) -> Action | None:
-    step = duration(operand.node, MINUTE_MS, DAY_MS, report)
+    step = duration(operand.node, 1, DAY_MS, report)
     if step is None or operand.node is None:
         return None
     if isinstance(operand.type, Primitive) and operand.type.logical == "date" and step != DAY_MS:
         report.add("rule-operand", operand.node.position, "A date has no part of a day.", "Write 1d.")
     if DAY_MS % step:
-        what = f"{step // 1000:,} seconds do not divide a day, so days would begin at odd times."
-        report.add("rule-operand", operand.node.position, what, "Write 1m, 5m, 15m, 1h, 6h, 1d …")
+        what = f"{spelled(step)} does not divide a day, so days would begin at odd times."
+        report.add("rule-operand", operand.node.position, what, "Write 100ms, 1s, 1m, 5m, 15m, 1h, 6h, 1d …")
     return Truncate(step)
 
 

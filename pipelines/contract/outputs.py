@@ -80,7 +80,7 @@ def _written(action: Action, avro_type: AvroType, name: str) -> AvroType:
     """The type that an action writes, before null."""
     match action:
         case Bucket():
-            return Primitive("long")
+            return avro_type if action.fractional else Primitive("long")
         case OneOf() | Matches() | MapTo():
             return Primitive("string")
         case Count() | CountWhere():

@@ -16,11 +16,11 @@ from pipelines.contract.node import Mapping, Node, Scalar, Sequence, kind
 from pipelines.contract.report import Report, meant, shown
 
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
-_DURATION: Final = re.compile(r"([1-9][0-9]{0,8})(s|m|h|d)", re.ASCII)
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MOST_UNKNOWN: Final = 100
 _PRINCIPAL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-DURATION_MS: Final = {"s": 1000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
+DURATION_MS: Final = {"ms": 1, "s": 1000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 
 class Section:
@@ -116,13 +116,13 @@ def integer(node: Node | None, low: int, high: int, report: Report) -> int | Non
 
 
 def duration(node: Node | None, low_ms: int, high_ms: int, report: Report) -> int | None:
-    """A span of time in ms, written with one unit: 30s, 15m, 24h, 400d."""
+    """A span of time in ms, written with one unit: 100ms, 30s, 15m, 24h, 400d."""
     said = text(node, report)
     if node is None or said is None:
         return None
     found = _DURATION.fullmatch(said)
     if found is None:
-        bad(report, node, f"{shown(said)} is no span of time.", "Write a number and s, m, h or d, such as 24h.")
+        bad(report, node, f"{shown(said)} is no span of time.", "Write a number and ms, s, m, h or d, such as 24h.")
         return None
     span = int(found[1]) * DURATION_MS[found[2]]
     if not low_ms <= span <= high_ms:
@@ -137,7 +137,7 @@ def spelled(span_ms: int) -> str:
     for unit, size in reversed(DURATION_MS.items()):
         if span_ms % size == 0:
             return f"{span_ms // size}{unit}"
-    return f"{span_ms}ms"
+    raise ValueError("a span of time is a whole number of milliseconds")
 
 
 def day(node: Node | None, report: Report) -> date | None:

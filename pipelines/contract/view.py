@@ -14,7 +14,7 @@ from pipelines.contract.applies import APPLIES, COUNT_WHERE_FIELD
 from pipelines.contract.avro import AvroType, FieldClass
 from pipelines.contract.derived import Naming, fingerprint_of_text, schema_text
 from pipelines.contract.leaves import held
-from pipelines.contract.model import HOUR_MS, MINUTE_MS, RawSchema, Rule, View
+from pipelines.contract.model import HOUR_MS, RawSchema, Rule, View
 from pipelines.contract.node import Scalar
 from pipelines.contract.operands import Lists, Operand, read_action
 from pipelines.contract.outputs import AVRO_NAME, outputs, plain_name
@@ -129,15 +129,8 @@ def read_view(event: str, lines: ViewLines, versions: tuple[RawSchema, ...], lis
 
 
 def _step_ms(rules: tuple[Rule, ...]) -> int:
-    own = next(
-        (
-            rule.action.step_ms
-            for rule in rules
-            if str(rule.path) == "occurred_at" and isinstance(rule.action, Truncate)
-        ),
-        HOUR_MS,
-    )
-    return max(own, MINUTE_MS)
+    own = [rule.action for rule in rules if str(rule.path) == "occurred_at"]
+    return next((action.step_ms for action in own if isinstance(action, Truncate)), HOUR_MS)
 
 
 def _resolve(line: Line, versions: tuple[RawSchema, ...], lists: Lists, report: Report) -> Resolved | None:

@@ -7,6 +7,7 @@ refuse it by name long before, and nothing is guessed here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final
 
 from pipelines.contract.actions import (
@@ -81,7 +82,7 @@ def leaf_step(avro_type: AvroType, uses: list[Use], path: str) -> Step:
         case Primitive(name="int" | "long" as name, logical=logical):
             return Number(path, [_number(use, path, logical) for use in uses], INT if name == "int" else LONG)
         case Primitive(name="float" | "double" as name):
-            return Real(path, [_bucket(use, path, 0) for use in uses], 4 if name == "float" else 8)
+            return Real(path, [_ranges(use, path) for use in uses], 4 if name == "float" else 8)
         case Primitive(name="bytes") | Fixed():
             size = avro_type.size if isinstance(avro_type, Fixed) else BY_LENGTH
             if avro_type.logical == "decimal":
@@ -178,8 +179,27 @@ def _bucket(use: Use, path: str, scale: int) -> NumberSink:
     if not isinstance(use.action, Bucket):
         raise _refused(use, path)
     sink = NumberSink(use.view, use.slot, Fault(OUT_OF_RANGE, path), BUCKET)
-    sink.edges = [edge * 10**scale for edge in use.action.edges]
-    sink.forms = [None, *(use.branch + long_form(edge) for edge in use.action.edges)]
+    whole = [edge for edge in use.action.edges if isinstance(edge, int)]
+    if len(whole) != len(use.action.edges):
+        raise _refused(use, path)
+    sink.edges = [edge * 10**scale for edge in whole]
+    sink.forms = [None, *(use.branch + long_form(edge) for edge in whole)]
+    return sink
+
+
+def _ranges(use: Use, path: str) -> NumberSink:
+    """The buckets of a float or double: whole edges are written as longs, others as the field's own type."""
+    if not isinstance(use.action, Bucket):
+        raise _refused(use, path)
+    sink = NumberSink(use.view, use.slot, Fault(OUT_OF_RANGE, path), BUCKET)
+    sink.marks = list(use.action.edges)
+    out = not_null(use.type)
+    if out == Primitive("long"):
+        forms = [long_form(edge) for edge in use.action.edges if isinstance(edge, int)]
+    else:
+        form = Struct("<f" if out == Primitive("float") else "<d")
+        forms = [form.pack(edge) for edge in use.action.edges]
+    sink.forms = [None, *(use.branch + one for one in forms)]
     return sink
 
 

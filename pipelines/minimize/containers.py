@@ -43,6 +43,7 @@ class Blocks(Step):
             count, pos, stop = open_block(buf, pos, end, self.least)
             if count == 0:
                 break
+            state.count_items(count)
             total += count
             if run is not None:
                 pos = run.skip(buf, pos, end, count)
@@ -82,6 +83,7 @@ class ItemBlocks(Step):
             count, pos, stop = open_block(buf, pos, state.end, self.least)
             if count == 0:
                 break
+            state.count_items(count)
             for _ in range(count):
                 item = self.blank[:]
                 pos = walk_steps(self.steps, buf, pos, item, state)
@@ -137,6 +139,7 @@ class Entries(Step):
             count, pos, stop = open_block(buf, pos, state.end, self.least)
             if count == 0:
                 break
+            state.count_items(count)
             total += count
             for _ in range(count):
                 start, pos = span(buf, pos, state.end)

@@ -21,6 +21,7 @@ UNION_INDEX: Final = "union_index"
 ENUM_INDEX: Final = "enum_index"
 BOOLEAN: Final = "boolean"
 ITEM_COUNT: Final = "item_count"
+ITEM_LIMIT: Final = "item_limit"
 BLOCK_SIZE: Final = "block_size"
 UTF8: Final = "utf8"
 DUPLICATE_KEY: Final = "duplicate_key"
@@ -42,6 +43,7 @@ STRUCTURAL_CODES: Final[dict[str, str]] = {
     ENUM_INDEX: "an enum has no such symbol",
     BOOLEAN: "a boolean is neither 0 nor 1",
     ITEM_COUNT: "a block says it has more items than the bytes left can hold",
+    ITEM_LIMIT: "the arrays and maps of the event hold more than 65,536 items in total",
     BLOCK_SIZE: "a block is not as long as it says",
     UTF8: "a text that a view compares is not UTF-8",
     DUPLICATE_KEY: "a map has a key twice that a view reads",

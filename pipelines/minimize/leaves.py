@@ -112,7 +112,7 @@ class Real(Step):
             raise Malformed(TRUNCATED)
         value: float = (_FLOAT if self.size == _FLOAT.size else _DOUBLE).unpack_from(buf, pos)[0]
         for sink in self.sinks:
-            form = None if value != value else sink.forms[bisect_right(sink.edges, value)]  # noqa: PLR0124 - NaN
+            form = None if value != value else sink.forms[bisect_right(sink.marks, value)]  # noqa: PLR0124 - NaN
             if form is None:
                 state.fail(sink)
             else:

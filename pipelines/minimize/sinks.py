@@ -70,7 +70,8 @@ class IdentifierSink(Sink):
 class NumberSink(Sink):
     """Chooses by a number.
 
-    `kind` BUCKET: `forms[i]`, where i edges are not above the number (None: out of bound). LOOKUP: `table`, else
+    `kind` BUCKET: `forms[i]`, where i edges are not above the number (None: out of bound); `marks` are the edges of a
+    float or double. LOOKUP: `table`, else
     `otherwise` (None: out of bound). TRUNCATE: the number floored to a multiple of `step`, if neither it nor the
     result leaves `low` … `high`.
     """
@@ -79,6 +80,7 @@ class NumberSink(Sink):
         super().__init__(view, slot, fault)
         self.kind = kind
         self.edges: list[int] = []
+        self.marks: list[float] = []
         self.forms: list[bytes | None] = []
         self.table: dict[int, bytes] = {}
         self.otherwise: bytes | None = None

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipelines.minimize.faults import BOOLEAN, ENUM_INDEX, TRUNCATED, UNION_INDEX, Fault, Malformed
+from pipelines.minimize.faults import BOOLEAN, ENUM_INDEX, ITEM_LIMIT, TRUNCATED, UNION_INDEX, Fault, Malformed
 from pipelines.minimize.sinks import MarkSink, Sink
 from pipelines.minimize.wire import INT, LONG, long_span, past_varint, rest_of_varint
 
 NOT_NULLABLE: Final = -1
+MOST_ITEMS: Final = 65_536
 
 LENGTH: Final = 0  # string, bytes
 NUMBER: Final = 1  # long
@@ -32,15 +33,27 @@ TRUTH: Final = 5  # boolean
 class State:
     """What one walk knows besides its position: `faults` and `identifiers` hold one entry a view.
 
-    `faults` is None until there is a first one.
+    `faults` is None until there is a first one. `items` counts the items and entries of all arrays and maps so far,
+    those of blocks that are about to be walked included.
     """
 
-    __slots__ = ("end", "faults", "identifiers")
+    __slots__ = ("end", "faults", "identifiers", "items")
 
     def __init__(self, end: int, views: int) -> None:
         self.end = end
+        self.items = 0
         self.faults: list[Fault | None] | None = None
         self.identifiers: list[bytes | None] = [None] * views
+
+    def count_items(self, count: int) -> None:
+        """Count the items of a block before any of them is walked.
+
+        Raises:
+            Malformed: the event has more than `MOST_ITEMS`.
+        """
+        self.items += count
+        if self.items > MOST_ITEMS:
+            raise Malformed(ITEM_LIMIT)
 
     def fail(self, sink: Sink) -> None:
         """A value is out of the bound of this sink's view. The first such fault of a view is told."""

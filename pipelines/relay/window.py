@@ -96,7 +96,8 @@ class Windows:
         self._plans = plans
         self._keys = keys
         self._limit = limit
-        self._by_minute: dict[int, Window] = {}
+        self._span_ms = min([60_000, *(plan.view.step_ms for plan in plans)])
+        self._by_span: dict[int, Window] = {}
 
     def at(self, timestamp_ms: int) -> Window:
         """The window that holds a broker time.
@@ -104,15 +105,15 @@ class Windows:
         Raises:
             Trouble: the keyring has no root for an epoch (exit 3).
         """
-        minute = timestamp_ms // 60_000
-        window = self._by_minute.get(minute)
+        at = timestamp_ms // self._span_ms
+        window = self._by_span.get(at)
         if window is not None and window.start_ms <= timestamp_ms < window.end_ms:
             return window
         parts = [plan.window(timestamp_ms, self._keys) for plan in self._plans]
-        start = max((part[0] for part in parts), default=minute * 60_000)
-        end = min((part[1] for part in parts), default=(minute + 1) * 60_000)
+        start = max((part[0] for part in parts), default=at * self._span_ms)
+        end = min((part[1] for part in parts), default=(at + 1) * self._span_ms)
         window = Window(start, end, tuple(part[2] for part in parts), [part[3] for part in parts])
-        if len(self._by_minute) >= self._limit:
-            self._by_minute.pop(next(iter(self._by_minute)))
-        self._by_minute[minute] = window
+        if len(self._by_span) >= self._limit:
+            self._by_span.pop(next(iter(self._by_span)))
+        self._by_span[at] = window
         return window

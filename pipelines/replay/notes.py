@@ -84,6 +84,7 @@ NEVER_WHOLE: Final = {
     "no_value": "the record has no value",
     "not_single_object": "its bytes are no Avro single object",
     "too_large": "the raw event is larger than a worker takes",
+    "item_limit": "its arrays and maps hold more items than a worker walks",
     "no_broker_time": "no retention can be counted for it",
     "unreadable": "nobody can unpack its batch",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 
 from pipelines.contract.actions import (
     Action,
@@ -44,7 +45,9 @@ FREE = Limits(droppable=True, handled=False, low=None, high=None, edges=(), allo
 def limits_of(actions: Iterable[Action]) -> Limits:
     """Draw the actions of all views on one leaf together."""
     actions = tuple(actions)
-    lows = [a.low for a in actions if isinstance(a, Within)] + [a.edges[0] for a in actions if isinstance(a, Bucket)]
+    # Whole numbers are drawn, so that a fraction counts as the whole number above it.
+    ranges = [tuple(ceil(edge) for edge in a.edges) for a in actions if isinstance(a, Bucket)]
+    lows = [a.low for a in actions if isinstance(a, Within)] + [edges[0] for edges in ranges]
     highs = [a.high for a in actions if isinstance(a, Within)]
     vocabularies = [_vocabulary(action) for action in actions]
     binding = [words for words, binds in vocabularies if binds]
@@ -57,7 +60,7 @@ def limits_of(actions: Iterable[Action]) -> Limits:
         handled=any(isinstance(a, Handle) for a in actions),
         low=max(lows, default=None),
         high=min(highs, default=None),
-        edges=max((a.edges for a in actions if isinstance(a, Bucket)), key=len, default=()),
+        edges=max(ranges, key=len, default=()),
         allowed=allowed,
         suggested=next((words for words, binds in vocabularies if words and not binds), ()),
     )

@@ -28,6 +28,9 @@ def action(rule: str, field: dict[str, Any]) -> Any:
         ("wait_us", "[0, 1s]", (0, 1_000_000)),
         ("wait_ns", "[0, 1s]", (0, 1_000_000_000)),
         ("wait_seconds", "[0, 1m]", (0, 60)),
+        ("wait_ms", "[0, 250ms, 1s]", (0, 250, 1_000)),
+        ("wait_us", "[1ms, 1.5ms]", (1_000, 1_500)),
+        ("n", "[1.0, 2KiB, 2.5KiB]", (1, 2_048, 2_560)),
     ],
 )
 def test_an_edge_counts_in_the_fields_unit(name: str, edges: str, meant: tuple[int, ...]) -> None:
@@ -35,7 +38,26 @@ def test_an_edge_counts_in_the_fields_unit(name: str, edges: str, meant: tuple[i
 
 
 @pytest.mark.parametrize(
-    "edges", ["[1s]", "[]", "[1, 1]", "[2, 1]", "[1.5]", "[1kb]", "[0x10]", "[1e3]", "[a]", "[[1]]", "[+1]"]
+    "edges",
+    [
+        "[1s]",
+        "[]",
+        "[1, 1]",
+        "[2, 1]",
+        "[1.5]",
+        "[0.3KiB]",
+        "[1.]",
+        "[.5]",
+        "[1e-1]",
+        "[1_0]",
+        "[\u0661]",
+        "[1kb]",
+        "[0x10]",
+        "[1e3]",
+        "[a]",
+        "[[1]]",
+        "[+1]",
+    ],
 )
 def test_an_edge_that_may_mean_anything_is_refused(edges: str) -> None:
     assert set(mistakes(f"n: {{bucket: {edges}}}", raw([LONG]))) <= {"rule-operand", "wrong-shape"} != set()
@@ -56,13 +78,26 @@ def test_within_takes_at_most_4096_values() -> None:
     assert mistakes("n: {within: [1KiB, 2KiB]}", raw([LONG])) == ["bad-value"] * 2
 
 
-@pytest.mark.parametrize(("step", "meant"), [("1m", 60_000), ("15m", 900_000), ("1h", 3_600_000), ("1d", 86_400_000)])
+@pytest.mark.parametrize(
+    ("step", "meant"),
+    [
+        ("1ms", 1),
+        ("100ms", 100),
+        ("30s", 30_000),
+        ("1m", 60_000),
+        ("15m", 900_000),
+        ("1h", 3_600_000),
+        ("1d", 86_400_000),
+    ],
+)
 def test_a_time_is_truncated_to_a_part_of_a_day(step: str, meant: int) -> None:
     time = {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}
     assert action(f"{{truncate: {step}}}", time) == Truncate(meant)
 
 
-@pytest.mark.parametrize(("step", "check"), [("30s", "bad-value"), ("2d", "bad-value"), ("7m", "rule-operand")])
+@pytest.mark.parametrize(
+    ("step", "check"), [("0ms", "bad-value"), ("2d", "bad-value"), ("7m", "rule-operand"), ("7ms", "rule-operand")]
+)
 def test_no_finer_no_coarser_and_no_odd_step(step: str, check: str) -> None:
     time = {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}
     assert mistakes(f"at: {{truncate: {step}}}", raw([time])) == [check]

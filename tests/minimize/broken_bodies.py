@@ -24,6 +24,7 @@ MOOD = Enum("Mood", ("UP", "DOWN"))
 CHECK = Record("Check", record_of(id=STRING, passed=BOOLEAN).fields)
 TIME = Primitive("long", "timestamp-millis")
 ONE = varint(1)
+MOST = 65_536  # items in all arrays and maps of an event
 
 
 def minimize(kind: AvroType, body: bytes, rules: dict[str, Action] | None = None) -> Any:
@@ -81,6 +82,12 @@ STRUCTURAL: list[tuple[str, str, AvroType, bytes, dict[str, Action]]] = [
     ("item_count", "f", Array(CHECK), varint(2) + b"\x02a\x01", {"f[].passed": Keep()}),
     ("item_count", "f", Map(LONG), ONE + b"\x00", {'f{"a"}': Within(0, 9)}),
     ("item_count", "f", Array(Fixed("F", 0)), varint(2) + b"\x00", {"f": Count()}),
+    ("item_limit", "f", Array(LONG), varint(MOST + 1) + b"\x80\x00" * (MOST + 1), {}),
+    ("item_limit", "f", Array(LONG), (ONE + b"\x02") * (MOST + 1) + b"\x00", {"f": Count()}),
+    ("item_limit", "f", Array(CHECK), varint(MOST + 1) + b"\x00\x02" * (MOST + 1), {"f[].passed": Keep()}),
+    ("item_limit", "f", Map(LONG), varint(MOST + 1) + b"\x00\x80" * (MOST + 1), {'f{"a"}': Within(0, 9)}),
+    ("item_limit", "f", Array(Fixed("F", 0)), varint(MOST + 1) + b"\x02" * (MOST + 1), {"f": Count()}),
+    ("item_limit", "f[]", Array(Array(LONG)), varint(2) + (varint(MOST - 1) + b"\x02" * (MOST - 1) + b"\x00") * 2, {}),
     ("block_size", "f", Array(LONG), b"\x01\x04\x02\x00", {}),
     ("block_size", "f", Array(LONG), b"\x01\x01\x02\x00", {}),
     ("block_size", "f", Array(CHECK), b"\x01\x04\x02a\x01\x00", {"f[].passed": Keep()}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -168,7 +169,10 @@ def random_action(rng: Random, reach: Reach, *, items: bool) -> Action | None:
             actions += [Truncate(24 * HOUR), Truncate(24 * HOUR)]
         case Primitive("int" | "long"):
             actions += [Truncate(rng.choice(STEPS)), Truncate(rng.choice(STEPS))]
-        case Primitive("float" | "double") | Primitive(_, "decimal") | Fixed(_, _, "decimal"):
+        case Primitive("float" | "double" as name):
+            halves = tuple(struct.unpack("<" + name[0], struct.pack("<" + name[0], 0.7 + edge))[0] for edge in edges)
+            actions += [Bucket(edges), Bucket(halves)]
+        case Primitive(_, "decimal") | Fixed(_, _, "decimal"):
             actions += [Bucket(edges), Bucket(edges)]
         case Enum(_, symbols):
             chosen = rng.sample(symbols, rng.randrange(1, len(symbols) + 1))
@@ -220,7 +224,7 @@ def output_type(action: Action, kinds: list[AvroType], optional: bool) -> AvroTy
         case Truncate():
             out = kinds[-1]
         case Bucket():
-            out = Primitive("long")
+            out = kinds[-1] if action.fractional else Primitive("long")
         case Count() | CountWhere():
             out = Primitive("int")
         case Handle():

@@ -21,7 +21,20 @@ from pipelines.contract.actions import (
 from pipelines.contract.avro import Array, AvroType, Map, Primitive
 from pipelines.minimize import FAULT_CODES, Fault, Minimized, compile_event
 from pipelines.minimize.faults import BOUND_CODES, STRUCTURAL_CODES
-from tests.minimize.broken_bodies import BYTES, CHECK, DOUBLE, INT, LONG, MOOD, ONE, STRING, STRUCTURAL, TIME, minimize
+from tests.minimize.broken_bodies import (
+    BYTES,
+    CHECK,
+    DOUBLE,
+    INT,
+    LONG,
+    MOOD,
+    MOST,
+    ONE,
+    STRING,
+    STRUCTURAL,
+    TIME,
+    minimize,
+)
 from tests.minimize.events import event_of, record_of
 from tests.support.random_data import varint
 
@@ -79,6 +92,21 @@ def test_a_value_out_of_bound_is_a_fault_of_its_view_at_the_field(
 )  # fmt: skip
 def test_what_names_no_known_schema_is_a_structural_fault(code: str, value: bytes | None) -> None:
     assert compile_event(event_of([record_of(f=LONG)], {})).minimize(value, [None]) == Fault(code, "")
+
+
+@pytest.mark.parametrize(("used", "whole"), [(0, True), (1, True), (2, False)])
+def test_all_arrays_and_maps_of_an_event_share_one_limit_of_items(used: int, whole: bool) -> None:
+    """One array of 65,535 items of which a view counts, and a map beside it that no view uses."""
+    event = event_of([record_of(f=Array(LONG), m=Map(LONG))], {"f": Count()})
+    body = (
+        varint(MOST - 1)
+        + b"\x02" * (MOST - 1)
+        + b"\x00"
+        + (varint(used) + b"\x00\x02" * used if used else b"")
+        + b"\x00"
+    )
+    outcome = compile_event(event).minimize(b"\xc3\x01" + event.versions[0].fingerprint + body, [lambda one: one])
+    assert outcome == Fault("item_limit", "m") if not whole else isinstance(outcome, list)
 
 
 def test_every_code_of_the_vocabulary_is_shown_here() -> None:

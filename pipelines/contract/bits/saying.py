@@ -10,15 +10,16 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pipelines.contract.actions import Action, Bucket, Keep, MapTo, Matches, OneOf, Present, Scalar, Within
+from pipelines.contract.actions import Action, Bucket, Keep, MapTo, Matches, Number, OneOf, Present, Scalar, Within
 from pipelines.contract.avro import AvroType, Enum, Fixed, Primitive
 from pipelines.contract.bits.values import limits
+from pipelines.contract.floats import next_below
 
 REFUSED: Final = object()
 _OTHER_TEXT: Final = "\x00any other text"
 
 
-def saying(action: Action) -> Callable[[Scalar], object]:
+def saying(action: Action) -> Callable[[Scalar | float], object]:
     """What the action says of a leaf's value, or `REFUSED`. Times, counts and handles are none of its matter."""
     match action:
         case Keep():
@@ -39,17 +40,17 @@ def saying(action: Action) -> Callable[[Scalar], object]:
             raise TypeError(f"{type(action).__name__} says nothing of a single value")
 
 
-def _edge(edges: tuple[int, ...], value: Scalar) -> object:
-    at = bisect_right(edges, value) if isinstance(value, int) else 0
+def _edge(edges: tuple[Number, ...], value: Scalar | float) -> object:
+    at = bisect_right(edges, value) if isinstance(value, int | float) else 0
     return edges[at - 1] if at else REFUSED
 
 
-def _table(known: Mapping[Any, str], otherwise: str | None) -> Callable[[Scalar], object]:
+def _table(known: Mapping[Any, str], otherwise: str | None) -> Callable[[Scalar | float], object]:
     left = REFUSED if otherwise is None else otherwise
     return lambda value: known.get(value, left)
 
 
-def probes(avro_type: AvroType, actions: Iterable[Action]) -> Iterator[Scalar]:
+def probes(avro_type: AvroType, actions: Iterable[Action]) -> Iterator[Scalar | float]:
     """Values of the type, one at least for everything that the actions can say together."""
     match avro_type:
         case Primitive(name="boolean"):
@@ -62,10 +63,17 @@ def probes(avro_type: AvroType, actions: Iterable[Action]) -> Iterator[Scalar]:
         case Primitive() | Fixed():
             least, most = limits(avro_type)
             marks = {mark for action in actions for mark in _marks(action)} or {0}
-            near = sorted({close for mark in marks for close in (mark - 1, mark, mark + 1)})
-            yield from (value for value in near if least <= value <= most)
+            around = sorted({close for mark in marks for close in near(mark, avro_type)})
+            yield from (value for value in around if least <= value <= most)
         case _:
             raise TypeError("a container has no single value")
+
+
+def near(mark: Number, avro_type: AvroType) -> tuple[Number, ...]:
+    """A mark and its neighbours; of a fraction the next number of the field's type below it."""
+    if isinstance(mark, float):
+        return next_below(mark, avro_type.name if isinstance(avro_type, Primitive) else "double"), mark
+    return mark - 1, mark, mark + 1
 
 
 def _texts(action: Action) -> Iterable[str]:
@@ -80,7 +88,7 @@ def _texts(action: Action) -> Iterable[str]:
             return ()
 
 
-def _marks(action: Action) -> Iterable[int]:
+def _marks(action: Action) -> Iterable[Number]:
     match action:
         case Within(low, high):
             return range(low, high + 1)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from enum import Enum as PythonEnum
-from typing import Final
+from typing import Any, Final
 
 from pipelines.contract.actions import (
     Action,
@@ -29,6 +29,7 @@ from pipelines.contract.actions import (
     Within,
 )
 from pipelines.contract.avro import AvroType, Enum, Primitive, not_null
+from pipelines.contract.bits.saying import near
 
 _HELD_BACK: Final = object()
 _NO_TEXT: Final = "\0no text that an action names"
@@ -92,7 +93,7 @@ def held_back(old: Action, new: Action, raw: AvroType) -> list[str]:
     ]
 
 
-def _pairs(old: Action, new: Action, raw: AvroType) -> Iterator[tuple[Scalar, tuple[Hashable, Hashable]]]:
+def _pairs(old: Action, new: Action, raw: AvroType) -> Iterator[tuple[Scalar | float, tuple[Hashable, Hashable]]]:
     before, after = _outcomes(old), _outcomes(new)
     return ((point, (before(point), after(point))) for point in _points(old, new, (raw, raw)))
 
@@ -111,8 +112,8 @@ def _follows(pairs: Iterable[tuple[Hashable, Hashable]]) -> bool:
     return all(said.setdefault(first, second) == second for first, second in pairs)
 
 
-def _points(old: Action, new: Action, raw: tuple[AvroType, AvroType]) -> list[Scalar]:
-    points: dict[tuple[type, Scalar], None] = {}
+def _points(old: Action, new: Action, raw: tuple[AvroType, AvroType]) -> list[Scalar | float]:
+    points: dict[tuple[type, Scalar | float], None] = {}
     for avro_type in map(not_null, raw):
         match avro_type:
             case Enum(_, symbols):
@@ -124,12 +125,12 @@ def _points(old: Action, new: Action, raw: tuple[AvroType, AvroType]) -> list[Sc
                 points |= dict.fromkeys((str, text) for text in named if isinstance(text, str))
             case _:
                 named = (*_named(old), *_named(new))
-                numbers = [number for number in named if isinstance(number, int)]
-                points |= dict.fromkeys((int, number + beside) for number in numbers for beside in (-1, 0, 1))
+                numbers = [number for number in named if isinstance(number, int | float)]
+                points |= dict.fromkeys((int, point) for number in numbers for point in near(number, avro_type))
     return [point for _, point in points]
 
 
-def _named(action: Action) -> Iterable[Scalar]:
+def _named(action: Action) -> Iterable[Scalar | float]:
     match action:
         case Within(low, high):
             return range(low, high + 1)
@@ -145,13 +146,13 @@ def _named(action: Action) -> Iterable[Scalar]:
             return ()
 
 
-def _outcomes(action: Action) -> Callable[[Scalar], Hashable]:
+def _outcomes(action: Action) -> Callable[[Scalar | float], Hashable]:
     match action:
         case Within(low, high):
             return lambda raw: raw if isinstance(raw, int) and low <= raw <= high else _HELD_BACK
         case Bucket(edges):
             lower = (_HELD_BACK, *edges)
-            return lambda raw: lower[bisect_right(edges, raw)] if isinstance(raw, int) else _HELD_BACK
+            return lambda raw: lower[bisect_right(edges, raw)] if isinstance(raw, int | float) else _HELD_BACK
         case OneOf(values, otherwise):
             return _table({text: text for text in values}, otherwise)
         case Matches(strings=strings):
@@ -162,6 +163,6 @@ def _outcomes(action: Action) -> Callable[[Scalar], Hashable]:
             return lambda raw: raw
 
 
-def _table(says: Mapping[Scalar, str], otherwise: str | None) -> Callable[[Scalar], Hashable]:
+def _table(says: Mapping[Any, str], otherwise: str | None) -> Callable[[Scalar | float], Hashable]:
     rest: Hashable = _HELD_BACK if otherwise is None else otherwise
     return lambda raw: says.get(raw, rest)

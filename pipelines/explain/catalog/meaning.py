@@ -16,6 +16,7 @@ from pipelines.contract.actions import (
     Keep,
     MapTo,
     Matches,
+    Number,
     OneOf,
     Present,
     Truncate,
@@ -208,8 +209,14 @@ def _codes(values: tuple[object, ...]) -> Line:
     return shown if len(values) <= _SHOWN else (*shown, f" … ({len(values)} in all)")
 
 
-def _in_words(edges: tuple[int, ...], unit_: str) -> tuple[Line, ...]:
-    """Edges as people say them, where there are units for it."""
+def _in_words(edges: tuple[Number, ...], unit_: str) -> tuple[Line, ...]:
+    """Edges as people say them, where there are units for it; fractions stay as they are."""
+    if any(isinstance(edge, float) for edge in edges):
+        return ()
+    return _whole_in_words(tuple(map(int, edges)), unit_)
+
+
+def _whole_in_words(edges: tuple[int, ...], unit_: str) -> tuple[Line, ...]:
     if unit_ == "milliseconds":
         return (line(f"that is {', '.join(duration(edge) if edge else '0' for edge in edges)}"),)
     if unit_ == "bytes" and edges[-1] >= _KIB:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from pipelines.contract.actions import Action, Bucket, MapTo, Matches, OneOf, Within
+from pipelines.contract.actions import Action, Bucket, MapTo, Matches, Number, OneOf, Within
 from pipelines.contract.avro import Array, AvroType, Enum, Field, FieldClass, Fixed, Map, Nullable, Primitive, Record
 from pipelines.contract.model import Event
 
@@ -81,16 +81,18 @@ def _time(field: Field, logical: str) -> str:
     return moment.date().isoformat() if logical == "date" else moment.isoformat().replace("+00:00", "Z")
 
 
-def _numbers(actions: Sequence[Action]) -> list[int]:
+def _numbers(actions: Sequence[Action]) -> list[Number]:
     """Numbers that views tell apart, those in the middle of their ranges first."""
-    found: list[int] = []
+    found: list[Number] = []
     for action in actions:
         match action:
+            case Bucket(edges) if action.fractional:
+                found += edges[len(edges) // 2 :]
             case Bucket(edges):
                 middle = len(edges) // 2
                 found += [
-                    edge + max((edges[at + 1] - edge) // 3 if at + 1 < len(edges) else 0, 0)
-                    for at, edge in enumerate(edges)
+                    edge + max(int(edges[at + 1] - edge) // 3 if at + 1 < len(edges) else 0, 0)
+                    for at, edge in enumerate(map(int, edges))
                     if at >= middle
                 ]
             case Within(low, high):
