@@ -11,7 +11,7 @@ import click
 import orjson
 
 from pipelines.cli.options import contract_option
-from pipelines.contract.folder import EVENT, MINIMIZED, PURPOSES, RAW, TOPICS, write_whole
+from pipelines.contract.folder import EVENT, MINIMIZED, PIPELINE_TOPICS, PURPOSES, RAW, TOPICS, write_whole
 from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.node import Mapping as MappingNode
 from pipelines.contract.node import Scalar
@@ -21,6 +21,7 @@ from pipelines.contract.report import Report
 from pipelines.contract.scaffolding import (
     NEW_TOPICS,
     NotBlockStyle,
+    first_pipeline_topics,
     minimized_topic,
     new_policy,
     new_purpose,
@@ -131,8 +132,11 @@ def _event(root: Path, event: str, schema_file: Path | None) -> None:
             raise Trouble(f"{path} is there already", hint="Edit it, or choose another name.", exit_code=Exit.USAGE)
     text = new_schema(event, None if schema_file is None else _avro(schema_file))
     found = _leaves(text, schema)
-    topics = (root / TOPICS).read_text(encoding="utf-8") if (root / TOPICS).exists() else NEW_TOPICS
+    begins = not (root / TOPICS).exists()
+    topics = NEW_TOPICS if begins else (root / TOPICS).read_text(encoding="utf-8")
     edits = {schema: text, policy: new_policy(event, found), TOPICS: _added(TOPICS, topics, "raw", raw_topic(event))}
+    if begins and not (root / PIPELINE_TOPICS).exists():
+        edits[PIPELINE_TOPICS] = first_pipeline_topics()
     _write(root, edits)
     click.echo(f"Next: say the class of each field in {schema} (all begin as content), then pipelines new view")
 

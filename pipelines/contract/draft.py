@@ -12,7 +12,7 @@ from functools import cached_property
 
 from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.linkage import Shared, shared
-from pipelines.contract.model import Contract, Linkage, Purpose, RawSchema
+from pipelines.contract.model import Contract, Linkage, PipelineTopicReview, Purpose, RawSchema
 from pipelines.contract.overlay.laid import Laid
 from pipelines.contract.policy import Policy
 from pipelines.contract.topics import Topics
@@ -53,6 +53,7 @@ class Draft:
     `purpose_names` and `topics` are None when their file could not be read, and nothing is then said about them.
     `contract` is None when a mistake stands in the way of building it. `derived` is what schemas/minimized/ holds,
     or an overlay's own folder, if one was `laid` over; `superseded` holds the superseded schemas and their index.
+    `pipeline_topics` is None when the contract has no file of these reviews.
     """
 
     as_of: date
@@ -65,6 +66,7 @@ class Draft:
     derived: Mapping[str, bytes] = field(default_factory=dict)
     laid: Laid | None = None
     superseded: Mapping[str, bytes] = field(default_factory=dict)
+    pipeline_topics: Mapping[str, PipelineTopicReview] | None = None
 
     def views(self) -> Iterator[tuple[EventDraft, ViewDraft]]:
         """Every view with its event type, in name order."""

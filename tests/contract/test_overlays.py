@@ -23,7 +23,7 @@ from tests.support.hostile_text import YAMLISH
 from tests.support.overlays import lab, laid
 
 ROOT = Path(__file__).parents[2]
-AS_OF = date(2026, 11, 25)
+AS_OF = date(2026, 11, 30)
 INVALID = FIXTURES / "invalid"
 LOOSENED = {
     "ttl": ("ttl", "raw-ttl", "quarantine-ttl", "changes", "changes-shorter"),

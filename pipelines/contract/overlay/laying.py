@@ -11,8 +11,9 @@ from dataclasses import replace
 from pipelines.contract.model import Contract, Linkage
 from pipelines.contract.node import Mapping, Node, Scalar
 from pipelines.contract.overlay.laid import Edit, Laid
-from pipelines.contract.overlay.reading import CHANGES, QUARANTINE, Entry, is_remove, read_words, rules
+from pipelines.contract.overlay.reading import Entry, is_remove, read_words, rules
 from pipelines.contract.overlay.removing import moot, removed
+from pipelines.contract.pipeline_topics import CHANGES, QUARANTINE
 from pipelines.contract.report import Report
 from pipelines.contract.section import Section, bad
 

@@ -14,8 +14,8 @@ from pipelines.contract.draft import Draft
 from pipelines.contract.model import ChangesTopic, Contract, QuarantineTopic, RawTopic, Topic
 from pipelines.contract.node import Node, Scalar, Sequence
 from pipelines.contract.overlay.laid import Edit
-from pipelines.contract.overlay.reading import CHANGES, QUARANTINE
 from pipelines.contract.overlay.telling import Told, list_tells, rule_tells, says_the_same
+from pipelines.contract.pipeline_topics import CHANGES, QUARANTINE
 from pipelines.contract.report import Mistake, shown
 from pipelines.contract.section import spelled
 
