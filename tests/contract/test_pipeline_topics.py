@@ -176,9 +176,10 @@ def test_a_review_that_nobody_would_have_to_renew_is_refused(tmp_path: Path) -> 
     assert (found.check, "731" in found.message) == ("bad-value", True)
 
 
-@pytest.mark.parametrize("day", [date.max, date.min])
-def test_every_day_can_be_asked_for(day: date) -> None:
-    assert load(BASE, as_of=day).findings
+@pytest.mark.parametrize("day", [date.max, date.min, date(9999, 12, 1)])
+def test_every_day_can_be_asked_for(day: date, tmp_path: Path) -> None:
+    folder = edited(tmp_path, {PURPOSES: ("expires: 2027-01-01", "expires: 9999-12-31")})
+    assert load(folder, as_of=day).findings
 
 
 def test_a_removed_review_is_worse_and_an_added_one_better(tmp_path: Path) -> None:
