@@ -17,10 +17,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
-from pipelines.cli.diff import contract_of, plain, show
+from pipelines.cli.diff import contract_of
 from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
-from pipelines.cli.review_pipeline import print_lines_to_add, print_pipeline_review
+from pipelines.cli.review_pipeline import print_lines_to_add, print_pipeline_review, print_since, say_review
 from pipelines.contract import load
 from pipelines.contract.bits import spelled_bits
 from pipelines.contract.changes import Change, since
@@ -184,18 +184,11 @@ def _one(
         return
     expired = told.expires is not None and today >= told.expires
     if as_json:
-        found = None if changes is None else [plain(one) for one in changes]
-        said = {**asdict(told), "expired": expired, "compared_with": compared, "changes": found}
-        say_json(said)
+        say_review(asdict(told), compared, changes, expired=expired)
         return
     console = make_console()
     _print_receipt(console, told)
-    console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
-    if changes is not None:
-        show(console, changes)
-    else:
-        console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
-    console.print()
+    print_since(console, compared, changes)
     if told.signed and expired:
         until = f"the review expired on {told.expires}: nothing is received until it is renewed"
         console.print(Text(f"Signed, but {until}.", "bold yellow"), soft_wrap=True)

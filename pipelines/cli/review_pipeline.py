@@ -54,18 +54,11 @@ def print_pipeline_review(
     """
     expired = told.expires is not None and today >= told.expires
     if as_json:
-        found = None if changes is None else [plain(one) for one in changes]
-        said = {**asdict(told), "expired": expired, "compared_with": compared, "changes": found}
-        say_json(said)
+        say_review(asdict(told), compared, changes, expired=expired)
         return
     console = make_console()
     _print_receipt(console, told)
-    console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
-    if changes is not None:
-        show(console, changes)
-    else:
-        console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
-    console.print()
+    print_since(console, compared, changes)
     if told.signed and expired:
         what = f"Signed, but the review expired on {told.expires}: read this again, and renew it."
         console.print(Text(what, "bold yellow"), soft_wrap=True)
@@ -75,6 +68,22 @@ def print_pipeline_review(
         what = f"Not signed. If you agree, write this into the `review:` of {told.subject} in {PIPELINE_TOPICS}"
         console.print(Text(what, "bold red"), soft_wrap=True)
     console.print(f"covers: {told.digest}", soft_wrap=True)
+
+
+def say_review(receipt: dict[str, object], compared: str, changes: Sequence[Change] | None, *, expired: bool) -> None:
+    """Print a receipt and what changed since it was signed as JSON."""
+    found = None if changes is None else [plain(one) for one in changes]
+    say_json({**receipt, "expired": expired, "compared_with": compared, "changes": found})
+
+
+def print_since(console: Console, compared: str, changes: Sequence[Change] | None) -> None:
+    """Print what changed since a state; `changes` is None when that state is not known."""
+    console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
+    if changes is not None:
+        show(console, changes)
+    else:
+        console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
+    console.print()
 
 
 def _print_receipt(console: Console, told: PipelineReceipt) -> None:

@@ -26,7 +26,7 @@ def undeclared(draft: Draft) -> Iterator[Mistake]:
     if draft.pipeline_topics is not None or draft.topics is None:
         return
     what = "Nobody has reviewed the raw topics, the quarantine and the record of changes: this file is missing."
-    remedy = "`pipelines review` prints the lines to write into it. A later release will need them."
+    remedy = "`pipelines review` prints the lines to write into it."
     yield Mistake(Position(PIPELINE_TOPICS), what, remedy)
     most = LONGEST_MS[QUARANTINE]
     noted = draft.topics.quarantine
