@@ -58,6 +58,7 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
             "removed": built.removed,
             "unchanged": len(built.unchanged),
             "unsigned": sorted(found.unsigned),
+            "unsigned_topics": sorted(found.unsigned_topics),
             "superseded": [asdict(one) for one in built.superseded],
             "expired": [asdict(one) for one in built.expired],
         }
@@ -73,7 +74,7 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
             click.echo(f"{keep} {one.file} until {one.until}: records written under it live on")
         for one in built.expired:
             click.echo(f"{remove} {one.file}: all records written under it expired by {one.until}")
-        print_unsigned(make_console(), found.unsigned)
+        print_unsigned(make_console(), found.unsigned, topics=found.unsigned_topics)
         click.echo(f"{built.changes} changed, {len(built.unchanged)} as they were")
     if check and built.changes:
         raise click.exceptions.Exit(Exit.FINDINGS)

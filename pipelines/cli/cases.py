@@ -27,13 +27,17 @@ from pipelines.trouble import Exit, Trouble
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
-    """All that a run of cases has to say. `silent`: the event types that have no case; `unsigned`: purposes."""
+    """All that a run of cases has to say. `silent`: the event types that have no case; `unsigned`: purposes.
+
+    `unsigned_topics`: those of `raw`, `quarantine` and `changes` whose review is unsigned.
+    """
 
     runs: tuple[Run, ...]
     findings: tuple[Finding, ...]
     coverage: Coverage
     silent: tuple[str, ...]
     unsigned: frozenset[str]
+    unsigned_topics: frozenset[str]
     not_run: tuple[tuple[str, str], ...]
 
     @property
@@ -112,7 +116,8 @@ def _test(contract_dir: Path, overlay: str | None, events: Sequence[str]) -> _Te
     silent = tuple(sorted(name for name in names or base.events if name not in there))
     fed = {view.purpose for name in names or base.events for view in base.events[name].views}
     coverage = cover(contract, runs, names)
-    return _Tested(runs, cases.findings, coverage, silent, found.unsigned & fed, cases.not_run)
+    unsigned = (found.unsigned & fed, found.unsigned_topics)
+    return _Tested(runs, cases.findings, coverage, silent, *unsigned, cases.not_run)
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -149,6 +154,7 @@ def _plain(tested: _Tested) -> dict[str, Any]:
         "coverage": {"actions": coverage.actions, "exercised": coverage.exercised, "missing": coverage.missing},
         "without_cases": tested.silent,
         "unsigned": sorted(tested.unsigned),
+        "unsigned_topics": sorted(tested.unsigned_topics),
         "not_run": [{"event": event, "name": name} for event, name in tested.not_run],
     }
 
@@ -176,7 +182,7 @@ def _print(console: Console, tested: _Tested, *, passed: bool) -> None:
     for event in tested.silent:
         console.print(Text.assemble(("- ", "yellow"), (event, "bold"), "  no case"), soft_wrap=True)
     _print_coverage(console, tested.coverage)
-    print_unsigned(console, tested.unsigned)
+    print_unsigned(console, tested.unsigned, topics=tested.unsigned_topics)
     cases = len(tested.runs)
     wrong = f", {counted(len(tested.findings), 'mistake')} in case files" if tested.findings else ""
     left = f", {len(tested.not_run)} not run" if tested.not_run else ""

@@ -40,7 +40,7 @@ def command(event: str, field: str | None, contract_dir: Path, overlay: str | No
         say_json(asdict(story))
         return
     console = make_console()
-    print_unsigned(console, found.unsigned, {view.purpose for view in story.views})
+    print_unsigned(console, found.unsigned, {view.purpose for view in story.views}, topics=found.unsigned_topics)
     _print_head(console, story)
     _print_views(console, story.views)
     for one in story.fields:

@@ -12,7 +12,7 @@ import orjson
 
 from pipelines.atomic import write_within
 from pipelines.cli.options import contract_option
-from pipelines.contract.folder import EVENT, MINIMIZED, PURPOSES, RAW, TOPICS, content, leaves
+from pipelines.contract.folder import EVENT, MINIMIZED, PIPELINE_TOPICS, PURPOSES, RAW, TOPICS, content, leaves
 from pipelines.contract.leaves import Leaf
 from pipelines.contract.leaves import leaves as leaves_of
 from pipelines.contract.node import Mapping as MappingNode
@@ -23,6 +23,7 @@ from pipelines.contract.report import Report
 from pipelines.contract.scaffolding import (
     NEW_TOPICS,
     NotBlockStyle,
+    first_pipeline_topics,
     minimized_topic,
     new_policy,
     new_purpose,
@@ -132,9 +133,11 @@ def _event(root: Path, event: str, schema_file: Path | None) -> None:
             raise Trouble(f"{path} is there already", hint="Edit it, or choose another name.", exit_code=Exit.USAGE)
     text = new_schema(event, None if schema_file is None else _avro(schema_file))
     found = _leaves(text, schema)
-    topics = _there(root, TOPICS)
-    topics = NEW_TOPICS if topics is None else topics
+    there = _there(root, TOPICS)
+    topics = NEW_TOPICS if there is None else there
     edits = {schema: text, policy: new_policy(event, found), TOPICS: _added(TOPICS, topics, "raw", raw_topic(event))}
+    if there is None and _there(root, PIPELINE_TOPICS) is None:
+        edits[PIPELINE_TOPICS] = first_pipeline_topics()
     _write(root, edits)
     click.echo(f"Next: say the class of each field in {schema} (all begin as content), then pipelines new view")
 

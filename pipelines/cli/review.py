@@ -1,11 +1,11 @@
-"""`pipelines review`: show what a purpose receives, what changed since it was signed, and the digest to sign.
+"""`pipelines review`: show what a review covers, what changed since it was signed, and the digest to sign.
 
-Writes nothing: who signs puts the line into purposes.yaml by hand, in a change that bears their name.
+Writes nothing: who signs puts the line into the contract's file by hand, in a change that bears their name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
@@ -18,9 +18,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
-from pipelines.cli.diff import contract_of, plain, show
+from pipelines.cli.diff import contract_of
 from pipelines.cli.options import contract_option, history_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
+from pipelines.cli.review_pipeline import print_lines_to_add, print_pipeline_review, print_since, say_review
 from pipelines.contract import load
 from pipelines.contract.bits import spelled_bits
 from pipelines.contract.changes import Change, since
@@ -28,17 +29,20 @@ from pipelines.contract.changes.revisions import signed_states
 from pipelines.contract.checks.classes import PROTECTED
 from pipelines.contract.checks.reviews import SIGNED
 from pipelines.contract.findings import Severity
-from pipelines.contract.model import Contract
+from pipelines.contract.folder import PIPELINE_TOPICS
+from pipelines.contract.model import Contract, Review
+from pipelines.contract.pipeline_topics import SUBJECTS
 from pipelines.contract.report import counted
+from pipelines.explain.pipeline_receipt import PipelineReceipt, pipeline_receipt
 from pipelines.explain.receipt import FieldReceipt, Receipt, receipt
-from pipelines.trouble import Exit
+from pipelines.trouble import Exit, Trouble
 
 _UNSIGNED: Final = frozenset({SIGNED, "review-missing", "review-covers"})
 """The checks that fail until a review is signed: `review` says itself what to sign."""
 
 
 @click.command("review")
-@click.argument("purpose", required=False)
+@click.argument("purpose", metavar="[PURPOSE|raw|quarantine|changes]", required=False)
 @click.option("--against", metavar="FOLDER|REVISION", help="Compare with this contract, not with what was signed.")
 @contract_option
 @overlay_option
@@ -52,22 +56,25 @@ def command(
     history: bool,
     as_json: bool,
 ) -> None:
-    """Show what a purpose receives, what changed since it was signed, and the digest to sign.
+    """Show what a review covers, what changed since it was signed, and the digest to sign.
 
     A review covers everything that its purpose receives: each field of each view, topics with their times and
     consumers, handles, and the answers to the review's questions. `covers` is the digest of that. Whoever agrees writes
     the printed line into the purpose's review in policies/purposes.yaml; this command never does. With --history, the
-    state that was signed is looked up in git; --against names a state to compare with. Without PURPOSE: all purposes,
+    state that was signed is looked up in git; --against names a state to compare with. Without PURPOSE: all reviews,
     signed or not.
+    `raw`, `quarantine` and `changes` are the topics that serve no purpose. Their reviews are in
+    policies/pipeline-topics.yaml, and cover why these topics are kept, for how long at most, and who may read them.
     Under an overlay a purpose receives less than what was signed, and nothing more is to be signed for that: it shows
     what is received then, and what the overlay changes; the digest stays that of the contract.
 
     \b
     Examples:
-      pipelines review                       which purposes are signed
+      pipelines review                       what is signed
       pipelines review support
       pipelines review support --history          and what changed since it was signed
       pipelines review support --against main
+      pipelines review quarantine            who may read the notes, and for how long they are kept
 
     Exit codes: 0 signed, 1 not signed or the contract has errors, 2 it cannot be read.
     """  # noqa: D301 - click reads the backspace as "do not wrap"
@@ -79,15 +86,17 @@ def command(
                 raise click.UsageError("--against needs a PURPOSE.")
             signed = _all(contract, today, as_json)
         else:
-            told = receipt(contract, purpose)
+            of = _receipt_of(contract, purpose)
+            told = of(contract, purpose)
             before = None if against is None else contract_of(against, contract_dir, stack)
-            since_ = _since(told, contract, before, contract_dir if history else None, today)
+            since_ = _since(purpose, told, contract, before, contract_dir if history else None, today)
             if overlay is not None:
                 laid = contract_of(str(contract_dir), contract_dir, stack, overlay)
-                told = replace(receipt(laid, purpose), digest=told.digest, signed=told.signed)
+                told = replace(of(laid, purpose), digest=told.digest, signed=told.signed)
                 since_ = "the contract without the overlay", since(before or contract, laid, purpose)
             covered = "exactly this" if overlay is None else "the contract, of which this is a part"
-            signed = _one(told, *since_, covered=covered, today=today, as_json=as_json)
+            _one(told, *since_, covered=covered, today=today, as_json=as_json)
+            signed = told.signed
     findings = load(contract_dir, as_of=today, overlay=overlay).findings
     if unfit := sum(found.severity is Severity.ERROR and found.check not in _UNSIGNED for found in findings):
         click.echo(f"Other errors: {unfit}. `pipelines validate` names them; sign when there are none.", err=True)
@@ -95,67 +104,95 @@ def command(
         raise click.exceptions.Exit(Exit.FINDINGS)
 
 
+def _receipt_of(contract: Contract, name: str) -> Callable[[Contract, str], Receipt | PipelineReceipt]:
+    """How the receipt is made of what a person asks for: a purpose, or the topics that serve none.
+
+    Raises:
+        Trouble: (exit 2) these topics have no review in this contract.
+    """
+    if name in contract.pipeline_topics:
+        return pipeline_receipt
+    if name in SUBJECTS and name not in contract.purposes:
+        hint = "`pipelines review` prints the lines to write into it."
+        raise Trouble(f"no review of {name!r}: there is no {PIPELINE_TOPICS}", hint=hint, exit_code=Exit.USAGE)
+    return receipt
+
+
 def _since(
-    told: Receipt, contract: Contract, before: Contract | None, root: Path | None, today: date
+    name: str,
+    told: Receipt | PipelineReceipt,
+    contract: Contract,
+    before: Contract | None,
+    root: Path | None,
+    today: date,
 ) -> tuple[str, tuple[Change, ...] | None]:
     """What is compared with, in words, and the changes; None when the signed state is not known.
 
     `root` is where to run git; None for not at all.
     """
     if before is not None:
-        there = told.purpose in before.purposes
-        return "the named contract" if there else "the named contract, which has no such purpose", since(
-            before, contract, told.purpose
-        )
+        there = name in before.purposes or name in before.pipeline_topics
+        missing = f"the named contract, which has no {'such purpose' if isinstance(told, Receipt) else 'such review'}"
+        return "the named contract" if there else missing, since(before, contract, name)
     if told.signed:
         return "what was signed", ()
     if not told.covers:
-        return "nothing: no review covers this purpose yet", None
+        return f"nothing: no review covers {'this purpose' if isinstance(told, Receipt) else 'these topics'} yet", None
     if root is None:
         return "what was signed: only --history looks for that state, in git", None
-    states, why = signed_states(root, {told.purpose: told.covers}, as_of=today)
-    if (state := states.get(told.purpose)) is not None:
+    states, why = signed_states(root, {name: told.covers}, as_of=today)
+    if (state := states.get(name)) is not None:
         day = state.day or "an unreadable date"
-        return f"what was signed, in commit {state.commit[:12]} of {day}", since(state.contract, contract, told.purpose)
+        return f"what was signed, in commit {state.commit[:12]} of {day}", since(state.contract, contract, name)
     return f"what was signed, which cannot be shown: {why}", None
 
 
 def _all(contract: Contract, today: date, as_json: bool) -> bool:
     told = [receipt(contract, name) for name in contract.purposes]
+    topics = [pipeline_receipt(contract, subject) for subject in contract.pipeline_topics]
+    signed = all(one.signed for one in told) and all(one.signed for one in topics)
     if as_json:
         brief = [{"purpose": one.purpose, "signed": one.signed, "digest": one.digest} for one in told]
-        say_json(brief)
-        return all(one.signed for one in told)
+        more = [{"purpose": None, "subject": one.subject, "signed": one.signed, "digest": one.digest} for one in topics]
+        say_json([*brief, *more])
+        return signed
     table = Table("purpose", "review", "until", "signed", box=None)
     for one in told:
-        review = contract.purposes[one.purpose].review
-        until = "" if review is None else f"{review.expires}{' (expired)' if today >= review.expires else ''}"
-        state = Text("yes", "green") if one.signed else Text("no", "bold red")
-        table.add_row(one.purpose, "none" if review is None else review.id, until, state)
+        _add_row(table, one.purpose, contract.purposes[one.purpose].review, signed=one.signed, today=today)
+    for topic in topics:
+        name = f"({topic.subject})"
+        _add_row(table, name, contract.pipeline_topics[topic.subject].review, signed=topic.signed, today=today)
     make_console().print(table)
-    return all(one.signed for one in told)
+    if not topics:
+        print_lines_to_add(contract)
+    return signed
+
+
+def _add_row(table: Table, name: str, review: Review | None, *, signed: bool, today: date) -> None:
+    until = "" if review is None else f"{review.expires}{' (expired)' if today >= review.expires else ''}"
+    state = Text("yes", "green") if signed else Text("no", "bold red")
+    table.add_row(name, "none" if review is None else review.id, until, state)
 
 
 def _one(
-    told: Receipt, compared: str, changes: Sequence[Change] | None, *, covered: str, today: date, as_json: bool
-) -> bool:
+    told: Receipt | PipelineReceipt,
+    compared: str,
+    changes: Sequence[Change] | None,
+    *,
+    covered: str,
+    today: date,
+    as_json: bool,
+) -> None:
+    if isinstance(told, PipelineReceipt):
+        print_pipeline_review(told, compared, changes, covered=covered, today=today, as_json=as_json)
+        return
     expired = told.expires is not None and today >= told.expires
     if as_json:
-        found = None if changes is None else [plain(one) for one in changes]
-        said = {**asdict(told), "expired": expired, "compared_with": compared, "changes": found}
-        say_json(said)
-        return told.signed
+        say_review(asdict(told), compared, changes, expired=expired)
+        return
     console = make_console()
     _print_receipt(console, told)
-    if changes is None and not told.covers:
-        console.print(Text("\nFirst review: everything above is new.", "bold"))
-    else:
-        console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
-        if changes is not None:
-            show(console, changes)
-        else:
-            console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
-    console.print()
+    print_since(console, compared, changes, first=not told.covers)
     if told.signed and expired:
         until = f"the review expired on {told.expires}: nothing is received until it is renewed"
         console.print(Text(f"Signed, but {until}.", "bold yellow"), soft_wrap=True)
@@ -170,7 +207,6 @@ def _one(
         )
         console.print(Text(f"{state} If you agree, {edit} in policies/purposes.yaml:", "bold red"), soft_wrap=True)
     console.print(f"covers: {told.digest}", soft_wrap=True)
-    return told.signed
 
 
 def _print_receipt(console: Console, told: Receipt) -> None:

@@ -78,7 +78,8 @@ def command(
         say_json([asdict(trial) for trial in trials])
     else:
         console = make_console()
-        print_unsigned(console, found.unsigned, {view.purpose for view in event_type.views})
+        shown = {view.purpose for view in event_type.views}
+        print_unsigned(console, found.unsigned, shown, topics=found.unsigned_topics)
         for trial in trials:
             _print(console, event, trial)
         console.print(Text("Handles and ids are made with a throwaway key: they match no others.", "dim"))

@@ -28,7 +28,15 @@ def whole_contract(draft: Draft) -> Contract | None:
     topics = _topics(draft.topics, events)
     parts = (events, dict(draft.purposes), topics, dict(draft.topics.raw), draft.topics.quarantine)
     changes = draft.topics.changes
-    return Contract(*parts, digest=digest(*parts, changes), linkage=draft.linkage, changes=changes)
+    # A contract without these reviews keeps the policy version that it had before there were any.
+    declared = (dict(draft.pipeline_topics),) if draft.pipeline_topics else ()
+    return Contract(
+        *parts,
+        digest=digest(*parts, changes, *declared),
+        linkage=draft.linkage,
+        changes=changes,
+        pipeline_topics=dict(draft.pipeline_topics or {}),
+    )
 
 
 def readable_contract(draft: Draft, unread: Unread) -> Contract | None:
@@ -50,6 +58,7 @@ def readable_contract(draft: Draft, unread: Unread) -> Contract | None:
         digest=b"",
         linkage=draft.linkage,
         changes=topics.changes,
+        pipeline_topics=dict(draft.pipeline_topics or {}),
     )
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.linkage import Shared, shared
-from pipelines.contract.model import Contract, Linkage, Purpose, RawSchema
+from pipelines.contract.model import Contract, Linkage, PipelineTopicReview, Purpose, RawSchema
 from pipelines.contract.overlay.laid import Laid
 from pipelines.contract.policy import Policy, ViewLines
 from pipelines.contract.topics import Topics
@@ -55,6 +55,7 @@ class Draft:
     `contract` is None when a mistake stands in the way of building it. `readable` is then what of it could be read,
     without what `unread` names; None when nothing could. `derived` is what schemas/minimized/ holds,
     or an overlay's own folder, if one was `laid` over; `superseded` holds the superseded schemas and their index.
+    `pipeline_topics` is None when the contract has no file of these reviews.
     """
 
     as_of: date
@@ -69,6 +70,7 @@ class Draft:
     superseded: Mapping[str, bytes] = field(default_factory=dict)
     readable: Contract | None = None
     unread: Unread = field(default_factory=Unread)
+    pipeline_topics: Mapping[str, PipelineTopicReview] | None = None
 
     def views(self) -> Iterator[tuple[EventDraft, ViewDraft]]:
         """Every view with its event type, in name order."""

@@ -2,7 +2,7 @@
 
     topics.yaml
     policies/purposes.yaml   policies/<source>/<event>.yaml   policies/<source>/<event>.cases.yaml
-    policies/lists.yaml   policies/linkage.yaml   (may be absent)
+    policies/lists.yaml   policies/linkage.yaml   policies/pipeline-topics.yaml   (may be absent)
     schemas/raw/<source>/<event>.v<N>.avsc
     schemas/minimized/<category.purpose>/<source.event>.v<N>.avsc   (derived; see `pipelines build`)
     schemas/minimized/<category.purpose>/superseded/<source.event>.<fingerprint>.avsc   (replaced, but records live)
@@ -38,6 +38,7 @@ TOPICS: Final = "topics.yaml"
 PURPOSES: Final = "policies/purposes.yaml"
 LISTS: Final = "policies/lists.yaml"
 LINKAGE: Final = "policies/linkage.yaml"
+PIPELINE_TOPICS: Final = "policies/pipeline-topics.yaml"
 RAW: Final = "schemas/raw"
 DERIVED: Final = "schemas/minimized"
 OVERLAYS: Final = "overlays"
@@ -192,7 +193,7 @@ def survey(root: Path, report: Report) -> Folder:
             overlaid.append(path)
         elif _SUPERSEDED.fullmatch(path):
             superseded.append(path)
-        elif path not in (PURPOSES, LISTS, LINKAGE) and not path.endswith(".md"):
+        elif path not in (PURPOSES, LISTS, LINKAGE, PIPELINE_TOPICS) and not path.endswith(".md"):
             report.add("file-name", Position(ascii_path(path)), f"{shown(path)} is no contract file's name.", _REMEDY)
     schemas.sort(key=lambda file: (file.event, file.version))
     for path in (*overlaid, *(path for path in superseded if path.startswith(f"{OVERLAYS}/"))):

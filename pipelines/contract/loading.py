@@ -12,16 +12,18 @@ from pathlib import Path
 
 from pipelines.contract import folder as files
 from pipelines.contract.assembling import readable_contract, whole_contract
-from pipelines.contract.checks import BY_ID, budget, finding, freshness, reviews, run
+from pipelines.contract.checks import BY_ID, budget, finding, freshness, pipeline_topics, reviews, run
 from pipelines.contract.derived import fingerprint
 from pipelines.contract.draft import Draft, EventDraft
 from pipelines.contract.findings import Finding, Position, Severity
 from pipelines.contract.linkage.accepting import read_linkage
-from pipelines.contract.model import Contract, Linkage, RawSchema
+from pipelines.contract.model import Contract, Linkage, PipelineTopicReview, RawSchema
 from pipelines.contract.node import Node
 from pipelines.contract.operands import Lists
 from pipelines.contract.overlay.keeping import kept
 from pipelines.contract.overlay.laying import Laying
+from pipelines.contract.pipeline_reviews import unsigned_topics
+from pipelines.contract.pipeline_topics import read_pipeline_topics
 from pipelines.contract.policy import read_policy
 from pipelines.contract.purposes import read_lists, read_purposes
 from pipelines.contract.raw_schema import read_schema
@@ -35,7 +37,9 @@ from pipelines.trouble import Exit, Trouble
 
 _ATTRIBUTES = ("class", "max_items", "class_review")
 _SHOWN = 5
-_TO_LOOK_AT = frozenset({*freshness.BUILD_FIXES, *(check.id for check in (*reviews.CHECKS, *budget.CHECKS))})
+_TO_LOOK_AT = frozenset(
+    {*freshness.BUILD_FIXES, *(check.id for check in (*reviews.CHECKS, *pipeline_topics.CHECKS, *budget.CHECKS))}
+)
 _MOOT = frozenset({"linkage-needless"})  # the contract needs what an overlay of it may not need
 
 
@@ -150,10 +154,14 @@ def load_for_building(root: Path, *, as_of: date, overlay: str | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class Viewable:
-    """A contract to look at. `unsigned` are the purposes for which nothing may be relayed until somebody signs."""
+    """A contract to look at. `unsigned` are the purposes for which nothing may be relayed until somebody signs.
+
+    `unsigned_topics` are those of `raw`, `quarantine` and `changes` whose review nobody has signed.
+    """
 
     contract: Contract
     unsigned: frozenset[str]
+    unsigned_topics: frozenset[str] = frozenset()
 
 
 def load_to_look_at(root: Path, *, as_of: date, overlay: str | None = None) -> Viewable:
@@ -167,7 +175,8 @@ def load_to_look_at(root: Path, *, as_of: date, overlay: str | None = None) -> V
     """
     loaded = load(root, as_of=as_of, overlay=overlay)
     contract = _without_errors(root, loaded, _TO_LOOK_AT)
-    return Viewable(contract, unsigned_purposes(contract if overlay is None else loaded.base or contract))
+    base = contract if overlay is None else loaded.base or contract
+    return Viewable(contract, unsigned_purposes(base), unsigned_topics(base))
 
 
 def _without_errors(root: Path, loaded: Loaded, forgiven: frozenset[str]) -> Contract:
@@ -206,11 +215,22 @@ def _draft(folder: files.Folder, as_of: date, report: Report, laying: Laying | N
     linkage_node = _node(folder, files.LINKAGE, report, required=False)
     linkage = Linkage() if linkage_node is None else read_linkage(linkage_node, report)
     events = _events(folder, lists, report, laying)
+    reviewed = _pipeline_topics(folder, report)
+    draft = Draft(as_of, events, purposes, purpose_names, topics, linkage, pipeline_topics=reviewed)
     if laying is None:
-        return Draft(as_of, events, purposes, purpose_names, topics, linkage)
+        return draft
     laid = laying.done()
     events = {name: kept(laid, event) for name, event in events.items()}
-    return Draft(as_of, events, purposes, purpose_names, topics, laying.linkage(linkage), laid=laid)
+    return replace(draft, events=events, linkage=laying.linkage(linkage), laid=laid)
+
+
+def _pipeline_topics(folder: files.Folder, report: Report) -> dict[str, PipelineTopicReview] | None:
+    """The reviews that could be read; None when there is no such file."""
+    before = len(report)
+    node = _node(folder, files.PIPELINE_TOPICS, report, required=False)
+    if node is None:
+        return {} if len(report) > before else None
+    return read_pipeline_topics(node, report)
 
 
 def _events(folder: files.Folder, lists: Lists, report: Report, laying: Laying | None) -> dict[str, EventDraft]:

@@ -6,7 +6,7 @@ Durations are milliseconds, times are milliseconds since 1970 in UTC, review dat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Literal
 
@@ -264,6 +264,24 @@ USUAL_CHANGES = ChangesTopic()
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineTopicReview:
+    """What was agreed about topics that serve no purpose: all raw topics, the quarantine or the record of changes.
+
+    `subject` is `raw`, `quarantine` or `changes`. `product`, `security` and `legal` are the reasons to have these
+    topics, `max_ttl_ms` is the longest TTL that they may have, and `consumers` are all who may read them.
+    """
+
+    subject: str
+    product: str
+    security: str
+    legal: str
+    max_ttl_ms: int
+    consumers: tuple[str, ...]
+    review: Review | None
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptedLinkage:
     """What somebody took upon them: what two purposes (in name order) may share of an event, for a reason.
 
@@ -298,7 +316,8 @@ class Linkage:
 class Contract:
     """All the files people edit, as one value. `digest` (32 bytes) changes when anything that matters does.
 
-    `linkage` does not enter the digest: it changes no record, only what `validate` says.
+    `linkage` does not enter the digest: it changes no record, only what `validate` says. `pipeline_topics` are the
+    reviews of raw topics, quarantine and changes by subject, none if the contract has no such file.
     """
 
     events: Mapping[str, Event]
@@ -309,6 +328,7 @@ class Contract:
     digest: bytes
     linkage: Linkage = Linkage()
     changes: ChangesTopic = USUAL_CHANGES
+    pipeline_topics: Mapping[str, PipelineTopicReview] = field(default_factory=dict)
 
     @property
     def policy_version(self) -> str:

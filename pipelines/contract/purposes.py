@@ -111,7 +111,7 @@ def _purpose(key: Scalar, node: Node, report: Report) -> Purpose | None:
     handle = word(section.need("handle"), ("device", "account", "none"), report)
     rotate = duration(section.need("rotate"), MINUTE_MS, MAX_ROTATE_MS, report)
     max_bits = integer(section.need("max_bits"), 0, MAX_BITS, report)
-    review = _review(section.may("review"), report)
+    review = read_review(section.may("review"), report)
     section.close()
     if (
         len(report) > before
@@ -141,12 +141,13 @@ def _purpose(key: Scalar, node: Node, report: Report) -> Purpose | None:
 
 def _answers(section: Section, report: Report) -> Answers | None:
     """The answers to a data review's questions, all of which are needed."""
-    said = {question: _answer(section.need(question), question, report) for question in QUESTIONS}
-    whole = {question: answer for question, answer in said.items() if answer is not None}
+    said = {question: answer(section.need(question), question, report) for question in QUESTIONS}
+    whole = {question: answered for question, answered in said.items() if answered is not None}
     return Answers(**whole) if len(whole) == len(said) else None
 
 
-def _answer(node: Node | None, question: str, report: Report) -> str | None:
+def answer(node: Node | None, question: str, report: Report) -> str | None:
+    """A sentence that answers a reviewer's question; notes one that puts it off."""
     said = text(node, report)
     if node is not None and said is not None and is_placeholder(said):
         what = f"{shown(said)} does not answer '{question}'."
@@ -154,13 +155,13 @@ def _answer(node: Node | None, question: str, report: Report) -> str | None:
     return said
 
 
-def is_placeholder(answer: str) -> bool:
+def is_placeholder(said: str) -> bool:
     """Whether an answer says nothing: no words, or words that put it off."""
-    words = _WORD.findall(answer.casefold())
+    words = _WORD.findall(said.casefold())
     return not words or words[0] in _PUT_OFF or " ".join(words) in _NOTHING
 
 
-def _review(node: Node | None, report: Report) -> Review | None:
+def read_review(node: Node | None, report: Report) -> Review | None:
     """A review; `covers` may be absent here, which is another check's matter."""
     section = Section.of(node, "A review", report)
     if section is None:

@@ -45,8 +45,13 @@ def digest_of(contract: Contract, purpose: str, recipe: str = FORMAT) -> str:
     Raises:
         KeyError: the contract has no such purpose.
     """
-    plain = json.dumps(received(contract, purpose, recipe), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(plain.encode("ascii")).hexdigest()
+    return sha256_of(received(contract, purpose, recipe))
+
+
+def sha256_of(plain: dict[str, Any]) -> str:
+    """Return the SHA-256, in 64 hexadecimal digits, of a value written as canonical JSON in ASCII."""
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def recipe_of(contract: Contract, purpose: str, covers: str) -> str | None:

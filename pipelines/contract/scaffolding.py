@@ -13,8 +13,13 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from pipelines.contract.avro import Enum, FieldClass, Primitive, not_null
+from pipelines.contract.findings import Position
+from pipelines.contract.folder import TOPICS
 from pipelines.contract.leaves import Leaf
+from pipelines.contract.model import DAY_MS, USUAL_CHANGES, ChangesTopic, QuarantineTopic, RawTopic
+from pipelines.contract.pipeline_topics import CHANGES, LONGEST_MS, QUARANTINE, RAW
 from pipelines.contract.raw_schema import FOREIGN
+from pipelines.contract.section import spelled
 
 _MAX_SYMBOLS: Final = 64
 _UNDECIDED: Final = "not decided yet"
@@ -29,11 +34,28 @@ _IDENTIFIERS: Final = {"device": FieldClass.DEVICE_IDENTIFIER, "account": FieldC
 _LEFT_OUT: Final = re.compile(rf"{FOREIGN.pattern}|aliases|order")
 _YEAR: Final = timedelta(days=365)
 
-NEW_TOPICS: Final = """\
-raw: {}
-minimized: {}
-quarantine: {topic: quarantine, ttl: 7d, partitions: 1, consumers: [pipeline-operators]}
+_READERS: Final = ("pipeline-operators",)
+NEW_TOPICS: Final = f"""\
+raw: {{}}
+minimized: {{}}
+quarantine: {{topic: quarantine, ttl: 7d, partitions: 1, consumers: [{_READERS[0]}]}}
 """
+
+
+_PIPELINE_TOPICS: Final = {
+    RAW: (
+        "The minimizer reads each event once; the rest of the time is for a replay after a wrong policy",
+        "Events of a fault can be replayed after it was fixed",
+    ),
+    QUARANTINE: (
+        "Operators find the producer that broke a bound, and retry the events while the raw topic has them",
+        "A bound that many events break at once is noticed",
+    ),
+    CHANGES: (
+        "An operator sees what was changed before, and by whom",
+        "Nobody can keep records for longer, or replay them, without leaving proof of it",
+    ),
+}
 
 
 class NotBlockStyle(ValueError):  # noqa: N818 - the file is right, and only a person can add to it
@@ -110,6 +132,39 @@ def new_purpose(name: str) -> str:
         f"{name}:\n  description: TODO\n  objective: operational\n  iri: TODO\n  legal_basis: TODO\n{asked}"
         "  handle: device\n  rotate: 1d\n  max_bits: 32\n"
     )
+
+
+def new_pipeline_topics(
+    raw: Mapping[str, RawTopic], quarantine: QuarantineTopic, changes: ChangesTopic = USUAL_CHANGES
+) -> str:
+    """The reviews of topics that serve no purpose, as these are now, for a person to complete and to sign.
+
+    A topic that is kept for longer than a review can allow gets the longest that one can.
+    """
+    lines = ["# Topics that serve no purpose: why they are kept, for how long at most, and who may read them."]
+    now: dict[str, tuple[int, Sequence[str]]] = {
+        RAW: (max((topic.ttl_ms for topic in raw.values()), default=LONGEST_MS[RAW]), ()),
+        QUARANTINE: (quarantine.ttl_ms, quarantine.consumers),
+        CHANGES: (changes.ttl_ms, changes.consumers),
+    }
+    for subject, (ttl_ms, consumers) in now.items():
+        product, security = _PIPELINE_TOPICS[subject]
+        lines += [
+            f"{subject}:",
+            "  basis:",
+            f"    product: {product}",
+            f"    security: {security}",
+            "    legal: TODO",
+            f"  max_ttl: {spelled(min(ttl_ms, LONGEST_MS[subject]))}",
+            f"  consumers: [{', '.join(consumers)}]",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def first_pipeline_topics() -> str:
+    """The reviews of topics that serve no purpose, in a contract that begins with `NEW_TOPICS`."""
+    noted = QuarantineTopic("quarantine", 7 * DAY_MS, 1, _READERS, Position(TOPICS))
+    return new_pipeline_topics({}, noted)
 
 
 def raw_topic(event: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.contract.pipeline_topics import SUBJECTS
 from tests.support.processes import completed
 
 pytestmark = pytest.mark.slow
@@ -18,7 +19,7 @@ PAGE = (Path(__file__).parents[2] / "docs/producer.md").read_text(encoding="utf-
 WALK = PAGE.partition("## From nothing to the first event of your own")[2]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", WALK, re.DOTALL | re.MULTILINE)
 REVIEW = next(line for line in WALK.splitlines() if line.startswith("    review: {"))
-SCHEMA, CLASSES, PURPOSE, ANSWERS, RULES, LOOK, CASES, SIGN, VALID = range(9)
+SCHEMA, CLASSES, PURPOSE, ANSWERS, TOPICS, RULES, LOOK, CASES, SIGN, VALID = range(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,21 @@ def walked(folder: Path) -> list[Ended]:
     outcomes: list[Ended] = []
     for number, block in enumerate(BLOCKS):
         if number == VALID:
-            digest = re.search(r"^covers: ([0-9a-f]{64})$", outcomes[SIGN].out, re.MULTILINE)
-            assert digest is not None, outcomes[SIGN]
+            digests = re.findall(r"^covers: ([0-9a-f]{64})$", outcomes[SIGN].out, re.MULTILINE)
+            assert len(digests) == 1 + len(SUBJECTS), outcomes[SIGN]
             with (folder / "policies/purposes.yaml").open("a") as purposes:
-                purposes.write(f"{REVIEW[2:].replace('<the printed digest>', digest[1])}\n")
+                purposes.write(_review(digests[0]))
+            file = folder / "policies/pipeline-topics.yaml"
+            head, *entries = re.split(r"^(?=\w)", file.read_text(), flags=re.MULTILINE)
+            assert [entry.partition(":")[0] for entry in entries] == list(SUBJECTS)
+            signed = [entry + _review(digest) for entry, digest in zip(entries, digests[1:], strict=True)]
+            file.write_text(head + "".join(signed))
         outcomes.append(_typed(block, folder))
     return outcomes
+
+
+def _review(digest: str) -> str:
+    return f"{REVIEW[2:].replace('<the printed digest>', digest)}\n"
 
 
 def _typed(block: str, folder: Path) -> Ended:
@@ -57,7 +67,7 @@ def test_the_page_has_the_blocks_that_are_tried_here() -> None:
 
 
 def test_every_block_ends_well_but_the_review_that_nobody_has_signed(walked: list[Ended]) -> None:
-    assert [one.code for one in walked] == [0, 0, 0, 0, 0, 0, 0, 1, 0], "\n".join(one.out for one in walked)
+    assert [one.code for one in walked] == [0, 0, 0, 0, 0, 0, 0, 0, 1, 0], "\n".join(one.out for one in walked)
 
 
 def test_attributes_of_other_tools_are_left_out_and_classes_begin_strict(folder: Path, walked: list[Ended]) -> None:
@@ -69,6 +79,7 @@ def test_attributes_of_other_tools_are_left_out_and_classes_begin_strict(folder:
 
 def test_what_would_leave_is_seen_before_anybody_signs(walked: list[Ended]) -> None:
     assert walked[LOOK].out.count("UNSIGNED  lock-health") == 3
+    assert walked[LOOK].out.count("UNSIGNED  quarantine") == 3
     assert '"moved":"JAMMED"' in walked[LOOK].out
     assert "made-up room" not in walked[LOOK].out
     assert "UNSIGNED" in walked[CASES].out

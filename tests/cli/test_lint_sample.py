@@ -108,7 +108,7 @@ def test_what_a_reviewer_accepted_is_not_found_again() -> None:
 
 
 def test_a_container_and_a_single_kafka_value_are_read() -> None:
-    version = load_valid(ROOT, as_of=date(2026, 11, 23)).events["vpn.session"].versions[-1]
+    version = load_valid(ROOT, as_of=date(2026, 11, 30)).events["vpn.session"].versions[-1]
     value = encode(version, event(gateway_region=CANARIES[0]))
     assert isinstance(value, bytes)
     assert run("vpn.session", "-", stdin=value).exit_code == Exit.FINDINGS

@@ -12,11 +12,13 @@ from click.testing import CliRunner
 
 from pipelines.cli import diff, review
 from pipelines.contract import load
+from pipelines.contract.pipeline_topics import SUBJECTS
 from pipelines.trouble import Exit, Trouble
 from tests.support.contract_folders import BASE, TODAY, edited, freshened, overlaid
 from tests.support.repository import committed
 
 POLICY = "policies/vpn/session.yaml"
+REVIEWS = "policies/pipeline-topics.yaml"
 
 
 def run(command: Command, *arguments: str) -> tuple[int, str]:
@@ -126,6 +128,74 @@ def test_all_purposes_are_listed_with_their_state(changed: Path) -> None:
     assert code == Exit.FINDINGS
     assert output.splitlines()[1].split() == ["support", "PR-1", "2027-01-01", "no"]
     assert run(review.command, "--contract", str(BASE))[0] == 0
+
+
+def test_the_quarantine_is_shown_in_words_and_the_printed_line_signs_a_new_reader(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    committed(folder, "signed")
+    assert run(review.command, "quarantine", "--contract", str(folder))[0] == 0
+    reviews = folder / REVIEWS
+    for file in (reviews, folder / "topics.yaml"):
+        file.write_text(file.read_text().replace("[operators]", "[marketing, operators]"))
+    code, output = run(review.command, "quarantine", "--contract", str(folder), "--history")
+    said = " ".join(output.split())
+    assert code == Exit.FINDINGS
+    for told in (
+        "exact coordinates of the raw event",
+        "Faults are fixed in a week",
+        "at most kept 7 d",
+        "is read by marketing, operators",
+        "consumer added: marketing",
+        "Not signed.",
+    ):
+        assert told in said
+    line = next(line for line in output.splitlines() if line.startswith("covers: "))
+    before, _, after = reviews.read_text().partition("id: PR-3")
+    entry, _, rest = after.partition("covers: ")
+    reviews.write_text(f"{before}id: PR-3{entry}{line}{rest[64:]}")
+    assert load(folder, as_of=TODAY).findings == ()
+    told = orjson.loads(run(review.command, "quarantine", "--contract", str(folder), "--json")[1])
+    assert (told["signed"], told["subject"], told["consumers"]) == (True, "quarantine", ["marketing", "operators"])
+
+
+def test_a_contract_without_these_reviews_is_told_the_lines_and_they_mend_it(tmp_path: Path) -> None:
+    """The migration from an older release, as its reviewer would type it."""
+    folder = overlaid(tmp_path)
+    (folder / REVIEWS).unlink()
+    code, output = run(review.command, "--contract", str(folder))
+    assert code == 0
+    assert "policies/pipeline-topics.yaml" in " ".join(output.split())
+    lines = output[output.index("# Topics that serve no purpose") :]
+    (folder / REVIEWS).write_text(lines)
+    found = {one.check for one in load(folder, as_of=TODAY).findings}
+    assert found == {"answer-placeholder"}
+    (folder / REVIEWS).write_text(lines.replace("TODO", "No duty to keep it"))
+    assert {one.check for one in load(folder, as_of=TODAY).findings} == {"review-missing"}
+    signed = lines.replace("TODO", "No duty to keep it")
+    for subject in SUBJECTS:
+        _, output = run(review.command, subject, "--contract", str(folder))
+        digest = next(line for line in output.splitlines() if line.startswith("covers: "))
+        entry = signed.index("  consumers:", signed.index(f"\n{subject}:"))
+        end = signed.index("\n", entry) + 1
+        dates = "id: PR-7, approved: 2026-05-01, expires: 2027-05-01, owner: privacy-office"
+        signed = f"{signed[:end]}  review: {{{dates}, {digest}}}\n{signed[end:]}"
+    (folder / REVIEWS).write_text(signed)
+    assert load(folder, as_of=TODAY).findings == ()
+    assert "Write this into" not in run(review.command, "--contract", str(folder))[1]
+
+
+def test_without_these_reviews_nothing_can_be_shown_of_one(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    (folder / REVIEWS).unlink()
+    with pytest.raises(Trouble, match="pipeline-topics") as trouble:
+        run(review.command, "raw", "--contract", str(folder))
+    assert (trouble.value.exit_code, "`pipelines review`" in str(trouble.value.hint)) == (Exit.USAGE, True)
+
+
+def test_a_quarantine_that_is_kept_for_longer_than_the_printed_lines_allow_is_told_in_them(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {"topics.yaml": ("quarantine, ttl: 7d", "quarantine, ttl: 400d")})
+    (folder / REVIEWS).unlink()
+    assert "max_ttl: 30d" in run(review.command, "--contract", str(folder))[1]
 
 
 def test_an_unknown_purpose_is_trouble_with_the_nearest() -> None:

@@ -30,7 +30,7 @@ def run(*arguments: str) -> Result:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, object]]]:
-    contract = load_valid(ROOT, as_of=date(2026, 11, 24))
+    contract = load_valid(ROOT, as_of=date(2026, 11, 30))
     version = contract.events["vpn.session"].versions[-1]
     made = Simulation(contract, seed=5, devices=30, only=["vpn.session"]).events(600, start_ms=1_795_000_000_000)
     fields = [one.fields for one in made if one.version == version.version]

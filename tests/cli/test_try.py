@@ -43,7 +43,7 @@ def test_try_reads_several_events_one_a_line_and_one_that_is_spread_over_lines()
 
 
 def test_try_reads_the_bytes_of_a_kafka_value() -> None:
-    contract = load_valid(ROOT, as_of=date(2026, 11, 23))
+    contract = load_valid(ROOT, as_of=date(2026, 11, 30))
     value = encode(contract.events["vpn.session"].versions[-1], orjson.loads(EXAMPLE.read_bytes()))
     assert isinstance(value, bytes)
     (trial,) = orjson.loads(run("-", "--json", stdin=value).output)

@@ -107,6 +107,25 @@ def test_under_an_overlay_the_contract_is_what_has_to_be_signed(folder: Path) ->
     assert load_to_look_at(folder, as_of=TODAY, overlay="less").unsigned == {"support"}
 
 
+def test_topics_that_serve_no_purpose_are_said_to_be_unsigned(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    topics = folder / "topics.yaml"
+    topics.write_text(topics.read_text().replace("[operators]", "[marketing, operators]"))
+    (folder / "event.json").write_text(json.dumps(EVENT))
+    tried = ("vpn.session", str(folder / "event.json"), "--at", "2026-06-01T10:42:07Z")
+    for output in (
+        run(folder, "build").output,
+        run(folder, "explain", "vpn.session").output,
+        run(folder, "try", *tried).output,
+    ):
+        assert "UNSIGNED  quarantine" in output
+    assert json.loads(run(folder, "build", "--json").output)["unsigned_topics"] == ["quarantine"]
+    refused = CliRunner().invoke(pipelines, ["run", "--contract", str(folder), "--bootstrap", "127.0.0.1:1"]).exception
+    assert isinstance(refused, Trouble)
+    assert "[pipeline-consumers]" in str(refused)
+    assert "[review-signed]" in str(refused)
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -22,13 +22,14 @@ from tests.support.contract_folders import BASE, TODAY, edited, freshened
 
 ROOT = Path(__file__).parents[2]
 POLICY, PURPOSES, TOPICS = "policies/vpn/session.yaml", "policies/purposes.yaml", "topics.yaml"
+REVIEWS = "policies/pipeline-topics.yaml"
 SCHEMA, LISTS = "schemas/raw/vpn/session.v1.avsc", "policies/lists.yaml"
 WORSE, BETTER, NEUTRAL = Direction.WORSE, Direction.BETTER, Direction.NEUTRAL
 
 
 @cache
 def shipped() -> Contract:
-    contract = load(ROOT, as_of=date(2026, 11, 24)).contract
+    contract = load(ROOT, as_of=date(2026, 11, 30)).contract
     assert contract is not None
     return contract
 
@@ -104,6 +105,29 @@ CASES = {
     "a longer raw life": (TOPICS, "ttl: 24h, ", "ttl: 25h, ", WORSE, "longer"),
     "a producer": (TOPICS, "[vpn-gateway]", "[vpn-gateway, other]", WORSE, "other"),
     "a consumer of quarantine": (TOPICS, "[operators]", "[]", BETTER, "operators"),
+    "a longer life of notes that may be": (REVIEWS, "max_ttl: 7d", "max_ttl: 8d", WORSE, "max_ttl: 7d → 8d"),
+    "a reader of notes less that may be": (REVIEWS, "[operators]", "[]", BETTER, "reviewed consumer removed"),
+    "a later look at the quarantine": (
+        REVIEWS,
+        "PR-3, approved: 2026-01-01, expires: 2027-12-31",
+        "PR-3, approved: 2026-01-01, expires: 2028-01-01",
+        WORSE,
+        "later",
+    ),
+    "a shorter proof of changes": (
+        TOPICS,
+        "quarantine: {",
+        "changes: {topic: audit.retention-changes, ttl: 399d, consumers: []}\nquarantine: {",
+        WORSE,
+        "ttl: 400d → 399d",
+    ),
+    "a reader of changes": (
+        TOPICS,
+        "quarantine: {",
+        "changes: {topic: audit.retention-changes, ttl: 400d, consumers: [office]}\nquarantine: {",
+        WORSE,
+        "consumer added: office",
+    ),
     "partitions": (TOPICS, "late: 24h\n    partitions: 2", "late: 24h\n    partitions: 3", NEUTRAL, "partitions"),
     "a codec": (
         TOPICS,

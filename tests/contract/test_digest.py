@@ -15,6 +15,8 @@ from tests.support.contract_folders import BASE, TODAY, edited, freshened
 
 POLICY, PURPOSES, TOPICS = "policies/vpn/session.yaml", "policies/purposes.yaml", "topics.yaml"
 SCHEMA, LISTS = "schemas/raw/vpn/session.v1.avsc", "policies/lists.yaml"
+REVIEWS = "policies/pipeline-topics.yaml"
+CHANGES = "changes: {{topic: audit.retention-changes, ttl: {}, consumers: []}}\n"
 SAME = {
     "a comment": (POLICY, "views:", "# about views\nviews:"),
     "a blank line": (PURPOSES, "  handle: device", "\n  handle: device"),
@@ -44,6 +46,8 @@ OTHER = {
     ),
     "a bound": (SCHEMA, '"max_items": 8', '"max_items": 9'),
     "a logical type": (SCHEMA, "timestamp-millis", "timestamp-micros"),
+    "a topic of changes": (TOPICS, "quarantine: {", CHANGES.format("399d") + "quarantine: {"),
+    "a review of the quarantine": (REVIEWS, "PR-3", "PR-9"),
 }
 
 

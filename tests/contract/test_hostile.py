@@ -30,6 +30,17 @@ def test_a_hostile_file_gives_findings_and_hides_no_others(text: str, tmp_path: 
     assert "policies/purposes.yaml" in {one.position.file for one in found}
 
 
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.cpu_seconds(30)
+def test_a_hostile_file_of_reviews_gives_findings_and_never_counts_as_no_file(text: str, tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    (folder / "policies/pipeline-topics.yaml").write_text(text)
+    loaded = load(folder, as_of=TODAY)
+    assert not loaded.valid
+    assert "policies/pipeline-topics.yaml" in {one.position.file for one in loaded.findings}
+    assert "pipeline-undeclared" not in {one.check for one in loaded.findings}
+
+
 @pytest.mark.cpu_seconds(30)
 def test_ten_megabytes_are_refused_unread(tmp_path: Path) -> None:
     folder = overlaid(tmp_path)
@@ -103,7 +114,13 @@ def test_a_number_of_five_thousand_digits_in_place_of_any_number_raises_nothing(
         path.write_text(whole)
 
 
-NAMES = ["topics.yaml", "policies/purposes.yaml", "policies/lists.yaml", "policies/vpn/session.yaml"]
+NAMES = [
+    "topics.yaml",
+    "policies/purposes.yaml",
+    "policies/pipeline-topics.yaml",
+    "policies/lists.yaml",
+    "policies/vpn/session.yaml",
+]
 SCHEMA = "schemas/raw/vpn/session.v1.avsc"
 
 

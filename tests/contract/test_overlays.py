@@ -23,21 +23,23 @@ from tests.support.hostile_text import YAMLISH
 from tests.support.overlays import lab, laid
 
 ROOT = Path(__file__).parents[2]
-AS_OF = date(2026, 11, 25)
+AS_OF = date(2026, 11, 30)
 INVALID = FIXTURES / "invalid"
 LOOSENED = {
-    "ttl": ("ttl", "raw-ttl", "quarantine-ttl", "changes", "changes-shorter"),
+    "ttl": ("ttl", "raw-ttl", "quarantine-ttl", "changes", "changes-shorter", "audit-shorter"),
     "late": ("late", "late-default"),
     "max_bits": ("max-bits",),
     "rotate": ("rotate", "rotate-across"),
-    "expires": ("expires",),
-    "consumers": ("consumers", "quarantine-consumers"),
+    "expires": ("expires", "audit-expires"),
+    "consumers": ("consumers", "quarantine-consumers", "changes-consumers"),
     "producers": ("producers",),
     "list": ("list", "holds-back-by-list"),
     "rule": ("finer", "apart", "other-kind", "holds-back", "more-bits"),
 }
 """What an overlay can say anew, and the fixtures in which that is looser than the contract."""
-EACH = [f"overlay-loosens+{name}" for names in LOOSENED.values() for name in names]
+ENDED = ("audit-removed", "audit-by-its-views")
+"""Fixtures in which an overlay takes an audit topic away."""
+EACH = [f"overlay-loosens+{name}" for names in (*LOOSENED.values(), ENDED) for name in names]
 
 
 def test_whatever_an_overlay_can_say_anew_has_a_fixture_that_loosens_it() -> None:

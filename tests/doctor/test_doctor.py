@@ -42,7 +42,7 @@ def look(**changes: object) -> dict[str, Observation]:
 
 
 def keyring_reaching(folder: Path, last_ms: int) -> Keyring:
-    contract = load_valid(ROOT, as_of=date(2026, 11, 23))
+    contract = load_valid(ROOT, as_of=date(2026, 11, 30))
     kek = LocalKeyEncryption.create(folder / "kek")
     extend(folder / "ring", kek, contract.purposes.values(), first_ms=NOW_MS - DAY_MS, last_ms=last_ms)
     return Keyring.open(folder / "ring", kek)
@@ -62,7 +62,7 @@ def test_a_keyring_that_reaches_far_is_ok(tmp_path: Path) -> None:
 
 
 def test_a_keyring_of_version_1_is_worth_a_warning_that_names_the_migration(tmp_path: Path) -> None:
-    contract, kek = load_valid(ROOT, as_of=date(2026, 11, 23)), LocalKeyEncryption.create(tmp_path / "kek")
+    contract, kek = load_valid(ROOT, as_of=date(2026, 11, 30)), LocalKeyEncryption.create(tmp_path / "kek")
     write_version_1(tmp_path / "ring", (tmp_path / "kek").read_bytes(), {})
     extend(tmp_path / "ring", kek, contract.purposes.values(), first_ms=NOW_MS, last_ms=NOW_MS + 30 * DAY_MS)
     seen = look(keyring=lambda: Keyring.open(tmp_path / "ring", kek))["keyring"]

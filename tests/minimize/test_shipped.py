@@ -29,7 +29,7 @@ EVENTS = 3_000
 
 @cache
 def shipped() -> Contract:
-    contract = load(ROOT, as_of=date(2026, 11, 23)).contract
+    contract = load(ROOT, as_of=date(2026, 11, 30)).contract
     assert contract is not None, "`pipelines validate` says why"
     return contract
 

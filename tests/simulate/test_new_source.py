@@ -16,7 +16,7 @@ from tests.support.signing import sign
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-AS_OF = date(2026, 11, 23)
+AS_OF = date(2026, 11, 30)
 START_MS = 1_795_392_000_000  # 2026-11-23T00:00Z
 
 SCHEMA = {

@@ -52,7 +52,7 @@ from datetime import date
 from pathlib import Path
 from pipelines.contract import load_valid
 from pipelines.simulate import Simulation
-contract = load_valid(Path({str(ROOT)!r}), as_of=date(2026, 11, 23))
+contract = load_valid(Path({str(ROOT)!r}), as_of=date(2026, 11, 30))
 events = Simulation(contract, seed=5, faults=0.05).events(500, start_ms={START_MS})
 print(hashlib.sha256("".join(map(repr, events)).encode()).hexdigest())
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines.contract import digest_of, load
 from pipelines.contract.model import Contract
+from pipelines.contract.pipeline_reviews import reviews_of, topic_digest
 
 
 def sign(folder: Path, *, as_of: date) -> Path:
@@ -19,14 +20,15 @@ def sign(folder: Path, *, as_of: date) -> Path:
 
 
 def sign_as(folder: Path, contract: Contract) -> Path:
-    """Give every review in a folder that was loaded as this contract the digest of what its purpose receives."""
-    for purpose in contract.purposes.values():
-        if purpose.review is not None and purpose.review.covers:
-            place = purpose.review.covers_position
+    """Give every review in a folder that was loaded as this contract the digest of what it covers now."""
+    digests = {name: digest_of(contract, name) for name in contract.purposes}
+    digests |= {subject: topic_digest(contract, subject) for subject in contract.pipeline_topics}
+    for name, review in reviews_of(contract):
+        if review.covers:
+            place = review.covers_position
             file = folder / place.file
             lines = file.read_text().split("\n")
             before, after = lines[place.line - 1][: place.column - 1], lines[place.line - 1][place.column - 1 :]
-            signed = after.replace(purpose.review.covers, digest_of(contract, purpose.name), 1)
-            lines[place.line - 1] = before + signed
+            lines[place.line - 1] = before + after.replace(review.covers, digests[name], 1)
             file.write_text("\n".join(lines))
     return folder

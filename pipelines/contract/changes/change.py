@@ -25,7 +25,8 @@ class Change:
     """One change.
 
     `where` names the thing, `what` says what became of it, `why` why that is worse, better or neither. `purposes` are
-    those that it concerns. `received` says that it is part of what a review covers.
+    those that it concerns, `subject` is `raw`, `quarantine` or `changes` where it concerns these topics. `received`
+    says that it is part of what a review covers.
     """
 
     direction: Direction
@@ -34,6 +35,7 @@ class Change:
     why: str
     purposes: frozenset[str] = frozenset()
     received: bool = False
+    subject: str = ""
 
 
 Changes = Iterator[Change]
@@ -54,10 +56,11 @@ class Place:
     where: str
     purposes: frozenset[str] = frozenset()
     received: bool = False
+    subject: str = ""
 
     def change(self, direction: Direction, what: str, why: str) -> Change:
         """A change of this thing."""
-        return Change(direction, self.where, what, why, self.purposes, self.received)
+        return Change(direction, self.where, what, why, self.purposes, self.received, self.subject)
 
     def members(self, what: str, old: tuple[str, ...], new: tuple[str, ...], why: str) -> Changes:
         """Changes of a set of which fewer is better, one for each member that came or went."""

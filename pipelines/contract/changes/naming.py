@@ -16,6 +16,7 @@ from pipelines.contract.checks.reviews import SIGNED
 from pipelines.contract.findings import Finding
 from pipelines.contract.loading import Loaded
 from pipelines.contract.model import Contract
+from pipelines.contract.pipeline_reviews import reviews_of
 
 _MOST: Final = 20
 
@@ -25,18 +26,19 @@ def with_changes(root: Path, loaded: Loaded, *, as_of: date) -> tuple[Finding, .
     contract = loaded.readable
     if contract is None or all(found.check != SIGNED for found in loaded.findings):
         return loaded.findings
-    at = {one.review.covers_position: one for one in contract.purposes.values() if one.review is not None}
-    wanted = {at[found.position].name: found for found in loaded.findings if found.check == SIGNED}
-    covers = {name: review.covers for name in wanted if (review := contract.purposes[name].review) is not None}
+    reviews = reviews_of(contract)
+    at = {review.covers_position: (name, review.covers) for name, review in reviews}
+    wanted = {at[found.position][0]: found for found in loaded.findings if found.check == SIGNED}
+    covers = dict(at[found.position] for found in wanted.values())
     states, why = signed_states(root, covers, as_of=as_of)
     named = {found: _named(found, contract, name, states.get(name), why) for name, found in wanted.items()}
     return tuple(named.get(found, found) for found in loaded.findings)
 
 
-def _named(found: Finding, contract: Contract, purpose: str, signed: Signed | None, why: str) -> Finding:
+def _named(found: Finding, contract: Contract, name: str, signed: Signed | None, why: str) -> Finding:
     if signed is None:
         return replace(found, message=f"{found.message} What was signed cannot be shown: {why}.")
-    changes = since(signed.contract, contract, purpose)
+    changes = since(signed.contract, contract, name)
     told = "; ".join(f"{one.where}: {one.what} ({one.direction})" for one in changes[:_MOST])
     more = f"; and {len(changes) - _MOST} more" if len(changes) > _MOST else ""
     return replace(found, message=f"{found.message} Since it was signed ({signed.commit[:12]}): {told}{more}.")

@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from pipelines.contract.changes.git import NoGit, Repository, opened
+from pipelines.contract.folder import PIPELINE_TOPICS, PURPOSES
 from pipelines.contract.loading import load
 from pipelines.contract.model import Contract
-from pipelines.contract.received import recipe_of
+from pipelines.contract.pipeline_reviews import is_covered
 from pipelines.contract.report import counted
 from pipelines.trouble import Exit, Trouble
 
@@ -38,11 +39,11 @@ class Signed:
 
 
 def signed_states(root: Path, covers: Mapping[str, str], *, as_of: date) -> tuple[dict[str, Signed], str]:
-    """A commit for each purpose in which it received what its digest says.
+    """A commit for each name in which its review covered what its digest says.
 
     Args:
         root: the contract's folder, in a repository or not.
-        covers: purpose -> the digest that was signed.
+        covers: a purpose, or `raw`, `quarantine` or `changes` -> the digest that was signed.
         as_of: the day to load contracts for.
 
     Returns:
@@ -57,9 +58,9 @@ def signed_states(root: Path, covers: Mapping[str, str], *, as_of: date) -> tupl
                     break
                 with _written(repository, commit) as folder:
                     contract = load(folder, as_of=as_of).contract
-                for purpose in () if contract is None else covers.keys() & contract.purposes.keys() - found.keys():
-                    if contract is not None and recipe_of(contract, purpose, covers[purpose]) is not None:
-                        found[purpose] = Signed(commit, day, contract)
+                for name in covers.keys() - found.keys():
+                    if contract is not None and is_covered(contract, name, covers[name]):
+                        found[name] = Signed(commit, day, contract)
     except NoGit as why:
         return found, str(why)
     return found, f"not in the {counted(min(len(commits), MOST_COMMITS), 'commit')} that touched the contract"
@@ -68,8 +69,8 @@ def signed_states(root: Path, covers: Mapping[str, str], *, as_of: date) -> tupl
 def _commits(repository: Repository, digests: Iterable[str]) -> dict[str, date | None]:
     """The commits that touched the contract: the two newest, then those that brought a digest, then the others."""
     newest_first = _log(repository, FILES)
-    purposes = ("policies/purposes.yaml",)
-    brought = [pair for digest in digests if digest for pair in _log(repository, purposes, f"-S{digest}")]
+    reviews = (PURPOSES, PIPELINE_TOPICS)
+    brought = [pair for digest in digests if digest for pair in _log(repository, reviews, f"-S{digest}")]
     return dict([*newest_first[:2], *brought, *newest_first[2:]])
 
 

@@ -1,4 +1,4 @@
-"""What changed in topics: how long, how late, by whom. Raw topics and the quarantine are no purpose's own."""
+"""What changed in topics: how long, how late, by whom. Raw topics, quarantine and changes belong to no purpose."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from pipelines.contract.changes.change import Changes, Direction, Place, by_size
-from pipelines.contract.model import Contract, QuarantineTopic, RawTopic, Topic
+from pipelines.contract.model import ChangesTopic, Contract, QuarantineTopic, RawTopic, Topic
+from pipelines.contract.pipeline_topics import CHANGES, QUARANTINE, RAW
 from pipelines.contract.section import spelled
 
 _LAYOUT: Final = "it lays records out and tells nothing more of them"
 
 
 def changes(old: Contract, new: Contract) -> Changes:
-    """All changes of minimized topics, raw topics and the quarantine."""
+    """All changes of minimized topics, raw topics, the quarantine and the record of changes."""
     for name in sorted({*old.topics, *new.topics}):
         place = Place(f"topic {name}", frozenset({name.partition(".")[2]}), received=True)
         before, after = old.topics.get(name), new.topics.get(name)
@@ -24,6 +25,7 @@ def changes(old: Contract, new: Contract) -> Changes:
             yield from _topic(place, before, after)
     yield from _raw(old.raw_topics, new.raw_topics)
     yield from _quarantine(old.quarantine, new.quarantine)
+    yield from _record(old.changes, new.changes)
 
 
 def _span(place: Place, what: str, old: int, new: int, why: str) -> Changes:
@@ -51,7 +53,7 @@ def _topic(place: Place, old: Topic, new: Topic) -> Changes:
 
 def _raw(old: Mapping[str, RawTopic], new: Mapping[str, RawTopic]) -> Changes:
     for name in sorted({*old, *new}):
-        place = Place(f"topic {name}")
+        place = Place(f"topic {name}", subject=RAW)
         before, after = old.get(name), new.get(name)
         if before is None and after is not None:
             what = f"added, ttl {spelled(after.ttl_ms)}"
@@ -66,8 +68,21 @@ def _raw(old: Mapping[str, RawTopic], new: Mapping[str, RawTopic]) -> Changes:
 
 
 def _quarantine(old: QuarantineTopic, new: QuarantineTopic) -> Changes:
-    place = Place("the quarantine")
+    place = Place("the quarantine", subject=QUARANTINE)
     yield from place.text("topic", old.name, new.name, "a name tells nothing of a record")
     yield from _span(place, "ttl", old.ttl_ms, new.ttl_ms, "notes are kept")
-    yield from place.members("consumer", old.consumers, new.consumers, "reader of exact coordinates")
+    covered = Place(place.where, received=True, subject=QUARANTINE)
+    yield from covered.members("consumer", old.consumers, new.consumers, "reader of exact coordinates")
     yield from place.text("partitions", old.partitions, new.partitions, _LAYOUT)
+
+
+def _record(old: ChangesTopic, new: ChangesTopic) -> Changes:
+    place = Place("the record of changes", subject=CHANGES)
+    yield from place.text("topic", old.name, new.name, "a name tells nothing of a record")
+    if old.ttl_ms != new.ttl_ms:
+        longer = new.ttl_ms > old.ttl_ms
+        why = f"auditors can prove for a {'longer' if longer else 'shorter'} time who changed a TTL"
+        direction = Direction.BETTER if longer else Direction.WORSE
+        yield place.change(direction, f"ttl: {spelled(old.ttl_ms)} → {spelled(new.ttl_ms)}", why)
+    covered = Place(place.where, received=True, subject=CHANGES)
+    yield from covered.members("consumer", old.consumers, new.consumers, "reader of who changed which topic")

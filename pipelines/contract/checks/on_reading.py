@@ -35,7 +35,7 @@ CHECKS: Final = (
     Check("too-many", "No mapping has more entries than are read."),
     Check("unknown-key", "No key is unknown."),
     Check("bad-value", "Every value is of the kind and within the bounds that its key takes."),
-    Check("answer-placeholder", "Every question about a purpose is answered, not put off."),
+    Check("answer-placeholder", "Every question about a purpose or a topic of the pipeline is answered, not put off."),
     # Raw schemas.
     Check("schema-json", "A schema is JSON."),
     Check("schema-type", "A schema uses only types that a contract may use."),

@@ -36,7 +36,8 @@ class Removed:
 class Laid:
     """An overlay that was laid over a contract. `base` is that contract, as it stands without it.
 
-    `moot` are the keys of lines about what is gone by other lines.
+    `moot` are the keys of lines about what is gone by other lines. `ending` are the keys of lines by which an audit
+    topic of the contract goes, each with that topic.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Laid:
     edits: tuple[Edit, ...]
     removed: Removed
     moot: tuple[Scalar, ...]
+    ending: tuple[tuple[Scalar, str], ...] = ()
 
     def view(self, event: str, topic: str) -> View | None:
         """The view as it is without the overlay."""

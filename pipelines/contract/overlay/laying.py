@@ -11,8 +11,9 @@ from dataclasses import replace
 from pipelines.contract.model import Contract, Linkage
 from pipelines.contract.node import Mapping, Node, Scalar
 from pipelines.contract.overlay.laid import Edit, Laid
-from pipelines.contract.overlay.reading import CHANGES, QUARANTINE, Entry, is_remove, read_words, rules
-from pipelines.contract.overlay.removing import moot, removed
+from pipelines.contract.overlay.reading import Entry, is_remove, read_words, rules
+from pipelines.contract.overlay.removing import ending, moot, removed
+from pipelines.contract.pipeline_topics import CHANGES, QUARANTINE
 from pipelines.contract.report import Report
 from pipelines.contract.section import Section, bad
 from pipelines.contract.unread import Unread
@@ -48,9 +49,8 @@ class Laying:
 
     def done(self) -> Laid:
         """What was done, once all files have been through."""
-        return Laid(
-            self._name, self._base, tuple(self._edits), self._removed, moot(self._base, self._words, self._removed)
-        )
+        base, words, gone = self._base, self._words, self._removed
+        return Laid(self._name, base, tuple(self._edits), gone, moot(base, words, gone), ending(base, words, gone))
 
     def lists(self, node: Node) -> Node:
         """The node of policies/lists.yaml."""

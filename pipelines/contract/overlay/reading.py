@@ -29,14 +29,13 @@ from pipelines.contract.folder import LISTS, PURPOSES, TOPICS
 from pipelines.contract.model import USUAL_CHANGES, Contract
 from pipelines.contract.node import Mapping, Node, Scalar, kind
 from pipelines.contract.path import Path
+from pipelines.contract.pipeline_topics import CHANGES, QUARANTINE
 from pipelines.contract.policy import MAX_RULES
 from pipelines.contract.purposes import MAX_ENTRIES
 from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.section import Section, text
 from pipelines.contract.unread import Unread
 
-QUARANTINE: Final = "quarantine"
-CHANGES: Final = "changes"
 _MOST_UNKNOWN: Final = 100
 Entry = tuple[Scalar, Node]
 

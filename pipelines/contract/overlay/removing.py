@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pipelines.contract.model import Contract
 from pipelines.contract.node import Scalar
@@ -12,6 +12,8 @@ from pipelines.contract.overlay.reading import Entry, Words, is_remove
 from pipelines.contract.unread import Unread
 
 K = TypeVar("K")
+AUDIT: Final = "audit."
+"""How the names of topics begin that are audit evidence: the category `audit`."""
 
 
 def removed(base: Contract, words: Words, unread: Unread) -> Removed:
@@ -59,4 +61,16 @@ def moot(base: Contract, words: Words, gone: Removed) -> tuple[Scalar, ...]:
     for (event, topic), (key, entry) in words.views.items():
         if _why(words, event, topic) > is_remove(entry):
             found.append(key)
+    return tuple(found)
+
+
+def ending(base: Contract, words: Words, gone: Removed) -> tuple[tuple[Scalar, str], ...]:
+    """The keys of lines that take an audit topic away, by whatever they name, each with that topic."""
+    found: list[tuple[Scalar, str]] = []
+    for topic in sorted(name for name in gone.topics if name.startswith(AUDIT)):
+        feeding = [event.name for event in base.events.values() if any(view.topic == topic for view in event.views)]
+        lines = [words.purposes.get(base.topics[topic].purpose), words.topics.get(topic)]
+        lines += [words.events.get(event) for event in feeding]
+        lines += [words.views.get((event, topic)) for event in feeding]
+        found += [(line[0], topic) for line in lines if line is not None and is_remove(line[1])]
     return tuple(found)

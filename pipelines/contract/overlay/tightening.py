@@ -14,19 +14,26 @@ from pipelines.contract.draft import Draft
 from pipelines.contract.model import ChangesTopic, Contract, QuarantineTopic, RawTopic, Topic
 from pipelines.contract.node import Node, Scalar, Sequence
 from pipelines.contract.overlay.laid import Edit
-from pipelines.contract.overlay.reading import CHANGES, QUARANTINE
+from pipelines.contract.overlay.removing import AUDIT
 from pipelines.contract.overlay.telling import Told, list_tells, rule_tells, says_the_same
+from pipelines.contract.pipeline_topics import CHANGES, QUARANTINE
 from pipelines.contract.report import Mistake, shown
 from pipelines.contract.section import spelled
 
 _SAYS_NOTHING: Final = "Remove the line: it promises something that it does not do."
+_EVIDENCE: Final = "Remove the line: an overlay cannot shorten the audit trail."
 _MOST_SHOWN: Final = 100
 
 
 def loosened(draft: Draft) -> Iterator[Mistake]:
-    """An edit by which somebody would learn more, longer, or of more people."""
+    """A line by which somebody would learn more, longer, or of more people, or auditors could prove less."""
     if draft.laid is None:
         return
+    for key, topic in draft.laid.ending:
+        what = (
+            f"'{topic}' would be gone; the contract promises it to auditors ({draft.laid.base.topics[topic].position})."
+        )
+        yield Mistake(key.position, what, _EVIDENCE)
     for edit in draft.laid.edits:
         for told in KINDS[edit.thing[0]](draft, draft.laid.base, edit):
             yield Mistake(told.at, f"{told.what} ({edit.at}).", told.remedy)
@@ -58,14 +65,26 @@ def _larger(said: str) -> _Look:
             every, each = _written(edit.here, new), _written(edit.there, old)
             does = "an epoch would reach over the end of one of the contract's, and link what it does not"
             yield Told(edit.here.position, f"{every} does not divide the {each} of the contract for '{name}': {does}")
-        elif (kind, name) == ("ttl", CHANGES) and new < old:
+        elif new < old and (ends := _evidence(base, kind, name)):
             short, long = _written(edit.here, new), _written(edit.there, old)
-            what = (
-                f"'{CHANGES}' would keep the record of changes for {short} only; the contract promises auditors {long}"
-            )
-            yield Told(edit.here.position, what)
+            what = f"{ends} {short} only; the contract promises auditors {long}"
+            yield Told(edit.here.position, what, _EVIDENCE)
 
     return look
+
+
+def _evidence(base: Contract, kind: str, name: str) -> str:
+    """What of the audit trail would end earlier by a smaller value, up to the value; nothing if nothing would."""
+    if kind == "ttl" and name == CHANGES:
+        return f"'{CHANGES}' would keep the record of changes for"
+    if kind == "ttl" and name.startswith(AUDIT):
+        return f"'{name}' would keep its records for"
+    audits = sorted(
+        topic.name for topic in base.topics.values() if topic.purpose == name and topic.name.startswith(AUDIT)
+    )
+    if kind == "expires" and audits:
+        return f"The review of '{name}' would feed '{audits[0]}' until"
+    return ""
 
 
 def _members(what: str) -> _Look:
