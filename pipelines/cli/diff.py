@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
@@ -105,8 +104,8 @@ def show(console: Console, changes: Sequence[Change]) -> None:
         if found:
             console.print(Text(f"{heading} ({len(found)})", _STYLES[direction]))
         for change in found:
-            console.print(Text.assemble("  ", (change.where, "cyan")), soft_wrap=True)
+            console.print(Text.assemble("  ", (change.where, "cyan")))
             said = Text.assemble(change.what, (f"  - {change.why}", "dim"))
-            console.print(Padding(said, (0, 0, 0, 6)) if console.is_terminal else Text("      ") + said, soft_wrap=True)
+            console.print(Text("      ").append_text(said))
     if not changes:
         console.print("Nothing changes.")

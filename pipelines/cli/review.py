@@ -14,7 +14,6 @@ from typing import Final
 
 import click
 from rich.console import Console
-from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
@@ -31,6 +30,7 @@ from pipelines.contract.findings import Severity
 from pipelines.contract.model import Contract
 from pipelines.contract.report import counted
 from pipelines.explain.receipt import FieldReceipt, Receipt, receipt
+from pipelines.text_table import TextTable
 from pipelines.trouble import Exit
 
 _UNSIGNED: Final = frozenset({SIGNED, "review-missing", "review-covers"})
@@ -127,13 +127,13 @@ def _all(contract: Contract, today: date, as_json: bool) -> bool:
         brief = [{"purpose": one.purpose, "signed": one.signed, "digest": one.digest} for one in told]
         say_json(brief)
         return all(one.signed for one in told)
-    table = Table("purpose", "review", "until", "signed", box=None)
+    rows = []
     for one in told:
         review = contract.purposes[one.purpose].review
         until = "" if review is None else f"{review.expires}{' (expired)' if today >= review.expires else ''}"
         state = Text("yes", "green") if one.signed else Text("no", "bold red")
-        table.add_row(one.purpose, "none" if review is None else review.id, until, state)
-    make_console().print(table)
+        rows.append((one.purpose, "none" if review is None else review.id, until, state))
+    make_console().print(TextTable(rows, ("purpose", "review", "until", "signed")))
     return all(one.signed for one in told)
 
 
@@ -151,15 +151,15 @@ def _one(
     if changes is None and not told.covers:
         console.print(Text("\nFirst review: everything above is new.", "bold"))
     else:
-        console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
+        console.print(Text(f"\nSince {compared}:", "bold"))
         if changes is not None:
             show(console, changes)
         else:
-            console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
+            console.print("  Read everything above as new, or name a state to compare with: --against")
     console.print()
     if told.signed and expired:
         until = f"the review expired on {told.expires}: nothing is received until it is renewed"
-        console.print(Text(f"Signed, but {until}.", "bold yellow"), soft_wrap=True)
+        console.print(Text(f"Signed, but {until}.", "bold yellow"))
     elif told.signed:
         console.print(Text(f"Signed: the review covers {covered}.", "bold green"))
     else:
@@ -169,35 +169,31 @@ def _one(
             if told.expires is None
             else "write this into its `review:`"
         )
-        console.print(Text(f"{state} If you agree, {edit} in policies/purposes.yaml:", "bold red"), soft_wrap=True)
-    console.print(f"covers: {told.digest}", soft_wrap=True)
+        console.print(Text(f"{state} If you agree, {edit} in policies/purposes.yaml:", "bold red"))
+    console.print(f"covers: {told.digest}")
     return told.signed
 
 
 def _print_receipt(console: Console, told: Receipt) -> None:
     console.print(Text.assemble((told.purpose, "bold"), f"  {told.description}"))
-    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
-    for name, text in (
+    rows = (
         ("objective", f"{told.objective} ({told.iri})"),
         ("legal basis", told.legal_basis),
         *((question.replace("_", " "), answer) for question, answer in told.answers.items()),
         ("carries", told.handle),
         ("at most", f"{counted(told.max_bits, 'bit')} in a record besides the handle"),
         ("review", told.review),
-    ):
-        table.add_row(Text(f"  {name}", "dim"), Text(text))
-    console.print(table)
+    )
+    console.print(TextTable(rows, indent=2, styles=("dim",)))
     for topic in told.topics:
         console.print(Text.assemble("\n→ ", (topic.name, "bold cyan")))
         readers = ", ".join(topic.consumers) or "nobody yet"
-        console.print(f"  kept {topic.ttl}; events up to {topic.late} old; read by {readers}", soft_wrap=True)
+        console.print(f"  kept {topic.ttl}; events up to {topic.late} old; read by {readers}")
         for view in (view for view in told.views if view.topic == topic.name):
             bits = f"{spelled_bits(view.bits)} bits"
             console.print(Text.assemble("  of each ", (view.event, "bold"), f", its time {view.time}; {bits}"))
-            fields = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
-            for field in view.fields:
-                fields.add_row(Text(f"    {field.name}", "green"), Text(f"{field.gives}{_source(field)}"))
-            console.print(fields)
+            fields = [(field.name, f"{field.gives}{_source(field)}") for field in view.fields]
+            console.print(TextTable(fields, indent=4, styles=("green",)))
 
 
 def _source(field: FieldReceipt) -> str:

@@ -19,4 +19,4 @@ def print_unsigned(console: Console, unsigned: Collection[str], purposes: Iterab
     for name in sorted(unsigned if purposes is None else set(unsigned).intersection(purposes)):
         line = Text.assemble(("UNSIGNED  ", "bold red"), (name, "bold"), ": no review covers what it would receive. ")
         line.append(f"Nothing is relayed for it before `pipelines review {name}` is signed.")
-        console.print(line, soft_wrap=True)
+        console.print(line)
