@@ -34,7 +34,7 @@ def print_bits(console: Console, contract: Contract) -> None:
                 (", ".join(spelled(field) for field in said.fields), "dim"),
                 (f"; beside it arrival {spelled_bits(arrival_bits(contract.topics[view.topic].ttl_ms))}", "dim"),
             )
-            console.print(line, soft_wrap=not console.is_terminal)
+            console.print(line)
         for event in contract.events:
             if (event, purpose.name) not in together:
                 continue
@@ -46,7 +46,7 @@ def print_bits(console: Console, contract: Contract) -> None:
                 (event, "cyan"),
                 " → all topics of the purpose together",
             )
-            console.print(line, soft_wrap=not console.is_terminal)
+            console.print(line)
     console.print()
 
 

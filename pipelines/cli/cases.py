@@ -169,38 +169,38 @@ def _print(console: Console, tested: _Tested, *, passed: bool) -> None:
         failed = [run for run in listed if not run.passed]
         tally = f"{len(listed) - len(failed)} of {counted(len(listed), 'case')} pass"
         line = Text.assemble(("✗ " if failed else "✓ ", "red" if failed else "green"), (event, "bold"), f"  {tally}")
-        console.print(line, soft_wrap=True)
+        console.print(line)
         for run in failed:
             _print_failed(console, run)
     for one in tested.findings:
-        console.print(Text.assemble((f"{one.position}", "cyan"), f"  [{one.check}]"), soft_wrap=True)
-        console.print(Text(f"      {one.message}"), soft_wrap=True)
-        console.print(Text(f"      -> {one.remedy}", style="green"), soft_wrap=True)
+        console.print(Text.assemble((f"{one.position}", "cyan"), f"  [{one.check}]"))
+        console.print(Text(f"      {one.message}"))
+        console.print(Text(f"      -> {one.remedy}", style="green"))
     for event, name in tested.not_run:
         line = Text.assemble(("- ", "yellow"), (event, "bold"), f"  not run, like a case that cannot be read: {name}")
-        console.print(line, soft_wrap=True)
+        console.print(line)
     for event in tested.silent:
-        console.print(Text.assemble(("- ", "yellow"), (event, "bold"), "  no case"), soft_wrap=True)
+        console.print(Text.assemble(("- ", "yellow"), (event, "bold"), "  no case"))
     _print_coverage(console, tested.coverage)
     print_unsigned(console, tested.unsigned, topics=tested.unsigned_topics)
     cases = len(tested.runs)
     wrong = f", {counted(len(tested.findings), 'mistake')} in case files" if tested.findings else ""
     left = f", {len(tested.not_run)} not run" if tested.not_run else ""
     verdict = f"{cases} case{'s' * (cases != 1)}: {cases - tested.failed} pass, {tested.failed} do not{left}{wrong}."
-    console.print(Text(verdict, style="bold green" if passed else "bold red"), soft_wrap=True)
+    console.print(Text(verdict, style="bold green" if passed else "bold red"))
 
 
 def _print_failed(console: Console, run: Run) -> None:
-    console.print(Text.assemble("  ✗ ", (run.case.name, "red"), (f"  {run.case.position}", "dim")), soft_wrap=True)
+    console.print(Text.assemble("  ✗ ", (run.case.name, "red"), (f"  {run.case.position}", "dim")))
     for one in run.differences:
-        console.print(Text.assemble(f"      {said(one)}", (f"  {one.position}", "dim")), soft_wrap=True)
+        console.print(Text.assemble(f"      {said(one)}", (f"  {one.position}", "dim")))
 
 
 def _print_coverage(console: Console, coverage: Coverage) -> None:
     style = "yellow" if coverage.missing else ""
     told = f"Coverage: {coverage.exercised} of {coverage.actions} actions are exercised"
-    console.print(Text(f"{told}{'; no case in which' if coverage.missing else '.'}", style), soft_wrap=True)
+    console.print(Text(f"{told}{'; no case in which' if coverage.missing else '.'}", style))
     for (event, topic), lines in groupby(coverage.missing, key=lambda line: (line.event, line.topic)):
-        console.print(Text.assemble("  ", (event, "bold"), " → ", (topic, "bold cyan")), soft_wrap=True)
+        console.print(Text.assemble("  ", (event, "bold"), " → ", (topic, "bold cyan")))
         for line in lines:
-            console.print(Text(f"    {line.field} ({line.action}) {line.deed}"), soft_wrap=True)
+            console.print(Text(f"    {line.field} ({line.action}) {line.deed}"))

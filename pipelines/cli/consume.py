@@ -16,6 +16,7 @@ from fastavro.schema import SchemaParseException, UnknownType
 from pipelines.broker import Message, headers_of, records
 from pipelines.cli import times
 from pipelines.cli.connect import connect
+from pipelines.cli.console import say_lines
 from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
 from pipelines.cli.printing import json_text, say_json, visible
 from pipelines.contract import load
@@ -55,7 +56,7 @@ def command(
     with contextlib.suppress(KeyboardInterrupt), contextlib.closing(found):
         for message in islice(found, most):
             told = _told(message, decoder)
-            say_json(told, indent=False) if as_json else click.echo(_line(told))
+            say_json(told, indent=False) if as_json else say_lines(_line(told).split("\n"))
 
 
 def _decoder(contract_dir: Path, topic: str, overlay: str | None) -> Decoder | None:

@@ -100,7 +100,7 @@ def command(
         console.print(Text(f"Every check held: {len(outcome.checks)} of them, in {seconds:.0f} s.", "bold green"))
     if keep:
         for line in _look_around(outcome.bootstrap, contract_dir, outcome.topics):
-            console.print(line, soft_wrap=True)
+            console.out(line, highlight=False)  # lines for a shell
     if broken:
         sys.exit(Exit.FINDINGS)
 

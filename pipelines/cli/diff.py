@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
@@ -124,9 +123,9 @@ def _plain_errors(errors: Mapping[str, Sequence[Finding]], left_out: Sequence[st
 def _show_errors(console: Console, errors: Mapping[str, Sequence[Finding]], left_out: Sequence[str]) -> None:
     for name, found in errors.items():
         if found:
-            console.print(Text(f"\nErrors in {name} ({len(found)})", "bold red"), soft_wrap=True)
+            console.print(Text(f"\nErrors in {name} ({len(found)})", "bold red"))
         for one in found:
-            console.print(Text(f"  {one.position}: {one.message} [{one.check}]"), soft_wrap=True)
+            console.print(Text(f"  {one.position}: {one.message} [{one.check}]"))
     print_left_out(console, left_out)
 
 
@@ -162,8 +161,8 @@ def show(console: Console, changes: Sequence[Change]) -> None:
         if found:
             console.print(Text(f"{heading} ({len(found)})", _STYLES[direction]))
         for change in found:
-            console.print(Text.assemble("  ", (change.where, "cyan")), soft_wrap=True)
+            console.print(Text.assemble("  ", (change.where, "cyan")))
             said = Text.assemble(change.what, (f"  - {change.why}", "dim"))
-            console.print(Padding(said, (0, 0, 0, 6)) if console.is_terminal else Text("      ") + said, soft_wrap=True)
+            console.print(Text("      ").append_text(said))
     if not changes:
         console.print("Nothing changes.")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.connect import connect
@@ -18,6 +17,7 @@ from pipelines.cli.options import contract_option, json_option, kafka_options, k
 from pipelines.cli.printing import say_json, visible
 from pipelines.doctor import Observation, Situation, State, look_at_installation, look_at_surroundings
 from pipelines.keys import open_keyring
+from pipelines.text_table import TextTable
 from pipelines.trouble import Exit
 
 _STYLE: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
@@ -64,10 +64,10 @@ def command(
 
 
 def _print(observations: list[Observation]) -> None:
-    table = Table.grid("", "", Column(overflow="fold"), padding=(0, 2))
+    rows = []
     for one in observations:
         found = Text(visible(one.found))
         if one.remedy:
             found.append(visible(f"\n→ {one.remedy}"), _STYLE[one.state])
-        table.add_row(Text(one.state, _STYLE[one.state]), Text(one.part, "bold"), found)
-    make_console().print(table)
+        rows.append((Text(one.state, _STYLE[one.state]), Text(one.part, "bold"), found))
+    make_console().print(TextTable(rows))

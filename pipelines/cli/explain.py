@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
@@ -18,6 +17,7 @@ from pipelines.cli.unsigned import print_unsigned
 from pipelines.contract import load_to_look_at
 from pipelines.contract.bits import spelled_bits
 from pipelines.explain import EventStory, FieldStory, ViewStory, tell
+from pipelines.text_table import TextTable
 
 
 @click.command("explain")
@@ -57,26 +57,24 @@ def _print_head(console: Console, story: EventStory) -> None:
 def _print_views(console: Console, views: tuple[ViewStory, ...]) -> None:
     for view in views:
         console.print(Text.assemble("→ ", (view.topic, "bold cyan")))
-        table = Table.grid(padding=(0, 2))
-        for name, text in (
-            ("    for", f"{view.purpose} ({view.objective}): {view.description}"),
-            ("    kept", view.ttl),
-            ("    read by", ", ".join(view.consumers) or "nobody yet"),
-            ("    carries", f"{view.handle}; times {view.time}"),
-            ("    can say", f"{spelled_bits(view.bits)} bits a record besides the handle; at most {view.max_bits}"),
-            ("    review", view.review),
-        ):
-            table.add_row(Text(name, "dim"), Text(text))
-        console.print(table)
+        rows = (
+            ("for", f"{view.purpose} ({view.objective}): {view.description}"),
+            ("kept", view.ttl),
+            ("read by", ", ".join(view.consumers) or "nobody yet"),
+            ("carries", f"{view.handle}; times {view.time}"),
+            ("can say", f"{spelled_bits(view.bits)} bits a record besides the handle; at most {view.max_bits}"),
+            ("review", view.review),
+        )
+        console.print(TextTable(rows, indent=4, styles=("dim",)))
     console.print()
 
 
 def _print_field(console: Console, field: FieldStory) -> None:
     console.print(Text.assemble((field.path, "bold"), (f"  {field.class_} · {field.type}", "dim")))
-    table = Table.grid("", Column(overflow="fold"), "", padding=(0, 2))
+    rows = []
     for use in field.uses:
         bits = "" if use.bits is None else f" ({spelled_bits(use.bits)} bits{' an item' if '[]' in use.rule else ''})"
-        table.add_row(Text("  →", "green"), Text(use.topic, "cyan"), Text(f"{use.name}: {use.gives}{bits}"))
+        rows.append((Text.assemble(("→ ", "green"), (use.topic, "cyan")), f"{use.name}: {use.gives}{bits}"))
     if field.unused is not None:
-        table.add_row(Text("  ✗", "red"), Text("never leaves"), Text(field.unused))
-    console.print(table)
+        rows.append((Text.assemble(("✗ ", "red"), "never leaves"), field.unused))
+    console.print(TextTable(rows, indent=2))

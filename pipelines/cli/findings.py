@@ -26,6 +26,6 @@ def plain_finding(found: Finding) -> dict[str, object]:
 def print_left_out(console: Console, left_out: Sequence[str]) -> None:
     """Print what could not be read, one phrase a line; nothing if everything was."""
     if left_out:
-        console.print("\nLeft out, because it could not be read (its errors are above):", soft_wrap=True)
+        console.print("\nLeft out, because it could not be read (its errors are above):")
     for one in left_out:
-        console.print(Text(f"  {one}"), soft_wrap=True)
+        console.print(Text(f"  {one}"))

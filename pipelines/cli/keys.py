@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.table import Table
 
 from pipelines.cli import times
 from pipelines.cli.connect import connect
@@ -33,6 +32,7 @@ from pipelines.keys import (
     rewrap,
 )
 from pipelines.relay.settings import GROUP_PREFIX
+from pipelines.text_table import TextTable
 from pipelines.trouble import Exit, Trouble
 
 if TYPE_CHECKING:
@@ -242,12 +242,12 @@ def _row(keyring: Keyring, purpose: Purpose, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("purpose", "rotates", "present epoch", "roots", "runway", "", box=None)
+def _table(rows: list[dict[str, Any]]) -> TextTable:
+    cells = []
     for row in rows:
         spans = span_text(row["rotate_ms"]), span_text(row["runway_ms"])
-        table.add_row(row["purpose"], spans[0], row["epoch"], str(row["roots"]), spans[1], row["state"])
-    return table
+        cells.append((row["purpose"], spans[0], row["epoch"], str(row["roots"]), spans[1], row["state"]))
+    return TextTable(cells, ("purpose", "rotates", "present epoch", "roots", "runway", "state"), right=frozenset({3}))
 
 
 def _say_what_was_made(done: Extension, path: Path, *, kek_made: bool) -> None:

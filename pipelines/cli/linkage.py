@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
@@ -23,6 +22,7 @@ from pipelines.contract.linkage import Shared, matrix, shared_in
 from pipelines.contract.model import AcceptedLinkage, Contract
 from pipelines.explain.heatmap import heatmap
 from pipelines.explain.matching import Matched
+from pipelines.text_table import TextTable
 from pipelines.trouble import Exit, Trouble
 
 _SHOWN: Final = 4
@@ -123,10 +123,7 @@ def _warned(contract: Contract, one: Shared) -> bool:
 
 def _print_matrix(console: Console, contract: Contract, everything: Sequence[Shared]) -> None:
     names, cells = _names(everything), matrix(everything)
-    table = Table(box=None, padding=(0, 1))
-    table.add_column("most bits shared of one event", no_wrap=True)
-    for number in range(1, len(names) + 1):
-        table.add_column(str(number), justify="right")
+    rows = []
     for number, name in enumerate(names, 1):
         row = [Text(f"{number:2} {name}")]
         for other in names:
@@ -134,15 +131,15 @@ def _print_matrix(console: Console, contract: Contract, everything: Sequence[Sha
             bits = "" if one is None else "all" if one.by_order else f"{ceil(one.bits)}"
             warned = one is not None and one.above(contract.linkage.warn_above)
             row.append(Text("·" if name == other else bits, "bold yellow" if warned else ""))
-        table.add_row(*row)
-    console.print(table)
+        rows.append(row)
+    head = ("most bits shared of one event", *map(str, range(1, len(names) + 1)))
+    console.print(TextTable(rows, head, right=frozenset(range(1, len(head)))))
     console.print(
         Text(
             f"rounded up; all: both share the event itself; bold: above {contract.linkage.warn_above}; "
             "empty: no event type goes to both\n",
             "dim",
         ),
-        soft_wrap=True,
     )
 
 
@@ -162,14 +159,13 @@ def _print_pairs(
                 f"  at most {spelled_bits(one.ceiling_bits)} if fields depend",
                 (f"  arrival {spelled_bits(one.time_bits)}{', ' if fields else ''}{fields}{more}", "dim"),
             ),
-            soft_wrap=True,
         )
         if agreed is not None:
-            console.print(Text(f"        accepted up to {agreed.spelled}: {agreed.reason}", "green"), soft_wrap=True)
+            console.print(Text(f"        accepted up to {agreed.spelled}: {agreed.reason}", "green"))
         if measured:
             found = measured.get(_key(one))
             said = "measured: too few simulated events are in both" if found is None else _said(found)
-            console.print(Text(f"        {said}", "magenta"), soft_wrap=True)
+            console.print(Text(f"        {said}", "magenta"))
 
 
 def _said(found: Matched) -> str:

@@ -107,12 +107,12 @@ def _plain(found: list[LintFinding]) -> list[dict[str, Any]]:
 def _print(console: Console, event: str, linted: Linted, found: list[LintFinding]) -> None:
     for one in found:
         head = Text.assemble((one.path, "bold"), f" ({one.class_})  ", (one.pattern, "red"))
-        console.print(head.append(f"  {one.matching:,} of {one.values:,} values"), soft_wrap=True)
-        console.print(Text(f"    {one.says}", "dim"), soft_wrap=True)
+        console.print(head.append(f"  {one.matching:,} of {one.values:,} values"))
+        console.print(Text(f"    {one.says}", "dim"))
         mend = (
             f"    -> Class it {one.belongs} or stricter; or mend what is sent; or accept it: {one.path}:{one.pattern}"
         )
-        console.print(Text(mend, "green"), soft_wrap=True)
+        console.print(Text(mend, "green"))
     looked = f"{counted(linted.events, 'event')} of {event}, {counted(linted.fields, 'field')} with values"
     verdict = f"{len(found)} finding{'s' * (len(found) != 1)} in {looked}."
-    console.print(Text(verdict, "bold red" if found else "bold green"), soft_wrap=True)
+    console.print(Text(verdict, "bold red" if found else "bold green"))

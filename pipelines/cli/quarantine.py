@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from pipelines.cli.connect import connect
+from pipelines.cli.console import console as make_console
 from pipelines.cli.options import by_option, contract_option, json_option, kafka_options, key_options, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.cli.replaying import Means, batch_option, carry_out, execute_option, print_outcome, told
@@ -22,9 +23,11 @@ from pipelines.envelope import Note
 from pipelines.replay.lives import left_ms
 from pipelines.replay.notes import Gathered, Wish, gather, never, retries
 from pipelines.replay.task import Task
+from pipelines.text_table import TextTable
 
 _HOUR_MS: Final = 3_600_000
 _WHOLE: Final = "all views"
+_KIND: Final = ("event", "view", "code", "field")
 
 
 def filters(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -155,10 +158,18 @@ def _listed(gathered: Gathered, left: dict[Note, int]) -> dict[str, Any]:
 
 
 def _print_each(gathered: Gathered, left: dict[Note, int]) -> None:
-    for noted in gathered.notes:
-        note = noted.note
-        place = f"{note.topic}/{note.partition}/{note.offset}"
-        click.echo(f"{place}  {note.view or _WHOLE}  {note.code}  {note.path or '-'}  {_said(note, left[note])}")
+    rows = [
+        (
+            f"{noted.note.topic}/{noted.note.partition}/{noted.note.offset}",
+            noted.note.view or _WHOLE,
+            noted.note.code,
+            noted.note.path or "-",
+            _said(noted.note, left[noted.note]),
+        )
+        for noted in gathered.notes
+    ]
+    if rows:
+        make_console().print(TextTable(rows, ("raw event", *_KIND[1:], "can be tried again")))
 
 
 def _print_kinds(left: dict[Note, int]) -> None:
@@ -168,16 +179,14 @@ def _print_kinds(left: dict[Note, int]) -> None:
         kind = (note.event, note.view or _WHOLE, note.code, note.path or "-")
         kinds.setdefault(kind, []).append(rest_ms)
         whys[kind] = never(note)
-    rows = [("EVENT", "VIEW", "CODE", "FIELD", "NOTES", "CAN BE TRIED AGAIN")]
+    rows = []
     for kind, rests in sorted(kinds.items()):
         why = whys[kind]
         rows.append((*kind, str(len(rests)), f"never: {why}" if why else _lives(rests)))
-    if len(rows) == 1:
+    if not rows:
         click.echo("Quarantine has no such notes.")
         return
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip())
+    make_console().print(TextTable(rows, (*_KIND, "notes", "can be tried again"), right=frozenset({4})))
 
 
 def _lives(rests_ms: Iterable[int]) -> str:

@@ -22,6 +22,7 @@ from pipelines.replay.engine import Outcome
 from pipelines.replay.opening import open_replay
 from pipelines.replay.tally import ViewTally
 from pipelines.replay.task import Task
+from pipelines.text_table import TextTable
 
 COLUMNS: Final = {
     "events_in": "in",
@@ -116,16 +117,16 @@ def print_outcome(outcome: Outcome, task: Task, *, executed: bool) -> None:
     """The same for a person."""
     tally = outcome.tally
     verb = "Replayed" if executed else "Would replay"
-    click.echo(f"{verb} {counted(tally.taken, 'raw event')} of {task.event} (replay {outcome.name})")
+    console = make_console()
+    console.print(f"{verb} {counted(tally.taken, 'raw event')} of {task.event} (replay {outcome.name})")
     if outcome.resumed:
-        click.echo("  These counts include what earlier runs of this same replay committed.")
-    width = max((len(topic) for topic in tally.views), default=0)
-    click.echo(f"\n  {'':{width}}" + "".join(f"  {name:>13}" for name in COLUMNS.values()))
-    for topic, view in tally.views.items():
-        click.echo(f"  {topic:{width}}" + "".join(f"  {count:>13}" for count in asdict(view).values()))
-    click.echo("")
+        console.print("  These counts include what earlier runs of this same replay committed.")
+    rows = [(topic, *map(str, asdict(view).values())) for topic, view in tally.views.items()]
+    console.print()
+    console.print(TextTable(rows, ("topic", *COLUMNS.values()), indent=2, right=frozenset(range(1, len(COLUMNS) + 1))))
+    console.print()
     for remark in _remarks(outcome, task, executed=executed):
-        click.echo(f"  {remark}")
+        console.print(f"  {remark}")
 
 
 def _remarks(outcome: Outcome, task: Task, *, executed: bool) -> list[str]:

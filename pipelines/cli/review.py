@@ -14,7 +14,6 @@ from typing import Final
 
 import click
 from rich.console import Console
-from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
@@ -35,6 +34,7 @@ from pipelines.contract.pipeline_topics import SUBJECTS
 from pipelines.contract.report import counted
 from pipelines.explain.pipeline_receipt import PipelineReceipt, pipeline_receipt
 from pipelines.explain.receipt import FieldReceipt, Receipt, receipt
+from pipelines.text_table import TextTable
 from pipelines.trouble import Exit, Trouble
 
 _UNSIGNED: Final = frozenset({SIGNED, "review-missing", "review-covers"})
@@ -156,22 +156,20 @@ def _all(contract: Contract, today: date, as_json: bool) -> bool:
         more = [{"purpose": None, "subject": one.subject, "signed": one.signed, "digest": one.digest} for one in topics]
         say_json([*brief, *more])
         return signed
-    table = Table("purpose", "review", "until", "signed", box=None)
-    for one in told:
-        _add_row(table, one.purpose, contract.purposes[one.purpose].review, signed=one.signed, today=today)
+    rows = [_row(one.purpose, contract.purposes[one.purpose].review, one.signed, today) for one in told]
     for topic in topics:
-        name = f"({topic.subject})"
-        _add_row(table, name, contract.pipeline_topics[topic.subject].review, signed=topic.signed, today=today)
-    make_console().print(table)
+        review = contract.pipeline_topics[topic.subject].review
+        rows.append(_row(f"({topic.subject})", review, topic.signed, today))
+    make_console().print(TextTable(rows, ("purpose", "review", "until", "signed")))
     if not topics:
         print_lines_to_add(contract)
     return signed
 
 
-def _add_row(table: Table, name: str, review: Review | None, *, signed: bool, today: date) -> None:
+def _row(name: str, review: Review | None, signed: bool, today: date) -> tuple[str | Text, ...]:
     until = "" if review is None else f"{review.expires}{' (expired)' if today >= review.expires else ''}"
     state = Text("yes", "green") if signed else Text("no", "bold red")
-    table.add_row(name, "none" if review is None else review.id, until, state)
+    return name, "none" if review is None else review.id, until, state
 
 
 def _one(
@@ -195,7 +193,7 @@ def _one(
     print_since(console, compared, changes, first=not told.covers)
     if told.signed and expired:
         until = f"the review expired on {told.expires}: nothing is received until it is renewed"
-        console.print(Text(f"Signed, but {until}.", "bold yellow"), soft_wrap=True)
+        console.print(Text(f"Signed, but {until}.", "bold yellow"))
     elif told.signed:
         console.print(Text(f"Signed: the review covers {covered}.", "bold green"))
     else:
@@ -205,34 +203,30 @@ def _one(
             if told.expires is None
             else "write this into its `review:`"
         )
-        console.print(Text(f"{state} If you agree, {edit} in policies/purposes.yaml:", "bold red"), soft_wrap=True)
-    console.print(f"covers: {told.digest}", soft_wrap=True)
+        console.print(Text(f"{state} If you agree, {edit} in policies/purposes.yaml:", "bold red"))
+    console.print(f"covers: {told.digest}")
 
 
 def _print_receipt(console: Console, told: Receipt) -> None:
     console.print(Text.assemble((told.purpose, "bold"), f"  {told.description}"))
-    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
-    for name, text in (
+    rows = (
         ("objective", f"{told.objective} ({told.iri})"),
         ("legal basis", told.legal_basis),
         *((question.replace("_", " "), answer) for question, answer in told.answers.items()),
         ("carries", told.handle),
         ("at most", f"{counted(told.max_bits, 'bit')} in a record besides the handle"),
         ("review", told.review),
-    ):
-        table.add_row(Text(f"  {name}", "dim"), Text(text))
-    console.print(table)
+    )
+    console.print(TextTable(rows, indent=2, styles=("dim",)))
     for topic in told.topics:
         console.print(Text.assemble("\n→ ", (topic.name, "bold cyan")))
         readers = ", ".join(topic.consumers) or "nobody yet"
-        console.print(f"  kept {topic.ttl}; events up to {topic.late} old; read by {readers}", soft_wrap=True)
+        console.print(f"  kept {topic.ttl}; events up to {topic.late} old; read by {readers}")
         for view in (view for view in told.views if view.topic == topic.name):
             bits = f"{spelled_bits(view.bits)} bits"
             console.print(Text.assemble("  of each ", (view.event, "bold"), f", its time {view.time}; {bits}"))
-            fields = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
-            for field in view.fields:
-                fields.add_row(Text(f"    {field.name}", "green"), Text(f"{field.gives}{_source(field)}"))
-            console.print(fields)
+            fields = [(field.name, f"{field.gives}{_source(field)}") for field in view.fields]
+            console.print(TextTable(fields, indent=4, styles=("green",)))
 
 
 def _source(field: FieldReceipt) -> str:

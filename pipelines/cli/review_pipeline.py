@@ -8,7 +8,6 @@ from datetime import date
 
 import click
 from rich.console import Console
-from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
@@ -19,6 +18,7 @@ from pipelines.contract.folder import PIPELINE_TOPICS
 from pipelines.contract.model import Contract
 from pipelines.contract.scaffolding import new_pipeline_topics
 from pipelines.explain.pipeline_receipt import PipelineReceipt
+from pipelines.text_table import TextTable
 
 
 def print_lines_to_add(contract: Contract) -> None:
@@ -29,7 +29,7 @@ def print_lines_to_add(contract: Contract) -> None:
         "`quarantine` and `changes` print:"
     )
     console = make_console()
-    console.print(Text(f"\n{what}\n", "bold yellow"), soft_wrap=True)
+    console.print(Text(f"\n{what}\n", "bold yellow"))
     click.echo(new_pipeline_topics(contract.raw_topics, contract.quarantine, contract.changes), nl=False)
 
 
@@ -61,13 +61,13 @@ def print_pipeline_review(
     print_since(console, compared, changes, first=not told.covers)
     if told.signed and expired:
         what = f"Signed, but the review expired on {told.expires}: read this again, and renew it."
-        console.print(Text(what, "bold yellow"), soft_wrap=True)
+        console.print(Text(what, "bold yellow"))
     elif told.signed:
         console.print(Text(f"Signed: the review covers {covered}.", "bold green"))
     else:
         what = f"Not signed. If you agree, write this into the `review:` of {told.subject} in {PIPELINE_TOPICS}"
-        console.print(Text(what, "bold red"), soft_wrap=True)
-    console.print(f"covers: {told.digest}", soft_wrap=True)
+        console.print(Text(what, "bold red"))
+    console.print(f"covers: {told.digest}")
 
 
 def say_review(receipt: dict[str, object], compared: str, changes: Sequence[Change] | None, *, expired: bool) -> None:
@@ -81,25 +81,23 @@ def print_since(console: Console, compared: str, changes: Sequence[Change] | Non
     if first and changes is None:
         console.print(Text("\nFirst review: everything above is new.\n", "bold"))
         return
-    console.print(Text(f"\nSince {compared}:", "bold"), soft_wrap=True)
+    console.print(Text(f"\nSince {compared}:", "bold"))
     if changes is not None:
         show(console, changes)
     else:
-        console.print("  Read everything above as new, or name a state to compare with: --against", soft_wrap=True)
+        console.print("  Read everything above as new, or name a state to compare with: --against")
     console.print()
 
 
 def _print_receipt(console: Console, told: PipelineReceipt) -> None:
-    console.print(Text.assemble((told.subject, "bold"), f"  {told.holds}"), soft_wrap=True)
-    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
-    for name, text in (
+    console.print(Text.assemble((told.subject, "bold"), f"  {told.holds}"))
+    rows = (
         *told.basis.items(),
         ("at most kept", told.max_ttl),
         ("may be read by", ", ".join(told.reviewed_consumers) or "nobody"),
         ("is read by", ", ".join(told.consumers) or "nobody"),
         ("review", told.review),
-    ):
-        table.add_row(Text(f"  {name}", "dim"), Text(text))
-    console.print(table)
+    )
+    console.print(TextTable(rows, indent=2, styles=("dim",)))
     for topic in told.topics:
-        console.print(Text.assemble("→ ", (topic.name, "bold cyan"), f"  kept {topic.ttl}"), soft_wrap=True)
+        console.print(Text.assemble("→ ", (topic.name, "bold cyan"), f"  kept {topic.ttl}"))

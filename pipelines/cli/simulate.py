@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from pipelines.cli.connect import connect
 from pipelines.cli.console import console as make_console
@@ -22,6 +21,7 @@ from pipelines.contract.report import counted
 from pipelines.sdk import RawProducer
 from pipelines.simulate import SimulatedEvent, Simulation
 from pipelines.simulate.publishing import publish
+from pipelines.text_table import TextTable
 from pipelines.trouble import Exit
 
 
@@ -128,8 +128,8 @@ def _progress() -> Progress:
 
 
 def _print(sent: Counter[str], unacknowledged: Counter[str], acknowledged: int) -> None:
-    table = Table("event type", "sent", "not acknowledged")
-    for name in sorted(sent):
-        table.add_row(name, f"{sent[name]:,}", f"{unacknowledged[name]:,}" if unacknowledged[name] else "")
-    make_console().print(table)
+    rows = [
+        (name, f"{sent[name]:,}", f"{unacknowledged[name]:,}" if unacknowledged[name] else "") for name in sorted(sent)
+    ]
+    make_console().print(TextTable(rows, ("event type", "sent", "not acknowledged"), right=frozenset({1, 2})))
     click.echo(f"{counted(acknowledged, 'event')} acknowledged, {unacknowledged.total():,} not.")

@@ -136,7 +136,6 @@ def _print_singled(console: Console, unit: str, singled: Singled, k: int, top: i
                 (f"  by {shown.rare:,} of {shown.kinds:,} values in {shown.units:,} {unit}s  ", "dim"),
                 " + ".join(shown.fields),
             ),
-            soft_wrap=True,
         )
     none = sum(one.devices == 0 for one in singled.combinations)
     console.print(Text(f"    {none} of {len(singled.combinations)} combinations single out nobody", "dim"))

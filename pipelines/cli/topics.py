@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from pipelines.cli.connect import connect
+from pipelines.cli.console import say_lines
 from pipelines.cli.options import (
     by_option,
     contract_option,
@@ -105,8 +106,7 @@ def plan_(
     if as_json:
         say_json(document(planned, overlay))
     else:
-        for line in plan_lines(planned, offline=is_offline):
-            click.echo(line)
+        say_lines(plan_lines(planned, offline=is_offline))
         if out is not None:
             click.echo(f"Saved. When it is reviewed: pipelines topics apply {out}")
     ctx.exit(Exit.FINDINGS if exit_code and not planned.is_empty else Exit.DONE)
@@ -210,12 +210,10 @@ def _told(applied: Applied, left: Plan) -> dict[str, Any]:
 
 
 def _print(applied: Applied, left: Plan, *, dry_run: bool) -> None:
-    for line in applied_lines(applied, dry_run=dry_run):
-        click.echo(line)
+    say_lines(applied_lines(applied, dry_run=dry_run))
     if not left.is_empty or left.notices:
         click.echo("Left to do:")
-        for line in plan_lines(left):
-            click.echo(f"  {line}".rstrip())
+        say_lines(f"  {line}".rstrip() for line in plan_lines(left))
         if not left.is_empty:
             click.echo("To do that: pipelines topics plan --out plan.json; review it; pipelines topics apply plan.json")
     elif not applied.made:

@@ -9,6 +9,7 @@ import click
 
 from pipelines.broker import records
 from pipelines.cli.connect import connect
+from pipelines.cli.console import say_lines
 from pipelines.cli.options import contract_option, json_option, kafka_options, overlay_option
 from pipelines.cli.printing import say_json
 from pipelines.cli.times import MOMENT
@@ -53,6 +54,6 @@ def history_(
             if as_json:
                 say_json({**found.body, "offset": found.offset, "broker_ms": found.at_ms}, indent=False)
             else:
-                click.echo("\n".join(history_lines(found)))
+                say_lines(history_lines(found))
     if foreign:
         click.echo(f"{foreign} record(s) in {contract.changes.name} have another form, and are not shown.", err=True)

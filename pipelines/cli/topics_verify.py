@@ -12,6 +12,7 @@ import click
 from prometheus_client import CollectorRegistry
 
 from pipelines.cli.connect import connect
+from pipelines.cli.console import console, say_lines
 from pipelines.cli.options import (
     contract_option,
     initial_delay_option,
@@ -108,8 +109,8 @@ def _show(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
         say_json(asdict(verdict), indent=False)
         return
-    for line in verdict_lines(verdict):
-        click.echo(line)
+    commands = {f"    {breach.command}" for breach in verdict.breaches if breach.command}
+    say_lines(verdict_lines(verdict, console().width), commands=commands)
 
 
 def _exit(verdict: Verdict, *, strict: bool) -> Exit:

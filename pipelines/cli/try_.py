@@ -14,8 +14,6 @@ from typing import BinaryIO, Final
 
 import click
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.cli.console import console as make_console
@@ -26,6 +24,7 @@ from pipelines.contract import load_to_look_at
 from pipelines.explain import READING, UNFIT_CODES, Bench, Outgoing, Trial, find_event
 from pipelines.keys import throwaway_keyring
 from pipelines.minimize import FAULT_CODES
+from pipelines.text_table import TextTable
 from pipelines.trouble import Exit, Trouble
 
 _MOST_BYTES: Final = 16 * 1024 * 1024
@@ -152,10 +151,7 @@ def _unsigned(view: Outgoing) -> Text:
 
 
 def _print_rows(console: Console, indent: int, rows: list[tuple[str, str]]) -> None:
-    table = Table.grid("", Column(overflow="fold"), padding=(0, 2))
-    for name, text in rows:
-        table.add_row(Text(name, "dim"), Text(text))
-    console.print(Padding(table, (0, 0, 0, indent)))
+    console.print(TextTable(rows, indent=indent, styles=("dim",)))
 
 
 def _fault(code: str, path: str | None, words: str) -> str:

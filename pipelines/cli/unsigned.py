@@ -22,10 +22,10 @@ def print_unsigned(
     for name in sorted(unsigned if purposes is None else set(unsigned).intersection(purposes)):
         line = Text.assemble(("UNSIGNED  ", "bold red"), (name, "bold"), ": no review covers what it would receive. ")
         line.append(f"Nothing is relayed for it before `pipelines review {name}` is signed.")
-        console.print(line, soft_wrap=True)
+        console.print(line)
     for subject in sorted(topics):
         line = Text.assemble(
             ("UNSIGNED  ", "bold red"), (subject, "bold"), ": no review covers these topics as they are. "
         )
         line.append(f"Nothing is relayed before `pipelines review {subject}` is signed.")
-        console.print(line, soft_wrap=True)
+        console.print(line)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from pipelines.cli.budget import plain_bits, print_bits
@@ -114,35 +113,27 @@ def _show(
     _show_findings(console, loaded.findings)
     print_left_out(console, loaded.unread.spelled())
     judged = "The contract" if overlay is None else f"The contract under the overlay {overlay}"
-    console.print(_verdict(loaded, f"{judged} is %s as of {day}"), soft_wrap=not console.is_terminal)
+    console.print(_verdict(loaded, f"{judged} is %s as of {day}"))
     if overlays is None:
         console.print("Overlays were not looked at: nothing of the contract could be read.")
     for name, one in (overlays or {}).items():
         if one.own:
             console.print()
         _show_findings(console, one.own)
-        console.print(_verdict(one.loaded, f"Under the overlay {name} it is %s"), soft_wrap=not console.is_terminal)
+        console.print(_verdict(one.loaded, f"Under the overlay {name} it is %s"))
 
 
 def _show_findings(console: Console, findings: tuple[Finding, ...]) -> None:
     for file, found in groupby(findings, key=lambda one: one.position.file):
-        console.print(Text(file, style="bold"), soft_wrap=True)
+        console.print(Text(file, style="bold"))
         for one in found:
             line = Text(f"  {one.position}", style="cyan")
             line.append(f"  {one.severity.value}", style=_STYLES[one.severity])
             line.append(f"  [{one.check}]", style="dim")
-            console.print(line, soft_wrap=True)
-            _indented(console, Text(one.message))
-            _indented(console, Text(f"-> {one.remedy}", style="green"))
+            console.print(line)
+            console.print(f"      {one.message}")
+            console.print(Text(f"      -> {one.remedy}", style="green"))
         console.print()
-
-
-def _indented(console: Console, text: Text) -> None:
-    """Wrapped on a terminal; whole lines for whatever else reads."""
-    if console.is_terminal:
-        console.print(Padding(text, (0, 0, 0, 6)))
-    else:
-        console.print(Text("      ").append_text(text), soft_wrap=True)
 
 
 def _verdict(loaded: Loaded, said: str) -> Text:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from pipelines.contract.model import Contract
 from pipelines.relay.accounting import Flow, flows
 from pipelines.relay.books import Books
+from pipelines.text_table import TextTable
 
 # Shown only when there is one: they need late events and ended reviews.
 _RARE = ("expired", "suspended")
@@ -79,17 +79,15 @@ def as_numbers(books: Books) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
     }
 
 
-def _table(heading: str, rows: Iterator[tuple[Text, Flow]]) -> Table:
+def _table(heading: str, rows: Iterator[tuple[Text, Flow]]) -> TextTable:
     filled = list(rows)
     rare = [name for name in _RARE if any(getattr(flow, name) for _, flow in filled)]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=20)
-    for name in ("in", "out", "quarantined", *rare):
-        table.add_column(name, justify="right", no_wrap=True)
-    for told, flow in filled:
-        counts = (flow.shown, flow.out, flow.quarantined, *(getattr(flow, kind) for kind in rare))
-        table.add_row(told, *(f"{count:,}" if count else "" for count in counts))
-    return table
+    kinds = ("shown", "out", "quarantined", *rare)
+    table: list[list[str | Text]] = []
+    for name, flow in filled:
+        counts: list[int] = [getattr(flow, kind) for kind in kinds]
+        table.append([name, *(f"{count:,}" if count else "" for count in counts)])
+    return TextTable(table, (heading, "in", *kinds[1:]), right=frozenset(range(1, len(kinds) + 1)))
 
 
 def _sum(parts: Iterator[Flow] | list[Flow], *, shown: bool = True) -> Flow:

@@ -97,9 +97,9 @@ def run(plan: Plan, console: Console) -> Outcome:
         laps.end("reading back and checking")
         if evidence.example is not None:
             console.print()
-            console.print(telling.example(evidence.example))
+            console.print(telling.example(evidence.example), soft_wrap=True)
         console.print()
-        console.print(telling.verdicts(checks))
+        console.print(telling.verdicts(checks), soft_wrap=True)
     laps.end("clearing up")
     fullest = [topic for topic, _ in evidence.out.records.most_common(1)]
     return Outcome(

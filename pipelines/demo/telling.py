@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from pipelines.demo.checks import Check
 from pipelines.demo.comparison import Row, compare, plain
 from pipelines.demo.evidence import Example
 from pipelines.demo.example import decode
+from pipelines.text_table import TextTable
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -24,15 +24,10 @@ def example(shown: Example) -> RenderableType:
     legend = Text("One event, as its product sent it, and as it arrives in")
     for topic, letter in letters.items():
         legend.append("\n  ").append(letter, "bold cyan").append(f" {topic}")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=True)
-    table.add_column(shown.event.name, no_wrap=True, overflow="ellipsis", ratio=5)
-    table.add_column("before", no_wrap=True, overflow="ellipsis", ratio=6)
-    table.add_column("after", ratio=9)
-    for row in compare(shown):
-        table.add_row(row.path, Text(row.before), _after(row, letters))
+    rows = [(Text(row.path), Text(row.before), _after(row, letters)) for row in compare(shown)]
     ends = {after.topic: after.headers.get("ce_expirytime", "").replace("T", " ")[:16] for after in shown.after}
-    table.add_row(Text("(must be gone by)", "dim"), "", _merged(ends, letters))
-    return Group(legend, table)
+    rows.append((Text("(must be gone by)", "dim"), Text(), _merged(ends, letters)))
+    return Group(legend, TextTable(rows, (shown.event.name, "before", "after")))
 
 
 def example_json(shown: Example) -> dict[str, Any]:
@@ -53,14 +48,16 @@ def example_json(shown: Example) -> dict[str, Any]:
 
 def verdicts(checks: Sequence[Check]) -> RenderableType:
     """One line a check, more where a detail needs them."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column()
-    for check in checks:
-        mark = Text("held", "green") if check.held else Text("BROKEN", "bold red")
-        table.add_row(mark, check.name, Text(check.detail, "dim" if check.held else ""))
-    return table
+    return TextTable(
+        [
+            (
+                Text("held", "green") if check.held else Text("BROKEN", "bold red"),
+                check.name,
+                Text(check.detail, "dim" if check.held else ""),
+            )
+            for check in checks
+        ]
+    )
 
 
 def _after(row: Row, letters: dict[str, str]) -> Text:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from pipelines.broker import Cluster, Offset, Partition, TopicInfo
 from pipelines.contract.model import Contract
+from pipelines.text_table import TextTable
 from pipelines.topics.judging import Breach, Difference, harmless, judge, lives_ms, of_brokers
 from pipelines.topics.latecomers import HeldBack, gone_after_ms, held_back
 from pipelines.topics.looking import look, with_latecomers
@@ -236,8 +237,8 @@ def unproven(
                 yield Unproven(name, place.partition, why)
 
 
-def verdict_lines(verdict: Verdict) -> Iterator[str]:
-    """The verdict in words, what is wrong first."""
+def verdict_lines(verdict: Verdict, width: int = 200) -> Iterator[str]:
+    """Yield the verdict in words, what is wrong first; its table is laid out for `width` columns."""
     for breach in verdict.breaches:
         yield f"BROKEN {breach} [{breach.code}]"
         for name, said in breach.settings.items():
@@ -262,12 +263,13 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
         yield f"AT RISK {risk}"
     for difference in verdict.differences:
         yield f"differs, breaks nothing: {difference}"
-    width = max((len(each.topic) for each in verdict.figures), default=0)
-    yield f"{'topic':<{width}}  {'promised':>18}  {'worst case':>24}  {'oldest record':>24}"
+    rows = []
     for each in verdict.figures:
         worst, oldest = _said(each.worst_ms), _said(each.oldest_ms)
         oldest = f"{_far(each.ahead_ms // 1000 * 1000)} ahead" if each.ahead_ms and not each.oldest_ms else oldest
-        yield f"{each.topic:<{width}}  {span(each.promised_ms):>18}  {worst:>24}  {oldest:>24}"
+        rows.append((each.topic, span(each.promised_ms), worst, oldest))
+    table = TextTable(rows, ("topic", "promised", "worst case", "oldest record"), right=frozenset({1, 2, 3}))
+    yield from (line.plain for line in table.lines(width))
     broken = len({breach.topic for breach in verdict.breaches} & {each.topic for each in verdict.figures})
     kept = f"{len(verdict.figures) - broken} of {len(verdict.figures)} promises hold"
     yield kept + (f", {len(verdict.unproven)} partition(s) unproven" if verdict.unproven else "")
