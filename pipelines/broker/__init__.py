@@ -17,9 +17,9 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
 from pipelines.broker.admin import Admin
+from pipelines.broker.admin_client import AdminClient
 from pipelines.broker.answers import (
     At,
     Committed,

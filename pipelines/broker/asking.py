@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 
+from pipelines.broker.admin_client import AdminClient
 from pipelines.broker.passing import error_of, passes
 from pipelines.broker.unreachable import missing, unreachable
 

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
 
 from pipelines.broker.admin import Admin
+from pipelines.broker.admin_client import AdminClient
 from pipelines.broker.asking import ROUNDS, Asking
 from pipelines.broker.changer import Changer
 from pipelines.broker.committed import OPEN_S, CommittedOffsets

@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 )
 
 from pipelines.broker.answers import Grant, Offset, Partition
-from pipelines.broker.asking import LEAST_S, PAUSE_S, Asking
+from pipelines.broker.asking import LEAST_S, Asking
 from pipelines.broker.passing import error_of, passes
 from pipelines.trouble import Trouble
 
@@ -111,7 +111,7 @@ class Survey:
         return self._asking.patiently(self._groups, "list the consumer groups")
 
     def _groups(self, within_s: float) -> dict[str, ConsumerGroupState]:
-        found = self._asking.client.list_consumer_groups(request_timeout=within_s).result(within_s + PAUSE_S)
+        found = self._asking.client.list_consumer_groups(request_timeout=within_s).result(within_s + LEAST_S)
         for refused in found.errors:  # of one broker, which may be loading its groups
             raise refused
         return {group.group_id: group.state for group in found.valid}

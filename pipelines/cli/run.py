@@ -27,6 +27,7 @@ from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING
 from pipelines.relay.endpoint import serve
 from pipelines.relay.health import forget, stuck
 from pipelines.relay.logs import LogStyle, configure
+from pipelines.relay.on_disk import ContractOnDisk
 from pipelines.relay.preflight import keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.slotlock import hold
@@ -179,8 +180,11 @@ def command(
             )
             registry.register(watch.collector)
             watch.start()
+        on_disk = ContractOnDisk(contract_dir.resolve(), overlay, contract, registry, log)
+        registry.register(on_disk)
+        on_disk.start()
         if metrics_port:
-            serve(metrics_address, metrics_port, registry, slots)
+            serve(metrics_address, metrics_port, registry, slots, on_disk.finding)
         exit_code = supervisor.run()
     if exit_code:
         raise SystemExit(exit_code)

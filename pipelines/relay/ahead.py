@@ -43,9 +43,9 @@ def read_ahead() -> Ahead | None:
     if not named:
         return None
     folder, overlay, day = Path(named), os.environ.get(OVERLAY) or None, _today()
-    marks = _marks(folder)
+    before = marks(folder)
     try:
-        return Ahead(folder, overlay, day, marks, load_valid(folder, as_of=day, overlay=overlay))
+        return Ahead(folder, overlay, day, before, load_valid(folder, as_of=day, overlay=overlay))
     except Trouble:
         return None
 
@@ -58,7 +58,7 @@ def current(folder: Path, ahead: Ahead | None, overlay: str | None = None) -> Co
     """
     day = _today()
     wanted = (folder, overlay, day)
-    if ahead is not None and (ahead.folder, ahead.overlay, ahead.day) == wanted and ahead.marks == _marks(folder):
+    if ahead is not None and (ahead.folder, ahead.overlay, ahead.day) == wanted and ahead.marks == marks(folder):
         return ahead.contract
     return load_valid(folder, as_of=day, overlay=overlay)
 
@@ -67,8 +67,14 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _marks(folder: Path) -> Marks:
-    """Every file's name, inode, size and times. Whoever writes a file moves its ctime, which no program can set."""
+def marks(folder: Path) -> Marks:
+    """Return every file's name, inode, size and times. Whoever writes a file moves its ctime, which no program can set.
+
+    Reads no file, and follows no link.
+
+    Raises:
+        OSError: a file went away meanwhile.
+    """
     return tuple(sorted(_looks(folder)))
 
 

@@ -20,6 +20,7 @@ import orjson
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from pipelines.relay.health import WITHIN_S, State, look
+from pipelines.relay.on_disk import Finding
 from pipelines.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -109,14 +110,23 @@ class _Quiet(WSGIRequestHandler):
         return io.StringIO()
 
 
-def serve(address: str, port: int, registry: CollectorRegistry, slots: Iterable[tuple[str, int]]) -> WSGIServer:
+def serve(
+    address: str,
+    port: int,
+    registry: CollectorRegistry,
+    slots: Iterable[tuple[str, int]],
+    on_disk: Finding | None = None,
+) -> WSGIServer:
     """Serve from threads of this process until it ends; returns the server (its port, if 0 was asked for).
+
+    Args:
+        on_disk: tells how the contract on disk stands to what workers run.
 
     Raises:
         Trouble: it cannot listen there (exit 3).
     """
     try:
-        server = make_server(address, port, application(registry, tuple(slots)), _Server, _Quiet)
+        server = make_server(address, port, application(registry, tuple(slots), on_disk), _Server, _Quiet)
     except OSError as refused:
         raise Trouble(
             f"cannot serve metrics at {address}:{port} ({refused.strerror})",
@@ -126,14 +136,16 @@ def serve(address: str, port: int, registry: CollectorRegistry, slots: Iterable[
     return server
 
 
-def application(registry: CollectorRegistry, slots: tuple[tuple[str, int], ...]) -> Application:
+def application(
+    registry: CollectorRegistry, slots: tuple[tuple[str, int], ...], on_disk: Finding | None = None
+) -> Application:
     """The WSGI application (PEP 3333)."""
     metrics: Application = make_wsgi_app(registry)
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != "/health":
             return metrics(environ, start_response)
-        status, document = _health(registry, slots, environ.get("QUERY_STRING", ""))
+        status, document = _health(registry, slots, environ.get("QUERY_STRING", ""), on_disk)
         body = orjson.dumps(document)
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
@@ -141,14 +153,19 @@ def application(registry: CollectorRegistry, slots: tuple[tuple[str, int], ...])
     return answer
 
 
-def _health(registry: CollectorRegistry, slots: tuple[tuple[str, int], ...], query: str) -> tuple[str, dict[str, Any]]:
+def _health(
+    registry: CollectorRegistry, slots: tuple[tuple[str, int], ...], query: str, on_disk: Finding | None
+) -> tuple[str, dict[str, Any]]:
     within_s = _within(query)
     if within_s is None:
         return "400 Bad Request", {"error": f"within is a number of seconds above 0, at most {_LONGEST_S:.0f}"}
     workers = look(slots, registry, time.time(), within_s)
     healthy = all(worker.state is State.WORKING for worker in workers)
     status = "200 OK" if healthy else "503 Service Unavailable"
-    return status, {"healthy": healthy, "within_s": within_s, "workers": [asdict(worker) for worker in workers]}
+    document = {"healthy": healthy, "within_s": within_s, "workers": [asdict(worker) for worker in workers]}
+    if on_disk is not None:
+        document["contract_on_disk"] = on_disk({one.policy_version for one in workers if one.policy_version})
+    return status, document
 
 
 def _within(query: str) -> float | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from pipelines.relay.worker_metrics import UNREADABLE
 
 _BEAT: Final = "pipelines_worker_beat_timestamp_seconds"
 _STALLED: Final = "pipelines_worker_stalled_seconds"
+_CONTRACT: Final = "pipelines_contract_info"
 _BEATS_LIE_IN: Final = "gauge_livemax"
 
 WITHIN_S: Final = 90.0
@@ -46,7 +47,8 @@ class Health:
     """One slot's.
 
     `silent_s` is how long ago its worker last took a step; None for one that is absent. `stalled_s` is for how long the
-    worker has run without a commit while input waited.
+    worker has run without a commit while input waited. `version` is the release that it runs, and `policy_version` that
+    of its contract; None until it has read it.
     """
 
     source: str
@@ -54,6 +56,8 @@ class Health:
     state: State
     silent_s: float | None
     stalled_s: float = 0.0
+    version: str | None = None
+    policy_version: str | None = None
 
 
 def stuck(
@@ -92,7 +96,24 @@ def look(
     return _look(slots, registry.collect(), now_s, within_s)
 
 
+def policy_versions(shown: Iterable[Metric]) -> frozenset[str]:
+    """Return the policy versions of the contracts that workers run."""
+    return frozenset(policy for _, policy in _contracts(shown).values())
+
+
+def _contracts(shown: Iterable[Metric]) -> dict[tuple[str, int], tuple[str, str]]:
+    """Return each slot's release and policy version."""
+    return {
+        (labels["source"], int(labels["slot"])): (labels["version"], labels["policy_version"])
+        for metric in shown
+        if metric.name == _CONTRACT
+        for labels in (sample.labels for sample in metric.samples if sample.value)
+    }
+
+
 def _look(slots: Iterable[tuple[str, int]], shown: Iterable[Metric], now_s: float, within_s: float) -> list[Health]:
+    shown = list(shown)
+    contracts = _contracts(shown)
     signs = {
         (metric.name, sample.labels["source"], int(sample.labels["slot"])): sample.value
         for metric in shown
@@ -100,7 +121,12 @@ def _look(slots: Iterable[tuple[str, int]], shown: Iterable[Metric], now_s: floa
         for sample in metric.samples
     }
     return [
-        _health(slot, signs.get((_BEAT, *slot)), signs.get((_STALLED, *slot), 0.0), now_s, within_s) for slot in slots
+        replace(
+            _health(slot, signs.get((_BEAT, *slot)), signs.get((_STALLED, *slot), 0.0), now_s, within_s),
+            version=contracts.get(slot, (None, None))[0],
+            policy_version=contracts.get(slot, (None, None))[1],
+        )
+        for slot in slots
     ]
 
 

@@ -44,6 +44,7 @@ VOCABULARY: Final[dict[str, frozenset[str]]] = {
     "lag.expiring": frozenset({"topic", "limit_of"}),
     "kafka.client": frozenset({"facility", "text"}),
     "clock.behind": frozenset({"seconds"}),
+    "contract.on_disk": frozenset({"state", "running", "on_disk", "hint"}),
     "topics.drift": frozenset({"topic", "code", "message", "settings", "command"}),
     "topics.unproven": frozenset({"topic", "partition", "message"}),
     "topics.unverified": frozenset({"message", "hint"}),

@@ -62,6 +62,12 @@ BUILD = Gauge(
     multiprocess_mode="livemax",
 )  # fmt: skip
 
+CONTRACT = Gauge(
+    "pipelines_contract_info",
+    "1 for the release and the contract (its policy version) that a worker runs.",
+    ["source", "slot", "version", "policy_version"], multiprocess_mode="livemax",
+)  # fmt: skip
+
 
 def begin(source: str, views: Mapping[str, Iterable[str]]) -> None:
     """Show the counters of a worker from 0 on: one that appears with its first event hides that event from `rate()`.

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import IO, NoReturn
 
+from pipelines import __version__
 from pipelines.broker import Cluster
 from pipelines.hardening import forbid_core_dumps
 from pipelines.minimize import compiled
@@ -62,6 +63,7 @@ def main(
         ids = topic_ids_in_the_end(station, contract, stop.is_wanted)
         walk = "compiled" if compiled() else "pure"
         metrics.BUILD.labels(walk).set(1)
+        metrics.CONTRACT.labels(settings.source, str(settings.slot), __version__, contract.policy_version).set(1)
         log.info("worker.started", contract=contract.policy_version, walk=walk, pid=os.getpid())
         events = contract.events_of(settings.source)
         metrics.begin(settings.source, {event.raw_topic: [view.topic for view in event.views] for event in events})

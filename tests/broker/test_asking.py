@@ -10,9 +10,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
-from pipelines.broker import At, Cluster, KafkaError, KafkaException, NewTopic, Partition, SilentClusterError
+from pipelines.broker import (
+    AdminClient,
+    At,
+    Cluster,
+    KafkaError,
+    KafkaException,
+    NewTopic,
+    Partition,
+    SilentClusterError,
+)
 from pipelines.broker.admin import Admin
 from pipelines.broker.asking import Asking
 from pipelines.broker.committed import CommittedOffsets

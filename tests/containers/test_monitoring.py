@@ -5,14 +5,18 @@ import shutil
 import subprocess
 
 import pytest
+import structlog
 import yaml
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
 
 import pipelines.relay.metrics  # noqa: F401 - defines them
+from pipelines.contract import load_valid
+from pipelines.relay.on_disk import ContractOnDisk
 from pipelines.topics.gauges import VerdictCollector
 from pipelines.topics.verifying import Verdict
 from tests.containers.monitoring import alerts, named, panels, rules
 from tests.support.container_engine import ROOT, why_no_engine
+from tests.support.shipped import AS_OF
 
 FOLDER = ROOT / "containers/prometheus"
 TESTS = FOLDER / "alerts.test.yml"
@@ -22,7 +26,10 @@ def defined() -> set[str]:
     """The names under which the project's metrics are scraped."""
     names, verdicts = set(), VerdictCollector()
     verdicts.verdict = Verdict(0, (), (), (), (), (), (), {})
-    for metric in [*REGISTRY.collect(), *verdicts.collect()]:
+    contract = ContractOnDisk(
+        ROOT, None, load_valid(ROOT, as_of=AS_OF), CollectorRegistry(), structlog.stdlib.get_logger()
+    )
+    for metric in [*REGISTRY.collect(), *verdicts.collect(), *contract.collect()]:
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(metric.type, [""])
         names |= {metric.name + suffix for suffix in suffixes}
     return names
