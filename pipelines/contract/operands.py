@@ -34,10 +34,11 @@ from pipelines.contract.model import DAY_MS, MINUTE_MS
 from pipelines.contract.node import Mapping, Node
 from pipelines.contract.purposes import MAX_LIST, short_text, vocabulary
 from pipelines.contract.report import Report, meant, shown
-from pipelines.contract.section import Section, duration, integer, items, text
+from pipelines.contract.section import Section, duration, integer, items, spelled, text
 
 MAX_VALUES: Final = 4_096
 MAX_EDGES: Final = 64
+MAX_WITHIN_MS: Final = 400 * DAY_MS
 _INT: Final = (-(1 << 31), (1 << 31) - 1)
 _LONG: Final = (-(1 << 63), (1 << 63) - 1)
 
@@ -135,15 +136,26 @@ def _bucket(operand: Operand, report: Report) -> Action | None:
 
 
 def _truncate(operand: Operand, report: Report) -> Action | None:
-    step = duration(operand.node, MINUTE_MS, DAY_MS, report)
-    if step is None or operand.node is None:
+    step_node, within_node = operand.node, None
+    if isinstance(operand.node, Mapping):
+        section = Section(operand.node, report)
+        step_node, within_node = section.need("to"), section.need("within")
+        section.close()
+    step = duration(step_node, MINUTE_MS, DAY_MS, report)
+    within = duration(within_node, MINUTE_MS, MAX_WITHIN_MS, report)
+    if step is None or step_node is None or (within_node is not None and within is None):
         return None
     if isinstance(operand.type, Primitive) and operand.type.logical == "date" and step != DAY_MS:
-        report.add("rule-operand", operand.node.position, "A date has no part of a day.", "Write 1d.")
+        report.add("rule-operand", step_node.position, "A date has no part of a day.", "Write 1d.")
     if DAY_MS % step:
         what = f"{step // 1000:,} seconds do not divide a day, so days would begin at odd times."
-        report.add("rule-operand", operand.node.position, what, "Write 1m, 5m, 15m, 1h, 6h, 1d …")
-    return Truncate(step)
+        report.add("rule-operand", step_node.position, what, "Write 1m, 5m, 15m, 1h, 6h, 1d …")
+    if within is not None and within_node is not None and within % step:
+        what = f"`within` is {spelled(within)}, which is not a whole multiple of `to` ({spelled(step)})."
+        report.add(
+            "rule-operand", within_node.position, what, "Write a `within` that `to` divides, such as 72h for 1h."
+        )
+    return Truncate(step, within)
 
 
 def _one_of(operand: Operand, report: Report) -> Action | None:

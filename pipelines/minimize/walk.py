@@ -32,13 +32,14 @@ TRUTH: Final = 5  # boolean
 class State:
     """What one walk knows besides its position: `faults` and `identifiers` hold one entry a view.
 
-    `faults` is None until there is a first one.
+    `faults` is None until there is a first one. `broker_ms` is the broker's time of the raw record.
     """
 
-    __slots__ = ("end", "faults", "identifiers")
+    __slots__ = ("broker_ms", "end", "faults", "identifiers")
 
-    def __init__(self, end: int, views: int) -> None:
+    def __init__(self, end: int, views: int, broker_ms: int) -> None:
         self.end = end
+        self.broker_ms = broker_ms
         self.faults: list[Fault | None] | None = None
         self.identifiers: list[bytes | None] = [None] * views
 

@@ -22,6 +22,7 @@ from pipelines.contract.actions import (
     Scalar,
     Truncate,
     Within,
+    is_limited,
 )  # fmt: skip
 from pipelines.contract.avro import Array, AvroType, Enum, Field, Fixed, Map, Nullable, Primitive, Record, not_null
 from pipelines.contract.findings import Position
@@ -38,7 +39,13 @@ LANGUAGES = (
     ("é|Zürich|😀", 3, ("é", "😀")),
 )
 SYMBOLS = ("UP", "DOWN", "LEFT", "RIGHT", "IN", "OUT")
+BROKER_MS = 1_790_000_000_000  # near the times of `random_data`
 STEPS = (60_000, 15 * 60_000, HOUR, 7 * HOUR, 24 * HOUR)
+
+
+def random_broker_ms(rng: Random) -> int:
+    """A broker time; most lie near the times of random events."""
+    return rng.choice((BROKER_MS, BROKER_MS + rng.randrange(-72 * HOUR, 72 * HOUR), 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +172,10 @@ def random_action(rng: Random, reach: Reach, *, items: bool) -> Action | None:
             pairs = tuple((number, rng.choice(WORDS)) for number in numbers)
             actions += [Within(low, low + rng.choice((0, 60, 4095))), Bucket(edges), MapTo(pairs, otherwise)]
         case Primitive("int", "date"):
-            actions += [Truncate(24 * HOUR), Truncate(24 * HOUR)]
+            actions += [Truncate(24 * HOUR), Truncate(24 * HOUR, 24 * HOUR * rng.choice((1, 30, 400)))]
         case Primitive("int" | "long"):
-            actions += [Truncate(rng.choice(STEPS)), Truncate(rng.choice(STEPS))]
+            step = rng.choice(STEPS)
+            actions += [Truncate(rng.choice(STEPS)), Truncate(step, step * rng.choice((1, 3, 1_000)))]
         case Primitive("float" | "double") | Primitive(_, "decimal") | Fixed(_, _, "decimal"):
             actions += [Bucket(edges), Bucket(edges)]
         case Enum(_, symbols):
@@ -227,7 +235,7 @@ def output_type(action: Action, kinds: list[AvroType], optional: bool) -> AvroTy
             out = Fixed("Handle", 16)
         case _:
             out = Primitive("string")
-    return Nullable(out) if optional else out
+    return Nullable(out) if optional or is_limited(action) else out
 
 
 def schema_json(avro_type: AvroType, name: str = "n", fields: Any = None) -> Any:

@@ -71,6 +71,16 @@ def finer_time(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(line.rule.position, what, "Truncate it at least as coarsely as occurred_at (1h without it).")
 
 
+def limited_time(draft: Draft) -> Iterator[Mistake]:
+    """A limited time whose `to` the view's step does not divide: null would tell a finer arrival than the view does."""
+    for _, view, line in draft.lines():
+        action, step = line.rule.action, _step(view)
+        if isinstance(action, Truncate) and action.within_ms is not None and action.step_ms % step:
+            every, own = spelled(action.step_ms), spelled(step)
+            what = f"'{line.rule.path}' is compared with the broker's time to {every}, no multiple of the view's {own}."
+            yield Mistake(line.rule.position, what, f"Make `to` a whole multiple of {own}.")
+
+
 def rotation(draft: Draft) -> Iterator[Mistake]:
     """An epoch that does not begin and end with a step: the handle's epoch would say a finer time than the view."""
     for _, view in draft.views():
@@ -98,5 +108,6 @@ CHECKS: Final = (
     Check("handle-twice", "A view has one handle at most.", one_handle),
     Check("topic-mixes-handles", "No topic has views with and without a handle.", mixed_topic),
     Check("time-finer", "No time in a view is finer than the view's own.", finer_time),
+    Check("time-within", "A limited time is compared in multiples of the view's step.", limited_time),
     Check("rotate-step", "A purpose's rotation is a multiple of the step of each of its views.", rotation),
 )
