@@ -5,7 +5,7 @@ from pipelines.contract import derived_schemas, load
 from pipelines.contract.model import Contract
 
 ROOT = Path(__file__).parents[2]
-AS_OF = date(2026, 11, 23)
+AS_OF = date(2026, 11, 30)
 
 
 def test_the_shipped_contract_has_no_finding_at_all() -> None:

@@ -4,4 +4,4 @@ from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-AS_OF = date(2026, 11, 23)
+AS_OF = date(2026, 11, 30)

@@ -75,7 +75,9 @@ def limited_time(draft: Draft) -> Iterator[Mistake]:
     """A limited time whose `to` the view's step does not divide: null would tell a finer arrival than the view does."""
     for _, view, line in draft.lines():
         action, step = line.rule.action, _step(view)
-        if isinstance(action, Truncate) and action.within_ms is not None and action.step_ms % step:
+        if not isinstance(action, Truncate) or action.within_ms is None or action.step_ms < step:
+            continue  # one that is finer than the view is told by `finer_time`
+        if action.step_ms % step:
             every, own = spelled(action.step_ms), spelled(step)
             what = f"'{line.rule.path}' is compared with the broker's time to {every}, no multiple of the view's {own}."
             yield Mistake(line.rule.position, what, f"Make `to` a whole multiple of {own}.")
