@@ -42,7 +42,8 @@ def obligations(job: Job, cluster: Cluster, raw_topic: str, raw_topic_id: bytes)
     seen, short = Seen(), topic_hash(raw_topic_id)
     raws = list(records(cluster, raw_topic))
     for index, view in enumerate(job.event.views):
-        values = [_reference(job, index, value) for _, value in job.pool]
+        # Times of the pool lie near those of its records, so any record's time limits all of them alike.
+        values = [_reference(job, index, value, raws[0].timestamp()[1]) for _, value in job.pool] if raws else []
         for message in raws:
             seen[hash(_record(job, view, message, short, values))] += 1
     return seen
@@ -94,7 +95,7 @@ def _record(job: Job, view: View, message: Message, short: bytes, values: list[t
 _PLACE = b"<-a handle's way"
 
 
-def _reference(job: Job, index: int, value: bytes) -> tuple[bytes, bytes | None]:
+def _reference(job: Job, index: int, value: bytes, broker_ms: int) -> tuple[bytes, bytes | None]:
     """A view's value with a mark where the handle will be, and the identifier that the handle is of."""
     held: list[bytes] = []
 
@@ -103,7 +104,7 @@ def _reference(job: Job, index: int, value: bytes) -> tuple[bytes, bytes | None]
         return _PLACE
 
     outcome = minimize_event(
-        job.event, value, [handler if at == index else None for at in range(len(job.event.views))]
+        job.event, value, [handler if at == index else None for at in range(len(job.event.views))], broker_ms
     )[index]
     if not isinstance(outcome, Minimized):
         raise SystemExit("the reference does not accept an event of the pool")

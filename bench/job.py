@@ -117,7 +117,7 @@ def _pool(contract: Contract, event: Event, devices: int, wanted: int) -> Iterat
         if one.version != version:
             continue
         value = encoder.encode(one.fields)
-        outcomes = program.minimize(value, handlers)
+        outcomes = program.minimize(value, handlers, int(time.time() * 1000))
         if isinstance(outcomes, list) and all(isinstance(outcome, Minimized) for outcome in outcomes):
             yield encoder.key(one.fields) or b"", value
             made += 1

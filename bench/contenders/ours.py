@@ -47,9 +47,9 @@ class Reference:
         self.event = event
         self.views = event.views
 
-    def minimize(self, value: bytes, handlers: Sequence[Handler | None]) -> Any:
+    def minimize(self, value: bytes, handlers: Sequence[Handler | None], broker_ms: int) -> Any:
         """Minimize one event, slowly."""
-        return minimize_event(self.event, value, handlers)
+        return minimize_event(self.event, value, handlers, broker_ms)
 
 
 def main() -> None:

@@ -40,9 +40,14 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """The time, floored in UTC to a multiple of `step_ms` since 1970."""
+    """The time, floored in UTC to a multiple of `step_ms` since 1970.
+
+    With `within_ms`, a whole multiple of `step_ms`, the time is null if it lies further than that from the broker's
+    time of the raw record. Both are floored to `step_ms` before they are compared.
+    """
 
     step_ms: int
+    within_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,11 @@ class Present:
 @dataclass(frozen=True, slots=True)
 class Handle:
     """The keyed handle of the identifier that the purpose names."""
+
+
+def is_limited(action: "Action") -> bool:
+    """Return whether the action is a time that is null when it lies too far from the broker's time."""
+    return isinstance(action, Truncate) and action.within_ms is not None
 
 
 Action = Keep | Within | Bucket | Truncate | OneOf | Matches | MapTo | Count | CountWhere | Present | Handle

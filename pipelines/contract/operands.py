@@ -39,6 +39,7 @@ from pipelines.contract.section import Section, duration, integer, items, spelle
 MAX_VALUES: Final = 4_096
 MAX_EDGES: Final = 64
 _ASCEND: Final = "Order them, each once; in a float field, edges of eight digits can be one number."
+MAX_WITHIN_MS: Final = 400 * DAY_MS
 _INT: Final = (-(1 << 31), (1 << 31) - 1)
 _LONG: Final = (-(1 << 63), (1 << 63) - 1)
 
@@ -140,15 +141,26 @@ def _bucket(operand: Operand, report: Report) -> Action | None:
 
 
 def _truncate(operand: Operand, report: Report) -> Action | None:
-    step = duration(operand.node, 1, DAY_MS, report)
-    if step is None or operand.node is None:
+    step_node, within_node = operand.node, None
+    if isinstance(operand.node, Mapping):
+        section = Section(operand.node, report)
+        step_node, within_node = section.need("to"), section.need("within")
+        section.close()
+    step = duration(step_node, 1, DAY_MS, report)
+    within = duration(within_node, 1, MAX_WITHIN_MS, report)
+    if step is None or step_node is None or (within_node is not None and within is None):
         return None
     if isinstance(operand.type, Primitive) and operand.type.logical == "date" and step != DAY_MS:
-        report.add("rule-operand", operand.node.position, "A date has no part of a day.", "Write 1d.")
+        report.add("rule-operand", step_node.position, "A date has no part of a day.", "Write 1d.")
     if DAY_MS % step:
         what = f"{spelled(step)} does not divide a day, so days would begin at odd times."
-        report.add("rule-operand", operand.node.position, what, "Write 100ms, 1s, 1m, 5m, 15m, 1h, 6h, 1d …")
-    return Truncate(step)
+        report.add("rule-operand", step_node.position, what, "Write 100ms, 1s, 1m, 5m, 15m, 1h, 6h, 1d …")
+    if within is not None and within_node is not None and within % step:
+        what = f"`within` is {spelled(within)}, which is not a whole multiple of `to` ({spelled(step)})."
+        report.add(
+            "rule-operand", within_node.position, what, "Write a `within` that `to` divides, such as 72h for 1h."
+        )
+    return Truncate(step, within)
 
 
 def _one_of(operand: Operand, report: Report) -> Action | None:

@@ -6,7 +6,18 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from pipelines.contract.actions import Action, Bucket, Count, CountWhere, Handle, MapTo, Matches, OneOf, Present
+from pipelines.contract.actions import (
+    Action,
+    Bucket,
+    Count,
+    CountWhere,
+    Handle,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    is_limited,
+)
 from pipelines.contract.avro import AvroType, Enum, Fixed, Nullable, Primitive
 from pipelines.contract.derived import Naming
 from pipelines.contract.findings import Position
@@ -94,7 +105,8 @@ def _written(action: Action, avro_type: AvroType, name: str) -> AvroType:
 
 
 def _maybe_null(avro_type: AvroType, action: Action, *, null: bool) -> AvroType:
-    return Nullable(avro_type) if null and not isinstance(action, Present) else avro_type
+    null = (null and not isinstance(action, Present)) or is_limited(action)
+    return Nullable(avro_type) if null else avro_type
 
 
 def _no_clash(names: list[tuple[str, Position]], report: Report) -> None:

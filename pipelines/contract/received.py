@@ -178,8 +178,9 @@ def _action(action: Action) -> dict[str, Any]:
             return {"do": "within", "low": low, "high": high}
         case Bucket(edges):
             return {"do": "bucket", "edges": edges}
-        case Truncate(step_ms):
-            return {"do": "truncate", "step_ms": step_ms}
+        case Truncate(step_ms, within_ms):
+            said = {"do": "truncate", "step_ms": step_ms}
+            return said if within_ms is None else {**said, "within_ms": within_ms}
         case OneOf(values, otherwise):
             return {"do": "one_of", "values": sorted(set(values)), "else": otherwise}
         case Matches(strings=strings):

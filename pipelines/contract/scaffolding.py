@@ -207,7 +207,7 @@ def _rule(leaf: Leaf, handle: str | None, used: Sequence[str]) -> str | None:
     bare = not_null(leaf.field.type)
     match leaf.class_:
         case FieldClass.EVENT_TIME if leaf.spelled == "occurred_at" or not used:
-            return "{truncate: 1h}"
+            return "{truncate: {to: 1h, within: 72h}}"
         case FieldClass.METADATA:
             small = isinstance(bare, Enum) and len(bare.symbols) <= _MAX_SYMBOLS
             return "keep" if small or (isinstance(bare, Primitive) and bare.name == "boolean") else None

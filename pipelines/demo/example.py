@@ -45,7 +45,7 @@ def choose(
         seen += 1
         if seen > _CANDIDATES:
             break
-        made = program.minimize(value, handlers)
+        made = program.minimize(value, handlers, message.timestamp()[1])
         if isinstance(made, Fault):
             continue
         decoded = [

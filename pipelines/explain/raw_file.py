@@ -76,7 +76,7 @@ def _single(content: bytes, event: Event) -> bytes:
     if schema is None:
         raise _trouble(f"the file is written with no schema of {event.name}", "See schemas/raw/.")
     try:
-        end = walk_steps(steps_of(schema.record, [], ""), content, _HEADER_BYTES, [], State(len(content), 0))
+        end = walk_steps(steps_of(schema.record, [], ""), content, _HEADER_BYTES, [], State(len(content), 0, 0))
     except Malformed as malformed:
         said = _said(malformed.code, malformed.path, FAULT_CODES)
         raise _trouble(f"the event is malformed: {said}", "Write the file anew.") from None
@@ -128,7 +128,7 @@ def _container(content: bytes, event: Event, bounds: Bounds) -> Iterator[bytes]:
             if number > bounds.events:
                 raise _too_many(bounds)
             try:
-                end = walk_steps(steps, block, at, [], State(len(block), 0))
+                end = walk_steps(steps, block, at, [], State(len(block), 0, 0))
             except Malformed as malformed:
                 said = _said(malformed.code, malformed.path, FAULT_CODES)
                 raise _trouble(f"event {number}: {said}", "Write the file anew; it is cut or spoilt there.") from None

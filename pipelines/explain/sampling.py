@@ -1,7 +1,8 @@
 """Sampling: raw events in, the rows that each view would keep of them out. Keys last as long as the sampler.
 
 A row holds what a record says as values that can be compared; it stays in this process, and what is told of rows is
-names and counts. The broker's time of an event is taken from its `occurred_at`: a sample has no broker.
+names and counts. The broker's time of an event is taken from its `occurred_at`: a sample has no broker. So a limited
+`occurred_at` says what the time of arrival says, and no more.
 """
 
 from __future__ import annotations
@@ -74,13 +75,15 @@ class Sampler:
 
     def add(self, value: bytes) -> None:
         """Take one raw event, in Avro single-object encoding; one that is malformed is counted and left out."""
-        outcomes = self._program.minimize(value, [self._hashed] * len(self._readers))
-        if isinstance(outcomes, Fault):
+        nobody: list[None] = [None] * len(self._readers)
+        if isinstance(self._program.minimize(value, nobody, 0), Fault):  # only what is well-formed can be decoded
             self.malformed += 1
             return
         fields = decode(self._event, value)
         fingerprint = value[2:_HEADER_BYTES]
         at_ms = int(fields["occurred_at"] * DAY_MS // self._times[fingerprint])
+        outcomes = self._program.minimize(value, [self._hashed] * len(self._readers), at_ms)
+        assert not isinstance(outcomes, Fault)  # noqa: S101 - the same bytes were well-formed above
         identifier = at_path(fields, self._paths[fingerprint])
         who = None if identifier is None else self._hashed(identifier)
         for reader, outcome, table in zip(self._readers, outcomes, self.tables, strict=True):

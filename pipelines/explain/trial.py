@@ -119,6 +119,7 @@ class Bench:
         self._event = event
         self._schema = _schema(event, version)
         self._program = compile_event(event)
+        self._at_ms = at_ms
         self._plans = tuple(
             _plan(contract, event, view, keys, at_ms, signed=view.purpose not in unsigned)
             for view in self._program.views
@@ -136,7 +137,7 @@ class Bench:
     def try_value(self, number: int, value: bytes) -> Trial:
         """Try a raw Kafka value: Avro single-object encoding."""
         version = self._versions.get(value[2:_HEADER_BYTES])
-        result = self._program.minimize(value, [plan.handler for plan in self._plans])
+        result = self._program.minimize(value, [plan.handler for plan in self._plans], self._at_ms)
         if isinstance(result, Fault):
             return Trial(number, version, self._incoming(version), (), MINIMIZING, result.code, result.path)
         outgoing = tuple(_outgoing(plan, number, made) for plan, made in zip(self._plans, result, strict=True))

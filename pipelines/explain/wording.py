@@ -51,8 +51,8 @@ def action_words(action: Action, *, kind: str | None, whole: bool = False) -> st
             return f"the number as it is, if it lies from {low} to {high}; {_OR_QUARANTINE}"
         case Bucket(edges):
             return f"only which range the number falls into: from {_listed(edges, most)}; below: a quarantine note"
-        case Truncate(step_ms):
-            return f"the time, rounded down to {duration(step_ms)} (UTC)"
+        case Truncate(step_ms, within_ms):
+            return f"the time, rounded down to {duration(step_ms)} (UTC){_far(within_ms)}"
         case OneOf(values, otherwise, list_name):
             words = _listed(values, most)
             known = (
@@ -73,6 +73,10 @@ def action_words(action: Action, *, kind: str | None, whole: bool = False) -> st
         case Handle():
             return f"a keyed handle of the {kind or 'identifier'}, 16 bytes, another one in every purpose and epoch"
     assert_never(action)
+
+
+def _far(within_ms: int | None) -> str:
+    return "" if within_ms is None else f"; nothing if it lies more than {duration(within_ms)} from its arrival"
 
 
 def _else(otherwise: str | None) -> str:

@@ -29,6 +29,7 @@ from pipelines.minimize.faults import IDENTIFIER_SIZE, NOT_LISTED, OUT_OF_RANGE,
 from pipelines.minimize.leaves import BY_LENGTH, Choice, Decimal, Identifier, Number, Real, Text, Truth
 from pipelines.minimize.sinks import (
     BUCKET,
+    LIMITED,
     LOOKUP,
     TRUNCATE,
     IdentifierSink,
@@ -150,7 +151,7 @@ def _number(use: Use, path: str, logical: str | None) -> NumberSink:
     if isinstance(use.action, Bucket):
         return _bucket(use, path, 0)
     if isinstance(use.action, Truncate):
-        return _truncate(use, path, logical, use.action.step_ms)
+        return _truncate(use, path, logical, use.action)
     code = OUT_OF_RANGE if isinstance(use.action, Within) else NOT_LISTED
     sink = NumberSink(use.view, use.slot, Fault(code, path), LOOKUP)
     forms, sink.otherwise = _choices(use, path, Within, MapTo, CountWhere)
@@ -158,13 +159,18 @@ def _number(use: Use, path: str, logical: str | None) -> NumberSink:
     return sink
 
 
-def _truncate(use: Use, path: str, logical: str | None, step_ms: int) -> NumberSink:
+def _truncate(use: Use, path: str, logical: str | None, action: Truncate) -> NumberSink:
     if logical not in _PER_MS:
         raise _refused(use, path)
     numerator, denominator = _PER_MS[logical]
     sink = NumberSink(use.view, use.slot, Fault(OUT_OF_RANGE, path), TRUNCATE)
     sink.branch = use.branch
-    sink.step = step_ms * numerator // denominator
+    sink.step = action.step_ms * numerator // denominator
+    if action.within_ms is not None:
+        if not isinstance(use.type, Nullable):
+            raise _refused(use, path)
+        sink.kind, sink.step_ms, sink.blank = LIMITED, action.step_ms, use.blank
+        sink.within = action.within_ms // action.step_ms
     # Nanoseconds since 1970 fill 64 bits within three centuries; flooring the first of them would leave a long. Where
     # times begin is a whole day, so that a coarser step holds back nothing that a finer one lets through.
     day = DAY_MS * numerator // denominator

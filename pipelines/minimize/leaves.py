@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Final
 
 from pipelines.minimize.faults import BOOLEAN, ENUM_INDEX, TRUNCATED, UTF8, Malformed
-from pipelines.minimize.sinks import BUCKET, TRUNCATE, IdentifierSink, NumberSink, TableSink, TextSink
+from pipelines.minimize.sinks import BUCKET, LIMITED, TRUNCATE, IdentifierSink, NumberSink, TableSink, TextSink
 from pipelines.minimize.walk import State, Step
 from pipelines.minimize.wire import INT, is_utf8, rest_of_varint, span
 
@@ -88,6 +88,8 @@ class Number(Step):
                 form = sink.forms[bisect_right(sink.edges, value)]
             elif kind == TRUNCATE:
                 form = sink.floor(value)
+            elif kind == LIMITED:
+                form = sink.limited(value, state.broker_ms)
             else:
                 form = sink.table.get(value, sink.otherwise)
             if form is None:

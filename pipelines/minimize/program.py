@@ -65,13 +65,16 @@ class EventProgram:
         self._blank = blank
         self._versions = versions
 
-    def minimize(self, value: bytes | None, handlers: Sequence[Handler | None]) -> Fault | list[Outcome]:
+    def minimize(
+        self, value: bytes | None, handlers: Sequence[Handler | None], broker_ms: int
+    ) -> Fault | list[Outcome]:
         """Minimize one event.
 
         Args:
             value: a raw record's value.
             handlers: for each view, what makes a handle (16 bytes) of an identifier; None leaves the view out. A view
                 without a handle never calls it.
+            broker_ms: the broker's time of the raw record, in milliseconds since 1970; limited times are held to it.
 
         Returns:
             A structural fault; or for each view its minimized event, its bound fault, or None when it was left out.
@@ -82,7 +85,7 @@ class EventProgram:
         if steps is None:
             return Fault(UNKNOWN_SCHEMA if value[:2] == MAGIC and len(value) >= HEADER_SIZE else NOT_SINGLE_OBJECT, "")
         parts = self._blank[:]
-        state = State(len(value), len(self._frames))
+        state = State(len(value), len(self._frames), broker_ms)
         try:
             pos = walk_steps(steps, value, HEADER_SIZE, parts, state)
         except Malformed as malformed:

@@ -59,20 +59,23 @@ class _OutOfBound(Exception):  # noqa: N818 - a value's fate, told as a Fault
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A value, its type, and what the raw schema says of the array or map that it is."""
+    """A value, its type, the broker's time, and what the raw schema says of the array or map that the value is."""
 
     value: Any
     type: AvroType
+    broker_ms: int
     max_items: int | None = None
 
 
-def minimize_event(event: Event, value: bytes, handlers: Sequence[Handler | None]) -> list[Minimized | Fault | None]:
+def minimize_event(
+    event: Event, value: bytes, handlers: Sequence[Handler | None], broker_ms: int
+) -> list[Minimized | Fault | None]:
     """Minimize an event that is known to be well-formed, as `EventProgram.minimize` does.
 
     A view with several bound faults names any one of them; `bound_faults` names all.
     """
     results: list[Minimized | Fault | None] = []
-    root = _root(event, value)
+    root = _root(event, value, broker_ms)
     for view, handler in zip(event.views, handlers, strict=True):
         if handler is None:
             results.append(None)
@@ -83,20 +86,20 @@ def minimize_event(event: Event, value: bytes, handlers: Sequence[Handler | None
 
 
 def bound_faults(event: Event, view: View, value: bytes) -> list[Fault]:
-    """Everything for which a view would refuse an event."""
-    return _reduce(_root(event, value), view, lambda identifier: identifier[:16])[2]
+    """Everything for which a view would refuse an event; the broker's time makes no difference to it."""
+    return _reduce(_root(event, value, 0), view, lambda identifier: identifier[:16])[2]
 
 
 def decode(event: Event, value: bytes) -> dict[str, Any]:
     """A well-formed event's fields: strings as bytes, maps as lists of {key, value}, logical types as their numbers."""
-    datum: dict[str, Any] = _root(event, value).value
+    datum: dict[str, Any] = _root(event, value, 0).value
     return datum
 
 
-def _root(event: Event, value: bytes) -> _Found:
+def _root(event: Event, value: bytes, broker_ms: int) -> _Found:
     version = next(version for version in event.versions if version.fingerprint == value[2:10])
     datum = fastavro.schemaless_reader(io.BytesIO(value[10:]), reader_schema(version.text), None)
-    return _Found(datum, version.record)
+    return _Found(datum, version.record, broker_ms)
 
 
 def _reduce(root: _Found, view: View, handler: Handler) -> tuple[dict[str, Any], bytes | None, list[Fault]]:
@@ -136,7 +139,7 @@ def _array(root: _Found, output: OutputArray, faults: list[Fault], handler: Hand
     assert isinstance(kind, Array)  # noqa: S101 - a path with [] goes into an array
     items = []
     for item in array.value:
-        found = _Found(item, kind.items)
+        found = _Found(item, kind.items, root.broker_ms)
         items.append(
             {
                 field.name: _field(found, field, field.rule.path.steps[len(steps) :], faults, handler)
@@ -170,7 +173,7 @@ def _find(found: _Found, steps: Sequence[Step]) -> _Found | None:
         field = record.field(step.field)
         if field is None:
             return None
-        found = _Found(found.value[step.field], field.type, field.max_items)
+        found = _Found(found.value[step.field], field.type, found.broker_ms, field.max_items)
         if step.key is not None:
             if found.value is None:
                 return None
@@ -179,7 +182,7 @@ def _find(found: _Found, steps: Sequence[Step]) -> _Found | None:
             values = [entry["value"] for entry in found.value if entry["key"].lower() == step.key.encode()]
             if not values:
                 return None
-            found = _Found(values[0], kind.values)
+            found = _Found(values[0], kind.values, found.broker_ms)
     return None if found.value is None else found
 
 
@@ -201,9 +204,9 @@ def _act(action: Action, found: _Found, handler: Handler) -> Any:  # noqa: C901 
                 scale = kind.scale
             below = [edge for edge in edges if edge * 10**scale <= number]
             return _bounded(max(below, default=None), "out_of_range")
-        case Truncate(step_ms=step_ms):
+        case Truncate():
             assert isinstance(kind, Primitive)  # noqa: S101 - times are int or long
-            return _floored(value, step_ms, _UNITS_PER_DAY[str(kind.logical)])
+            return _truncated(action, value, _UNITS_PER_DAY[str(kind.logical)], found.broker_ms)
         case OneOf(values=values, otherwise=otherwise):
             return _bounded(text if text in values else otherwise, "not_listed")
         case Matches(pattern=pattern, max_length=most):
@@ -231,7 +234,7 @@ def _act(action: Action, found: _Found, handler: Handler) -> Any:  # noqa: C901 
 def _items(found: _Found) -> list[_Found]:
     kind = not_null(found.type)
     assert isinstance(kind, Array)  # noqa: S101 - count_where is for arrays
-    return [_Found(item, kind.items) for item in found.value]
+    return [_Found(item, kind.items, found.broker_ms) for item in found.value]
 
 
 def _value_at(item: _Found, name: str) -> Any:
@@ -245,6 +248,14 @@ def _bounded(value: Any, code: str) -> Any:
     if value is None:
         raise _OutOfBound(code)
     return value
+
+
+def _truncated(action: Truncate, value: int, units_per_day: int, broker_ms: int) -> int | None:
+    floored = _floored(value, action.step_ms, units_per_day)
+    if action.within_ms is None:
+        return floored
+    apart_ms = Fraction(floored * _MS_PER_DAY, units_per_day) - (broker_ms - broker_ms % action.step_ms)
+    return floored if abs(apart_ms) <= action.within_ms else None
 
 
 def _floored(value: int, step_ms: int, units_per_day: int) -> int:

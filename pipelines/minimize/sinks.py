@@ -15,6 +15,7 @@ from pipelines.minimize.wire import long_form
 BUCKET: Final = 0
 LOOKUP: Final = 1
 TRUNCATE: Final = 2
+LIMITED: Final = 3
 
 _CACHED_TIMES: Final = 4096
 
@@ -73,7 +74,8 @@ class NumberSink(Sink):
     `kind` BUCKET: `forms[i]`, where i edges are not above the number (None: out of bound); `marks` are the edges of a
     float or double. LOOKUP: `table`, else
     `otherwise` (None: out of bound). TRUNCATE: the number floored to a multiple of `step`, if neither it nor the
-    result leaves `low` … `high`.
+    result leaves `low` … `high`. LIMITED: the same, or `blank` where the number, counted in steps, lies more than
+    `within` from the broker's time, counted in steps of `step_ms`.
     """
 
     def __init__(self, view: int, slot: int, fault: Fault, kind: int) -> None:
@@ -85,6 +87,9 @@ class NumberSink(Sink):
         self.table: dict[int, bytes] = {}
         self.otherwise: bytes | None = None
         self.step = 1
+        self.step_ms = 1
+        self.within = 0
+        self.blank = b""
         self.low = 0
         self.high = 0
         self.branch = b""
@@ -103,6 +108,14 @@ class NumberSink(Sink):
         elif value > self.high:
             return None
         return form
+
+    def limited(self, value: int, broker_ms: int) -> bytes | None:
+        """The form of a time, floored; `blank` if it lies too far from the broker's time."""
+        form = self.floor(value)
+        if form is None:
+            return None
+        apart = value // self.step - broker_ms // self.step_ms
+        return form if -self.within <= apart <= self.within else self.blank
 
 
 class CountSink(Sink):

@@ -34,14 +34,15 @@ class State:
     """What one walk knows besides its position: `faults` and `identifiers` hold one entry a view.
 
     `faults` is None until there is a first one. `items` counts the items and entries of all arrays and maps so far,
-    those of blocks that are about to be walked included.
+    those of blocks that are about to be walked included. `broker_ms` is the broker's time of the raw record.
     """
 
-    __slots__ = ("end", "faults", "identifiers", "items")
+    __slots__ = ("broker_ms", "end", "faults", "identifiers", "items")
 
-    def __init__(self, end: int, views: int) -> None:
+    def __init__(self, end: int, views: int, broker_ms: int) -> None:
         self.end = end
         self.items = 0
+        self.broker_ms = broker_ms
         self.faults: list[Fault | None] | None = None
         self.identifiers: list[bytes | None] = [None] * views
 

@@ -100,7 +100,7 @@ class Lane:
         book.events_in += 1
         result: Outcome = TOO_LARGE
         if value is None or len(value) <= LARGEST_RAW_BYTES:
-            result = self._minimize(value, handlers)
+            result = self._minimize(value, handlers, timestamp_ms)
         if isinstance(result, Fault):
             fates = zip(self.topics, handlers, window.views, strict=True)
             quarantined = [topic for topic, handler, view in fates if handler or self._skip(book, topic, view)]
@@ -139,9 +139,9 @@ class Lane:
             self._ordered.append(ordered)
             self._loose.append(loose)
 
-    def _minimize(self, value: bytes | None, handlers: Sequence[Handler | None]) -> Outcome:
+    def _minimize(self, value: bytes | None, handlers: Sequence[Handler | None], broker_ms: int) -> Outcome:
         try:
-            return self.program.minimize(value, handlers)
+            return self.program.minimize(value, handlers, broker_ms)
         except Exception:  # noqa: BLE001 - a fault of ours on one event must not stop the others; its text may hold values
             return INTERNAL
 

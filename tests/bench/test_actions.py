@@ -19,7 +19,7 @@ def test_every_action_has_a_case_whose_events_the_walk_minimizes(tmp_path: Path)
         event = contract.events[f"bench.{name}"]
         program = compile_event(event)
         for value in actions.pool(name, b"\xc3\x01" + event.versions[-1].fingerprint, 20):
-            (outcome,) = program.minimize(value, [lambda _: bytes(16)])
+            (outcome,) = program.minimize(value, [lambda _: bytes(16)], 0)
             assert isinstance(outcome, Minimized), name
         (output,) = event.views[0].output
         (*_, leaf) = [output] if isinstance(output, OutputField) else output.fields

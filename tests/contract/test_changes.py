@@ -93,6 +93,7 @@ CASES = {
     "an edge less": (POLICY, "[0, 1KiB, 1MiB]", "[0, 1MiB]", BETTER, "bucket"),
     "another edge": (POLICY, "[0, 1KiB, 1MiB]", "[0, 2KiB, 1MiB]", WORSE, "cannot be compared"),
     "a coarser time": (POLICY, "{truncate: 1h}", "{truncate: 1d}", BETTER, "truncate 1h → truncate 1d"),
+    "a limit": (POLICY, "{truncate: 1h}", "{truncate: {to: 1h, within: 72h}}", BETTER, "1h → truncate 1h within 3d"),
     "presence for a number": (POLICY, "{bucket: [0, 1KiB, 1MiB]}", "present", BETTER, "present"),
     "presence for a count": (POLICY, "dns_names: count", "dns_names: present", BETTER, "present"),
     "a name": (POLICY, "ok: keep", "ok: {do: keep, as: good}", NEUTRAL, "ok → good"),

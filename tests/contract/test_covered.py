@@ -74,7 +74,8 @@ def received_by(contract: Contract, raw: dict[bytes, list[bytes]]) -> dict[str, 
         said[topic.name] = topic.ttl_ms, topic.late_ms, sorted(topic.consumers)
     (version,) = event.versions
     for at, view in enumerate(event.views):
-        outcomes = [program.minimize(one, [lambda _: CONSTANT] * len(event.views)) for one in raw[version.fingerprint]]
+        handlers = [lambda _: CONSTANT] * len(event.views)
+        outcomes = [program.minimize(one, handlers, 0) for one in raw[version.fingerprint]]
         rows = [None if isinstance(one, Fault) else _body(one[at]) for one in outcomes]
         said[f"view {view.topic}"] = view.step_ms, view_bits(event.versions, view).count, view.schema, rows
     return said

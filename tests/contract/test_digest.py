@@ -31,6 +31,7 @@ SAME = {
 }
 OTHER = {
     "an edge": (POLICY, "1KiB", "2KiB"),
+    "a limit": (POLICY, "{truncate: 1h}", "{truncate: {to: 1h, within: 72h}}"),
     "a name": (POLICY, "ok: keep", "ok: {do: keep, as: good}"),
     "a reason": (POLICY, "no purpose needs it", "nobody asked for it"),
     "a list": (LISTS, "eu-west", "eu-east"),

@@ -37,6 +37,7 @@ OTHER: dict[str, Edits] = {
     "an edge": {POLICY: ("1KiB", "2KiB")},
     "a name": {POLICY: ("ok: keep", "ok: {do: keep, as: good}")},
     "a step": {POLICY: ("{truncate: 1h}", "{truncate: 2h}")},
+    "a limit": {POLICY: ("{truncate: 1h}", "{truncate: {to: 1h, within: 72h}}")},
     "a word": {POLICY: ("[free, paid]", "[free, paid, gone]")},
     "an else": {POLICY: ("else: other}\n    ok", "else: rest}\n    ok")},
     "a word of a list": {LISTS: ("eu-west", "eu-east")},

@@ -307,6 +307,27 @@ def test_an_action_that_no_case_exercises_is_told(tmp_path: Path) -> None:
     assert ("ok", "says something") in [(line.field, line.deed) for line in without.missing]
 
 
+def test_a_limited_time_is_exercised_by_a_case_inside_and_one_outside(tmp_path: Path) -> None:
+    far = f"""  a clock that is a year behind:
+    like: a session
+    raw: {{occurred_at: 2025-06-01T10:42:06Z}}
+    views:
+      {TOPIC}: {{occurred_at: null}}
+"""
+    missing = []
+    for name, more in (("inside", ""), ("both", far)):
+        folder = with_cases(tmp_path / name, text=GOOD + more)
+        policy = folder / "policies/vpn/session.yaml"
+        policy.write_text(policy.read_text().replace("{truncate: 1h}", "{truncate: {to: 1h, within: 72h}}"))
+        contract = contract_of(folder)
+        found = read_cases(folder, contract)
+        assert found.findings == ()
+        runs = list(run_cases(contract, found.cases))
+        assert all(run.passed for run in runs)
+        missing.append([(line.field, line.action, line.deed) for line in cover(contract, runs).missing])
+    assert missing == [[("occurred_at", "truncate 1h within 3d", "turns something away")], []]
+
+
 def test_a_case_that_fails_exercises_nothing(tmp_path: Path) -> None:
     folder = with_cases(tmp_path, ("bytes_up: null", "bytes_up: 0"))
     assert ("region", "turns something away") in [

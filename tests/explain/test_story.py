@@ -101,6 +101,10 @@ def test_a_review_that_ended_is_told_as_such(shipped: Contract) -> None:
         (Within(1, 64), "the number as it is, if it lies from 1 to 64; anything else: this view gets nothing"),
         (Bucket((0, 1024)), "only which range the number falls into: from 0, 1024; below: a quarantine note"),
         (Truncate(HOUR_MS), "the time, rounded down to 1 h (UTC)"),
+        (
+            Truncate(HOUR_MS, 72 * HOUR_MS),
+            "the time, rounded down to 1 h (UTC); nothing if it lies more than 72 h from its arrival",
+        ),
         (OneOf(("a", "b"), "other"), "the text if it is one of a, b; anything else becomes 'other'"),
         (OneOf(("a",), None, "words"), "the text if it is one of the list 'words' (1 word); anything else: this view"),
         (Matches("a|b", 1, ("a", "b")), "the text if it matches a|b (2 possible texts); anything else: this view"),

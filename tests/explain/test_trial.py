@@ -75,7 +75,7 @@ def test_raw_bytes_are_tried_as_they_are(shipped: Contract) -> None:
     event = shipped.events["vpn.session"]
     value = encode(event.versions[-1], orjson.loads(EXAMPLE))
     assert isinstance(value, bytes)
-    by_program = compile_event(event).minimize(value, [lambda _: bytes(16)] * len(event.views))
+    by_program = compile_event(event).minimize(value, [lambda _: bytes(16)] * len(event.views), AT_MS)
     assert isinstance(by_program, list)
     assert all(isinstance(one, Minimized) for one in by_program)
     assert [view.outcome for view in bench(shipped).try_value(1, value).outgoing] == ["out"] * len(event.views)

@@ -16,7 +16,7 @@ from pipelines.contract.actions import (
 )  # fmt: skip
 from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Nullable, Primitive, Record
 from pipelines.minimize import Fault, compile_event
-from tests.minimize.events import event_of, record_of
+from tests.minimize.events import BROKER_MS, event_of, record_of
 from tests.support.random_data import varint
 
 BOOLEAN, INT, LONG, DOUBLE, BYTES, STRING = map(Primitive, ("boolean", "int", "long", "double", "bytes", "string"))  # type: ignore[arg-type]
@@ -30,7 +30,8 @@ MOST = 65_536  # items in all arrays and maps of an event
 def minimize(kind: AvroType, body: bytes, rules: dict[str, Action] | None = None) -> Any:
     """The fault of an event with one field `f`, or what the one view makes of it."""
     event = event_of([record_of(f=kind)], rules or {})
-    outcome = compile_event(event).minimize(b"\xc3\x01" + event.versions[0].fingerprint + body, [lambda one: one[:16]])
+    value = b"\xc3\x01" + event.versions[0].fingerprint + body
+    outcome = compile_event(event).minimize(value, [lambda one: one[:16]], BROKER_MS)
     return outcome if isinstance(outcome, Fault) else outcome[0]
 
 

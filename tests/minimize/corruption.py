@@ -8,6 +8,7 @@ from pipelines.contract.model import Event
 from pipelines.minimize import EventProgram, Fault, compile_event
 from pipelines.minimize.faults import BOUND_CODES, STRUCTURAL_CODES
 from pipelines.minimize.reference import bound_faults, minimize_event
+from tests.minimize.events import BROKER_MS
 from tests.minimize.properties import Handler, handler
 
 # In the place of a byte come its eight neighbours by a bit, and these, which the reference (slow) does not look at; or
@@ -20,7 +21,7 @@ def every_truncation(event: Event, proper: bytes) -> int:
     """Cut the event at every byte; gives how many cuts were tried. None of them can be minimized."""
     program, handlers = compile_event(event), _handlers(event)
     for at in range(len(proper)):
-        outcome = program.minimize(proper[:at], handlers)
+        outcome = program.minimize(proper[:at], handlers, BROKER_MS)
         assert isinstance(outcome, Fault)
         assert outcome.code in STRUCTURAL_CODES
     return len(proper)
@@ -43,13 +44,13 @@ def every_corruption(event: Event, proper: bytes) -> tuple[int, int]:
 
 def check(event: Event, program: EventProgram, handlers: list[Handler | None], value: bytes, *, compare: bool) -> bool:
     """Whether the walk accepts it; an outcome that the reference would not have is an AssertionError."""
-    outcome = program.minimize(value, handlers)
+    outcome = program.minimize(value, handlers, BROKER_MS)
     if isinstance(outcome, Fault):
         assert outcome.code in STRUCTURAL_CODES
         return False
     if not compare:
         return True
-    for view, got, wanted in zip(event.views, outcome, minimize_event(event, value, handlers), strict=True):
+    for view, got, wanted in zip(event.views, outcome, minimize_event(event, value, handlers, BROKER_MS), strict=True):
         if isinstance(got, Fault):
             assert got.code in BOUND_CODES
             assert got in bound_faults(event, view, value)

@@ -23,6 +23,7 @@ from pipelines.contract.actions import (
     Scalar,
     Truncate,
     Within,
+    is_limited,
 )  # fmt: skip
 from pipelines.contract.avro import Array, AvroType, Enum, Field, Fixed, Map, Nullable, Primitive, Record, not_null
 from pipelines.contract.findings import Position
@@ -39,7 +40,13 @@ LANGUAGES = (
     ("é|Zürich|😀", 3, ("é", "😀")),
 )
 SYMBOLS = ("UP", "DOWN", "LEFT", "RIGHT", "IN", "OUT")
+BROKER_MS = 1_790_000_000_000  # near the times of `random_data`
 STEPS = (60_000, 15 * 60_000, HOUR, 7 * HOUR, 24 * HOUR)
+
+
+def random_broker_ms(rng: Random) -> int:
+    """A broker time; most lie near the times of random events."""
+    return rng.choice((BROKER_MS, BROKER_MS + rng.randrange(-72 * HOUR, 72 * HOUR), 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +173,10 @@ def random_action(rng: Random, reach: Reach, *, items: bool) -> Action | None:
             pairs = tuple((number, rng.choice(WORDS)) for number in numbers)
             actions += [Within(low, low + rng.choice((0, 60, 4095))), Bucket(edges), MapTo(pairs, otherwise)]
         case Primitive("int", "date"):
-            actions += [Truncate(24 * HOUR), Truncate(24 * HOUR)]
+            actions += [Truncate(24 * HOUR), Truncate(24 * HOUR, 24 * HOUR * rng.choice((1, 30, 400)))]
         case Primitive("int" | "long"):
-            actions += [Truncate(rng.choice(STEPS)), Truncate(rng.choice(STEPS))]
+            step = rng.choice(STEPS)
+            actions += [Truncate(rng.choice(STEPS)), Truncate(step, step * rng.choice((1, 3, 1_000)))]
         case Primitive("float" | "double" as name):
             halves = tuple(struct.unpack("<" + name[0], struct.pack("<" + name[0], 0.7 + edge))[0] for edge in edges)
             actions += [Bucket(edges), Bucket(halves)]
@@ -231,7 +239,7 @@ def output_type(action: Action, kinds: list[AvroType], optional: bool) -> AvroTy
             out = Fixed("Handle", 16)
         case _:
             out = Primitive("string")
-    return Nullable(out) if optional else out
+    return Nullable(out) if optional or is_limited(action) else out
 
 
 def schema_json(avro_type: AvroType, name: str = "n", fields: Any = None) -> Any:

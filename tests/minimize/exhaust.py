@@ -25,7 +25,7 @@ from pipelines.contract.avro import Array, AvroType, Enum, Field, Map, Nullable,
 from pipelines.contract.model import Event, Rule, View
 from pipelines.contract.path import Path, Step
 from pipelines.minimize import Fault, Minimized, compile_event
-from tests.minimize.events import HERE, Reach, build_view, find, next_version, raw_schema
+from tests.minimize.events import BROKER_MS, HERE, Reach, build_view, find, next_version, raw_schema
 from tests.support.random_data import Speller
 
 KEYS = ("k", "l")
@@ -72,7 +72,9 @@ def every_outcome(event: Event, most: int) -> set[tuple[bytes | None, ...]] | No
             if tried > most:
                 return None
             value = Speller(Random(0)).event(version.record, datum, version.fingerprint)
-            outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * len(event.views))
+            outcome = program.minimize(
+                value, [lambda identifier: identifier[:16].ljust(16)] * len(event.views), BROKER_MS
+            )
             assert not isinstance(outcome, Fault)
             made = tuple(one.value if isinstance(one, Minimized) else None for one in outcome)
             if any(one is not None for one in made):
@@ -288,7 +290,7 @@ def every_pair(event: Event, most: int) -> set[tuple[bytes, bytes]] | None:
         if tried > most:
             return None
         value = Speller(Random(0)).event(event.versions[0].record, datum, event.versions[0].fingerprint)
-        outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * 2)
+        outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * 2, BROKER_MS)
         assert not isinstance(outcome, Fault)
         one, other = outcome
         if isinstance(one, Minimized) and isinstance(other, Minimized):
@@ -328,7 +330,7 @@ def chances(rng: Random, event: Event, most: int) -> dict[tuple[bytes, bytes], f
             if tried > most:
                 return None
             value = Speller(Random(0)).event(version.record, datum, version.fingerprint)
-            outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * 2)
+            outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * 2, BROKER_MS)
             assert not isinstance(outcome, Fault)
             one, other = outcome
             if isinstance(one, Minimized) and isinstance(other, Minimized):

@@ -32,7 +32,7 @@ from pipelines.contract.model import OutputField, View
 from pipelines.minimize import Fault, Minimized, compile_event
 from pipelines.minimize.faults import BOUND_CODES
 from pipelines.minimize.reference import bound_faults, minimize_event
-from tests.minimize.events import random_event
+from tests.minimize.events import BROKER_MS, random_broker_ms, random_event
 from tests.support.disturb import disturb
 from tests.support.random_data import UNIT, Speller, random_datum
 
@@ -80,14 +80,15 @@ def check_walk_is_reference(rng: Random, tally: Tally) -> None:
     for version in event.versions:
         speller = Speller(rng, odd=rng.randrange(2) == 0, broken=rng.choice((0, 0, 30)))
         value = speller.event(version.record, random_datum(rng, version.record), version.fingerprint)
-        outcome = program.minimize(value, handlers)
+        broker_ms = random_broker_ms(rng)
+        outcome = program.minimize(value, handlers, broker_ms)
         tally.tried += 1
         if isinstance(outcome, Fault):
             assert speller.breaks, "a proper event was rejected"
             assert outcome.structural
             continue
         tally.accepted += 1
-        expected = minimize_event(event, value, handlers)
+        expected = minimize_event(event, value, handlers, broker_ms)
         for view, got, wanted in zip(event.views, outcome, expected, strict=True):
             if isinstance(got, Fault):
                 assert isinstance(wanted, Fault)
@@ -106,8 +107,9 @@ def check_spelling_is_lost(rng: Random, tally: Tally) -> None:
         plain, odd = (
             Speller(rng, odd=is_odd).event(version.record, datum, version.fingerprint) for is_odd in (False, True)
         )
-        outcome = program.minimize(plain, handlers)
-        assert outcome == program.minimize(odd, handlers)
+        broker_ms = random_broker_ms(rng)
+        outcome = program.minimize(plain, handlers, broker_ms)
+        assert outcome == program.minimize(odd, handlers, broker_ms)
         assert not isinstance(outcome, Fault)
         tally.tried += 1
         tally.accepted += any(isinstance(view, Minimized) for view in outcome)
@@ -120,9 +122,10 @@ def check_dropped_values_do_not_show(rng: Random, tally: Tally) -> None:
     at = rng.randrange(len(event.views))
     version = rng.choice(event.versions)
     datum = random_datum(rng, version.record)
+    broker_ms = random_broker_ms(rng)
     other = disturb(rng, event.views[at], version.record, datum)
     said, same = (
-        program.minimize(Speller(rng, odd=True).event(version.record, each, version.fingerprint), handlers)
+        program.minimize(Speller(rng, odd=True).event(version.record, each, version.fingerprint), handlers, broker_ms)
         for each in (datum, other)
     )
     assert not isinstance(said, Fault)
@@ -139,7 +142,7 @@ def check_output_is_within_bounds(rng: Random, tally: Tally) -> None:
     version = rng.choice(event.versions)
     speller = Speller(rng, odd=True, broken=rng.choice((0, 0, 30)))
     value = speller.event(version.record, random_datum(rng, version.record), version.fingerprint)
-    outcome = program.minimize(value, [handler(view) for view in range(len(event.views))])
+    outcome = program.minimize(value, [handler(view) for view in range(len(event.views))], BROKER_MS)
     tally.tried += 1
     if isinstance(outcome, Fault):
         return

@@ -11,7 +11,7 @@ from pipelines.contract.bits import view_bits
 from pipelines.contract.bits.joint import joint_count
 from pipelines.contract.model import Event, View
 from pipelines.minimize import Fault, Minimized, compile_event
-from tests.minimize.events import random_event
+from tests.minimize.events import BROKER_MS, random_event
 from tests.minimize.exhaust import every_body, every_outcome, joint_event, seeds, tiny_event
 from tests.support.random_data import Speller, random_datum
 
@@ -87,7 +87,7 @@ def _sampled(rng: Random, event: Event, count: int) -> list[set[bytes]]:
     for _ in range(count):
         version = rng.choice(event.versions)
         value = Speller(rng).event(version.record, random_datum(rng, version.record), version.fingerprint)
-        outcome = program.minimize(value, handlers)
+        outcome = program.minimize(value, handlers, BROKER_MS)
         assert not isinstance(outcome, Fault)
         for bodies, made in zip(seen, outcome, strict=True):
             if isinstance(made, Minimized):

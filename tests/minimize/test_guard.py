@@ -35,7 +35,7 @@ from tests.minimize.broken_bodies import (
     TIME,
     minimize,
 )
-from tests.minimize.events import event_of, record_of
+from tests.minimize.events import BROKER_MS, event_of, record_of
 from tests.support.random_data import varint
 
 
@@ -76,7 +76,7 @@ def test_a_value_out_of_bound_is_a_fault_of_its_view_at_the_field(
 ) -> None:
     event = event_of([record_of(f=kind)], rules, {"f": Present()})
     value = b"\xc3\x01" + event.versions[0].fingerprint + body
-    outcome = compile_event(event).minimize(value, [lambda one: one[:16]] * 2)
+    outcome = compile_event(event).minimize(value, [lambda one: one[:16]] * 2, BROKER_MS)
     assert isinstance(outcome, list)
     assert outcome[0] == Fault(code, path)
     assert isinstance(outcome[1], Minimized)
@@ -91,7 +91,7 @@ def test_a_value_out_of_bound_is_a_fault_of_its_view_at_the_field(
     ],
 )  # fmt: skip
 def test_what_names_no_known_schema_is_a_structural_fault(code: str, value: bytes | None) -> None:
-    assert compile_event(event_of([record_of(f=LONG)], {})).minimize(value, [None]) == Fault(code, "")
+    assert compile_event(event_of([record_of(f=LONG)], {})).minimize(value, [None], BROKER_MS) == Fault(code, "")
 
 
 @pytest.mark.parametrize(("used", "whole"), [(0, True), (1, True), (2, False)])
@@ -105,7 +105,9 @@ def test_all_arrays_and_maps_of_an_event_share_one_limit_of_items(used: int, who
         + (varint(used) + b"\x00\x02" * used if used else b"")
         + b"\x00"
     )
-    outcome = compile_event(event).minimize(b"\xc3\x01" + event.versions[0].fingerprint + body, [lambda one: one])
+    outcome = compile_event(event).minimize(
+        b"\xc3\x01" + event.versions[0].fingerprint + body, [lambda one: one], BROKER_MS
+    )
     assert outcome == Fault("item_limit", "m") if not whole else isinstance(outcome, list)
 
 
@@ -117,7 +119,7 @@ def test_every_code_of_the_vocabulary_is_shown_here() -> None:
 def test_a_view_that_is_left_out_has_no_outcome_and_makes_no_handle() -> None:
     event = event_of([record_of(f=STRING)], {"f": Handle()}, {"f": Handle()})
     value = b"\xc3\x01" + event.versions[0].fingerprint + b"\x04id"
-    outcome = compile_event(event).minimize(value, [None, lambda one: one * 8])
+    outcome = compile_event(event).minimize(value, [None, lambda one: one * 8], BROKER_MS)
     assert isinstance(outcome, list)
     assert outcome[0] is None
     assert outcome[1] == Minimized(b"\xc3\x01" + event.views[1].fingerprint + b"id" * 8, b"id" * 8)
@@ -134,9 +136,9 @@ def test_no_handle_is_made_for_an_event_that_turns_out_malformed_or_out_of_bound
 
     proper = b"\xc3\x01" + event.versions[0].fingerprint + b"\x04id"
     for rest in (b"", b"\x14"):
-        program.minimize(proper + rest, [ask])
+        program.minimize(proper + rest, [ask], BROKER_MS)
     assert asked == []
-    program.minimize(proper + b"\x12", [ask])
+    program.minimize(proper + b"\x12", [ask], BROKER_MS)
     assert asked == [b"id"]
 
 

@@ -12,7 +12,7 @@ from pipelines.contract.actions import Action, Count, CountWhere, Keep, OneOf, P
 from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Nullable, Primitive, Record
 from pipelines.minimize import Fault, compile_event
 from tests.minimize.corruption import every_corruption, every_truncation
-from tests.minimize.events import event_of, random_event, record_of
+from tests.minimize.events import BROKER_MS, event_of, random_event, record_of
 from tests.support.random_data import Speller, random_datum, varint
 
 pytestmark = pytest.mark.scaled
@@ -87,7 +87,7 @@ def test_hostile_bytes_end_in_a_code_in_memory_of_a_small_multiple_of_their_size
     value = b"\xc3\x01" + event.versions[0].fingerprint + HOSTILE[name]()
     tracemalloc.start()
     try:
-        outcome = program.minimize(value, [None, None])
+        outcome = program.minimize(value, [None, None], BROKER_MS)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -100,7 +100,7 @@ def test_hostile_bytes_end_in_a_code_in_memory_of_a_small_multiple_of_their_size
 def test_items_that_take_no_bytes_may_be_counted_and_nothing_else(kind: AvroType) -> None:
     event = event_of([record_of(f=Array(kind), rest=STRING)], {"f": Count()})
     value = b"\xc3\x01" + event.versions[0].fingerprint + varint(3) + b"\x00" + b"\x0cabcdef"
-    outcome = compile_event(event).minimize(value, [lambda one: one])
+    outcome = compile_event(event).minimize(value, [lambda one: one], BROKER_MS)
     assert isinstance(outcome, list)
     assert outcome[0] is not None
     assert getattr(outcome[0], "value", b"")[10:] == varint(2)
@@ -114,7 +114,7 @@ def test_a_dropped_text_is_passed_over_without_being_looked_at() -> None:
     value = b"\xc3\x01" + event.versions[0].fingerprint + varint(10_000_000) + b"\xff" * 10_000_000 + b"\x02"
     tracemalloc.start()
     try:
-        outcome = program.minimize(value, [lambda one: one])
+        outcome = program.minimize(value, [lambda one: one], BROKER_MS)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

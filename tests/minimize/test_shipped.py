@@ -19,6 +19,7 @@ from pipelines.minimize import Fault, Minimized, compile_event
 from pipelines.minimize.reference import decode, minimize_event
 from pipelines.simulate import Simulation
 from tests.minimize.corruption import every_corruption, every_truncation
+from tests.minimize.events import BROKER_MS
 from tests.minimize.properties import assert_within_bounds, handler, without_logical_types
 
 pytestmark = [pytest.mark.slow, pytest.mark.scaled]
@@ -90,9 +91,9 @@ def test_simulated_events_are_minimized_as_the_reference_says_and_within_bounds(
     handlers = [handler(view) for view in range(len(event.views))]
     minimized = 0
     for value in simulated()[name, version][:300]:
-        outcome = program.minimize(value, handlers)
+        outcome = program.minimize(value, handlers, BROKER_MS)
         assert not isinstance(outcome, Fault)
-        assert outcome == minimize_event(event, value, handlers)
+        assert outcome == minimize_event(event, value, handlers, BROKER_MS)
         for view, got in zip(event.views, outcome, strict=True):
             if isinstance(got, Minimized):
                 assert_within_bounds(view, got)

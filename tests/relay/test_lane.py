@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from pipelines.contract import derived_schemas, load
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
 from pipelines.envelope import read_notes
 from pipelines.keys import throwaway_keyring
-from pipelines.minimize import FAULT_CODES, Fault
+from pipelines.minimize import FAULT_CODES, Fault, Minimized
+from pipelines.minimize.reference import minimize_event
 from pipelines.relay.batch import Batch, Outgoing
 from pipelines.relay.books import PartitionBook
 from pipelines.relay.lane import (
@@ -67,6 +68,37 @@ def ping(
 
 def seen(contract: Contract, raw: Raw) -> list[Outgoing]:
     return sorted(take(lane_of(contract), [raw])[0].records(), key=lambda record: record.topic)
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    """The contract with a limited time."""
+    folder = tmp_path_factory.mktemp("limited")
+    write_contract(folder, "probe", "2099-01-01", "24h")
+    policy = folder / "policies/probe/ping.yaml"
+    policy.write_text(policy.read_text().replace("{truncate: 1h}", "{truncate: {to: 1h, within: 72h}}"))
+    loaded = load(folder, as_of=TODAY).contract
+    assert loaded is not None
+    return loaded
+
+
+@given(
+    st.one_of(st.integers(-80 * HOUR_MS, 80 * HOUR_MS), st.sampled_from([h * HOUR_MS for h in (-73, -72, 72, 73)])),
+    st.integers(0, DAY_MS),
+)
+def test_a_limited_time_is_held_to_the_broker_time_of_its_raw_record(
+    limited: Contract, apart_ms: int, later_ms: int
+) -> None:
+    event, at_ms = limited.events["probe.ping"], NOON + later_ms
+    occurred_at = datetime.fromtimestamp((at_ms + apart_ms) / 1000, UTC)
+    value = encode_ping(event, 1, None, occurred_at)
+    made = minimize_event(event, value, [lambda _: bytes(16)] * 2, at_ms)
+    batch, _ = take(lane_of(limited), [Raw(0, 0, at_ms, value)], now_ms=at_ms)
+    expected = [one.value for one in made if isinstance(one, Minimized)]
+    assert sorted(record.value for record in batch.records()) == sorted(expected)
+    (probe,) = [value for value in expected if value[2:10] == event.views[0].fingerprint]
+    steps = (at_ms + apart_ms) // HOUR_MS - at_ms // HOUR_MS
+    assert (probe[10] == 0) == (abs(steps) > 72), "the first field's branch says whether there is a time"
 
 
 @given(st.integers(0, HOUR_MS - 1), st.integers(0, HOUR_MS - 1), st.integers(1000, 4000), st.integers(1000, 4000))

@@ -23,7 +23,7 @@ def test_events_meet_the_fate_that_they_were_made_for_and_no_canary_gets_out(shi
     for event in Simulation(shipped, seed=21, devices=300, faults=0.15).events(6000, start_ms=START_MS):
         program = programs[event.event]
         value = event.value or encoders[event.event, event.version](event.fields)
-        result = program.minimize(value, [lambda _: b"\xee" * 16] * len(program.views))
+        result = program.minimize(value, [lambda _: b"\xee" * 16] * len(program.views), START_MS)
         fates[event.fault] += 1
         if event.fault == "structural":
             assert isinstance(result, Fault)

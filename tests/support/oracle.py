@@ -198,13 +198,13 @@ def _outcomes(
 
     handlers = [handler(view) for view in event.views]
     value = _value(message)
-    malformed = guard.minimize(value, handlers)
+    malformed = guard.minimize(value, handlers, broker_ms)
     if isinstance(malformed, Fault):
         if any(handlers):
             yield None, malformed
         return
     assert value is not None
-    result = minimize_event(event, value, handlers)
+    result = minimize_event(event, value, handlers, broker_ms)
     for view, outcome in zip(event.views, result, strict=True):
         if outcome is not None:
             yield view, outcome if isinstance(outcome, Fault) else (outcome.value, outcome.key)

@@ -48,7 +48,7 @@ class ViewBits:
 
     @property
     def time_bits(self) -> float:
-        """The bits of the times alone, which a producer's clock may set to any day of the years 1 to 9999."""
+        """The bits of the times alone, which a producer's clock may set to any time that their rules allow."""
         return sum(field.bits for field in self.fields if field.is_time)
 
     def within(self, max_bits: int) -> bool:

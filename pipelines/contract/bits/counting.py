@@ -17,7 +17,7 @@ from itertools import combinations
 from math import lcm, prod
 from typing import Final
 
-from pipelines.contract.actions import Action, CountWhere, Handle, Present, Truncate
+from pipelines.contract.actions import Action, CountWhere, Handle, Present, Truncate, is_limited
 from pipelines.contract.avro import Array, Map, Record
 from pipelines.contract.bits.places import (
     ITEM,
@@ -33,6 +33,7 @@ from pipelines.contract.bits.places import (
     wants,
 )  # fmt: skip
 from pipelines.contract.bits.saying import together
+from pipelines.contract.bits.times import joint_times
 from pipelines.contract.bits.values import COARSE, can_match, coarse_up_to, common, values
 from pipelines.contract.model import RawSchema, Rule
 
@@ -100,17 +101,25 @@ def _told(actions: Sequence[Action], places: Sequence[Place]) -> int:
     """How many things several actions can say together of one raw value that is there; of a container, a bound."""
     telling = [action for action in dict.fromkeys(actions) if not isinstance(action, Present | Handle)]
     if len(telling) <= 1:
-        return _values([*telling, *actions][0], places)
-    if all(isinstance(action, Truncate) for action in telling):
-        steps = [action.step_ms for action in telling if isinstance(action, Truncate)]
-        return sum(
-            (-1) ** (size - 1) * _values(Truncate(lcm(*some)), places)
-            for size in range(1, len(steps) + 1)
-            for some in combinations(steps, size)
-        )
+        only = [*telling, *actions][0]
+        return _values(only, places) + is_limited(only)
+    times = [action for action in telling if isinstance(action, Truncate)]
+    if len(times) == len(telling):
+        limited, plain = [one for one in times if is_limited(one)], [one for one in times if not is_limited(one)]
+        cells = _steps([one.step_ms for one in plain], places)
+        return joint_times(limited, plain, cells or 1) if limited else cells
     if any(isinstance(place.type, Array | Map) for place in places):
         return prod(_values(action, places) for action in telling)
     return common([together(telling, place.type) for place in places if place.type is not None])
+
+
+def _steps(steps: Sequence[int], places: Sequence[Place]) -> int:
+    """How many times all steps together tell apart."""
+    return sum(
+        (-1) ** (size - 1) * _values(Truncate(lcm(*some)), places)
+        for size in range(1, len(steps) + 1)
+        for some in combinations(steps, size)
+    )
 
 
 def _values(action: Action, places: Sequence[Place]) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.contract.actions import Action
+from pipelines.contract.actions import Action, is_limited
 from pipelines.contract.avro import Array, AvroType, Map, Nullable, Record, not_null
 from pipelines.contract.model import Rule
 
@@ -102,8 +102,11 @@ def may_be_blank(place: Place, some: tuple[Want, ...]) -> bool:
 
 
 def blank_there(place: Place, some: tuple[Want, ...]) -> bool:
-    """Whether all outputs can be blank although there is a value: only where none tells of the place itself."""
+    """Whether all outputs can be blank although there is a value.
+
+    So it is where none tells of the place itself, or all that do are limited times.
+    """
     here, inside = split(some)
-    if here or isinstance(place.type, Array):
+    if isinstance(place.type, Array) or not all(is_limited(want.action) for want in here):
         return False
     return all(may_be_blank(below(place, hop), wanted) for hop, wanted in inside.items())

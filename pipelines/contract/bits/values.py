@@ -1,5 +1,7 @@
 """Values: the set of what one action can write for one raw type, as it is, without null.
 
+A limited time can write null for a value that is there, too: whoever counts, adds it.
+
 Every set is exact for what the walk accepts, but for one case: a bucket of floating-point numbers so far from zero that
 no such number lies in it is counted all the same.
 """
@@ -40,7 +42,7 @@ _UNITS_PER_DAY: Final = {
 
 
 def values(action: Action, avro_type: AvroType, max_items: int | None) -> Values:
-    """All that an action can write for a value of this type that is there."""
+    """All that an action can write for a value of this type that is there; of a limited time, at one broker time."""
     match action:
         case Present():
             return frozenset((True,))
@@ -58,8 +60,8 @@ def values(action: Action, avro_type: AvroType, max_items: int | None) -> Values
                 for low, following in zip(edges, (*edges[1:], None), strict=True)
                 if low <= most and (following is None or following > least)
             )
-        case Truncate(step_ms):
-            return _times(avro_type, step_ms)
+        case Truncate(step_ms, within_ms):
+            return _times(avro_type, step_ms) if within_ms is None else _near(within_ms // step_ms)
         case OneOf(texts, otherwise):
             return frozenset(texts if otherwise is None else (*texts, otherwise))
         case Matches():
@@ -121,6 +123,11 @@ def _mapped(action: MapTo, avro_type: AvroType) -> frozenset[str]:
         case _:
             all_mapped = False
     return frozenset(said if action.otherwise is None or all_mapped else said | {action.otherwise})
+
+
+def _near(steps: int) -> range:
+    """The times of a limited time, in steps from the broker's."""
+    return range(-steps, steps + 1)
 
 
 def _times(avro_type: AvroType, step_ms: int) -> range:

@@ -6,7 +6,13 @@ back. Both ways: they tell the same in other words. Neither: they cannot be comp
 
 Every action but times is constant between a few points, so it is tried on those: all texts that either action names and
 one that neither does, all edges and the numbers beside them, all symbols. That decides it exactly. `present` stands
-below everything by definition.
+below everything by definition, except a limited time: its null hides whether there is a value.
+
+A limited time is a function of the raw time and of the broker's, whose step each record tells anyway. `to'` within
+`w'` follows from `to` within `w` exactly if `to` divides `to'` and to' + w' <= to + w. At a broker time b the old one
+tells cells of `to` in [floor(b, to) - w, floor(b, to) + w + to), and one thing of all that lies outside. So the new
+window must lie in the old one for every b, and its cells be made of old cells. floor(b, to) - floor(b, to') is any
+multiple of `to` from 0 to to' - to, and at either end of that the condition is the same.
 """
 
 from __future__ import annotations
@@ -27,6 +33,7 @@ from pipelines.contract.actions import (
     Scalar,
     Truncate,
     Within,
+    is_limited,
 )
 from pipelines.contract.avro import AvroType, Enum, Primitive, not_null
 from pipelines.contract.bits.saying import near
@@ -50,11 +57,11 @@ def order(old: Action, new: Action, raw: tuple[AvroType, AvroType]) -> Order:
     if old == new or (isinstance(old, Present) and isinstance(new, Present)):
         return Order.SAME
     if isinstance(new, Present):
-        return Order.COARSER
+        return Order.APART if is_limited(old) else Order.COARSER
     if isinstance(old, Present):
         return Order.FINER
     if isinstance(old, Truncate) and isinstance(new, Truncate):
-        return _either(less=new.step_ms % old.step_ms == 0, more=old.step_ms % new.step_ms == 0)
+        return _either(less=_time_follows(old, new), more=_time_follows(new, old))
     if isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS):
         before, after = _outcomes(old), _outcomes(new)
         pairs = [(before(point), after(point)) for point in _points(old, new, raw)]
@@ -67,10 +74,10 @@ def follows(old: Action, new: Action, raw: AvroType) -> bool:
 
     This is for a view that goes on holding back what the old action held back, as it is under an overlay.
     """
-    if old == new or isinstance(new, Present):
+    if old == new or (isinstance(new, Present) and not is_limited(old)):
         return True
     if isinstance(old, Truncate) and isinstance(new, Truncate):
-        return new.step_ms % old.step_ms == 0
+        return _time_follows(old, new)
     if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)):
         return False
     said: dict[Hashable, Hashable] = {}
@@ -96,6 +103,15 @@ def held_back(old: Action, new: Action, raw: AvroType) -> list[str]:
 def _pairs(old: Action, new: Action, raw: AvroType) -> Iterator[tuple[Scalar | float, tuple[Hashable, Hashable]]]:
     before, after = _outcomes(old), _outcomes(new)
     return ((point, (before(point), after(point))) for point in _points(old, new, (raw, raw)))
+
+
+def _time_follows(old: Truncate, new: Truncate) -> bool:
+    """Whether a truncated time can be computed from another and the broker's time, as the module says."""
+    if new.step_ms % old.step_ms:
+        return False
+    if old.within_ms is None:
+        return True
+    return new.within_ms is not None and new.step_ms + new.within_ms <= old.step_ms + old.within_ms
 
 
 def _either(*, less: bool, more: bool) -> Order:

@@ -35,8 +35,8 @@ def action(done: Action) -> str:
             return f"within {low} to {high}"
         case Bucket(edges):
             return f"bucket {listed(map(str, edges))}"
-        case Truncate(step_ms):
-            return f"truncate {spelled(step_ms)}"
+        case Truncate(step_ms, within_ms):
+            return f"truncate {spelled(step_ms)}{'' if within_ms is None else f' within {spelled(within_ms)}'}"
         case OneOf(values, otherwise, list_name):
             known = f"list {list_name} ({counted(len(values), 'word')})" if list_name else listed(values)
             return f"one_of {known}{_else(otherwise)}"

@@ -9,26 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipelines.contract.actions import Action, Handle, Present, Truncate
+from pipelines.contract.actions import Action, Handle, Present, Truncate, is_limited
 from pipelines.contract.avro import AvroType
 from pipelines.contract.bits.saying import REFUSED, probes, saying
 from pipelines.contract.bits.values import values
 from pipelines.contract.linkage.bipartite import Edge, largest_matching
+from pipelines.contract.linkage.times import matched_times
 
 
 def meet(one: Action, other: Action, types: Iterable[AvroType]) -> int:
     """Return the largest matching of two actions' classes of a leaf of these types (one for each version), null apart.
 
-    Times have too many classes to list: the side with fewer stands for the matching, which cannot be larger.
+    Times have too many classes to list: the side with fewer stands for the matching, which cannot be larger. Limited
+    times have few: they are matched at one broker time (`times`), null for a value that is there included.
     """
     known = tuple(dict.fromkeys(types))
     if isinstance(one, Present | Handle) or isinstance(other, Present | Handle):
         return 1
     if one == other:
         said = [values(one, avro_type, None) for avro_type in known]
-        return len(said[0]) if all(each == said[0] for each in said) else len(frozenset().union(*said))
+        shared = len(said[0]) if all(each == said[0] for each in said) else len(frozenset().union(*said))
+        return shared + is_limited(one)
     if isinstance(one, Truncate) or isinstance(other, Truncate):
-        return min(max(len(values(action, avro_type, None)) for avro_type in known) for action in (one, other))
+        most = min(
+            max(len(values(action, avro_type, None)) for avro_type in known) + is_limited(action)
+            for action in (one, other)
+        )
+        if isinstance(one, Truncate) and isinstance(other, Truncate) and (is_limited(one) or is_limited(other)):
+            return matched_times(one, other, most)
+        return most
     return largest_matching({edge for avro_type in known for edge in edges(one, other, avro_type)})
 
 

@@ -42,8 +42,9 @@ class Sharing:
         whole = there(places)
         if not whole:
             return 1
-        count = self._whole(whole, one, other, path, null=nothing or null)
-        if not nothing or (blank(whole, one, other) and same(one, other)):
+        apart = nothing and not (blank(whole, one, other) and same(one, other))  # null is none of what is counted yet
+        count = self._whole(whole, one, other, path, null=apart or null)
+        if not apart:
             return count
         if path and not any(known.startswith((f"{path}.", f"{path}{{")) or known == path for known in self.fields):
             self.fields[path] = 2

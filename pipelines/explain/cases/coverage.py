@@ -1,7 +1,8 @@
 """Coverage: which action of which view no case exercises.
 
 An action is exercised when a case that passes shows each thing that it can do: say something (a value, at least one
-item, that there is one), and, for an action that turns values away, turn one away: to its `else`, or to quarantine.
+item, that there is one), and, for an action that turns values away, turn one away: to its `else`, to null, or to
+quarantine. A limited time is known to turn one away only where the raw field is never null.
 """
 
 from __future__ import annotations
@@ -10,12 +11,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pipelines.contract.actions import Action, Bucket, Count, CountWhere, MapTo, Matches, OneOf, Present, Within
+from pipelines.contract.actions import (
+    Action,
+    Bucket,
+    Count,
+    CountWhere,
+    MapTo,
+    Matches,
+    OneOf,
+    Present,
+    Within,
+    is_limited,
+)
 from pipelines.contract.avro import Enum
 from pipelines.contract.changes.spelling import action as spelled
 from pipelines.contract.leaves import leaves
 from pipelines.contract.model import Contract, Event, OutputArray, OutputField, Rule, View
 from pipelines.contract.path import Path
+from pipelines.contract.reach import Reach, reach
 from pipelines.explain.cases.running import Run
 from pipelines.explain.trial import Outgoing
 from pipelines.minimize.faults import NOT_LISTED, OUT_OF_RANGE
@@ -89,6 +102,8 @@ def _said_of_items(array: OutputArray, items: list[Mapping[str, Any]] | None) ->
 
 def _said(field: OutputField, value: Any) -> Iterator[tuple[Rule, Deed]]:
     if value is None:
+        if is_limited(field.rule.action):
+            yield field.rule, TURNS_AWAY
         return
     match field.rule.action:
         case OneOf(values, otherwise):
@@ -108,6 +123,9 @@ def _said(field: OutputField, value: Any) -> Iterator[tuple[Rule, Deed]]:
 def _turns_away(event: Event, rule: Rule) -> bool:
     """Whether there is a value that the action does not tell."""
     action: Action = rule.action
+    if is_limited(action):
+        found = reach(event.versions, rule.path)
+        return isinstance(found, Reach) and not found.nullable
     if not isinstance(action, MapTo):
         return isinstance(action, Within | Bucket | OneOf | Matches)
     told = {given for given, _ in action.pairs}

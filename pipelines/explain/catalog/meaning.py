@@ -24,7 +24,7 @@ from pipelines.contract.actions import (
 )
 from pipelines.contract.avro import Array, AvroType, Enum, Map, Nullable, Primitive, Record, not_null
 from pipelines.contract.bits.values import COARSE
-from pipelines.contract.model import IdentifierKind, OutputArray, OutputField, RawSchema
+from pipelines.contract.model import IdentifierKind, OutputArray, OutputField, RawSchema, Rule
 from pipelines.contract.path import Path
 from pipelines.explain.catalog.page import Cell, Code, Inline, Line, cell, joined, line
 from pipelines.explain.wording import duration
@@ -114,8 +114,9 @@ def possible(field: OutputField, max_items: int | None) -> Cell:
             return cell(Code(str(low)), " to ", Code(str(high)))
         case Bucket(edges):
             return (_codes(edges), *_in_words(edges, unit(field)), line("the last one: that or more"))
-        case Truncate(step_ms):
-            return cell(f"each multiple of {duration(step_ms)} since 1970")
+        case Truncate(step_ms, within_ms):
+            far = "" if within_ms is None else f", at most {duration(within_ms)} from arrival"
+            return cell(f"each multiple of {duration(step_ms)} since 1970{far}")
         case OneOf(values, otherwise, name):
             of: tuple[Line, ...] = () if name is None else (line("the list ", Code(name)),)
             return (_codes(values if otherwise is None else tuple(dict.fromkeys((*values, otherwise)))), *of)
@@ -148,8 +149,21 @@ def null_means(versions: tuple[RawSchema, ...], output: OutputField | OutputArra
     if isinstance(output, OutputArray):
         return _nulls(versions, output.source, inside=False) if output.nullable else cell(NEVER)
     if isinstance(output.type, Nullable):
-        return _nulls(versions, output.rule.path, inside=any(step.items for step in output.rule.path.steps))
+        nulls = _nulls(versions, output.rule.path, inside=any(step.items for step in output.rule.path.steps))
+        return _with_far(output.rule, nulls)
     return cell(NEVER)
+
+
+def _with_far(rule: Rule, nulls: Cell) -> Cell:
+    """The reasons, and that a limited time lay too far away."""
+    action = rule.action
+    if not isinstance(action, Truncate) or action.within_ms is None:
+        return nulls
+    step = duration(action.step_ms)
+    far = line(
+        Code(str(rule.path)), f" was more than {duration(action.within_ms)} from arrival, both rounded to {step}"
+    )
+    return (far,) if nulls == cell(NEVER) else (*nulls, far)
 
 
 def _nulls(versions: tuple[RawSchema, ...], path: Path, *, inside: bool) -> Cell:
