@@ -16,10 +16,14 @@ from pipelines.contract.deployments import under_each_overlay
 from tests.support.contract_folders import BASE, TODAY, edited, overlaid
 from tests.support.shipped import AS_OF, ROOT
 
+_PURPOSES: Final = (ROOT / "policies/purposes.yaml").read_text()
+# A purpose with no view of an event type that has another fault here.
+_DIGEST: Final = _PURPOSES.partition("
+network-policy-review:")[2].partition("covers: ")[2][:12]
 FAULTS: Final = {
     # file -> (the check that finds the fault, a text of the file, what stands there instead)
     "topics.yaml": ("bad-value", "raw.tor.circuit: {ttl: 12h", "raw.tor.circuit: {ttl: soon"),
-    "policies/purposes.yaml": ("review-signed", "covers: 7ef636479cad", "covers: 000000000000"),
+    "policies/purposes.yaml": ("review-signed", f"covers: {_DIGEST}", "covers: 000000000000"),
     "policies/ota/install.yaml": ("rule-action", "attempt: {bucket: [1, 2, 4, 8]}", "attempt: {buckets: [1]}"),
     "policies/posture/report.yaml": ("yaml-syntax", "event: posture.report\n", "event: [posture.report\n"),
     "policies/proxy/policy-decision.yaml": ("never-unknown", "  request_id: ", "  no_field: nothing\n  request_id: "),

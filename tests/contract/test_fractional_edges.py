@@ -22,6 +22,7 @@ from pipelines.contract.model import Event
 from pipelines.minimize import Fault, Minimized, compile_event
 from pipelines.minimize.reference import minimize_event
 from tests.contract.parts import mistakes, raw, view
+from tests.minimize.events import BROKER_MS
 
 FORMS = {"float": "<f", "double": "<d"}
 NAMES = st.sampled_from(sorted(FORMS))
@@ -41,9 +42,9 @@ def event_with(edges: list[str], name: str) -> tuple[Event, Bucket, int]:
 def said_of(event: Event, value: float, name: str) -> float | None:
     """What the record says of a value, by the walk and by the reference alike; None: it is out of bound."""
     sent = b"\xc3\x01" + event.versions[0].fingerprint + struct.pack(FORMS[name], value)
-    outcome = compile_event(event).minimize(sent, [lambda one: one])
+    outcome = compile_event(event).minimize(sent, [lambda one: one], BROKER_MS)
     assert isinstance(outcome, list)
-    assert outcome == minimize_event(event, sent, [lambda one: one])
+    assert outcome == minimize_event(event, sent, [lambda one: one], BROKER_MS)
     made = outcome[0]
     if not isinstance(made, Minimized):
         assert made == Fault("out_of_range", "n")
