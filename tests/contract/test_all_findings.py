@@ -18,8 +18,7 @@ from tests.support.shipped import AS_OF, ROOT
 
 _PURPOSES: Final = (ROOT / "policies/purposes.yaml").read_text()
 # A purpose with no view of an event type that has another fault here.
-_DIGEST: Final = _PURPOSES.partition("
-network-policy-review:")[2].partition("covers: ")[2][:12]
+_DIGEST: Final = _PURPOSES.partition("\nnetwork-policy-review:")[2].partition("covers: ")[2][:12]
 FAULTS: Final = {
     # file -> (the check that finds the fault, a text of the file, what stands there instead)
     "topics.yaml": ("bad-value", "raw.tor.circuit: {ttl: 12h", "raw.tor.circuit: {ttl: soon"),
