@@ -27,10 +27,12 @@ class Bucket:
     """The greatest of the ascending `edges` that is not above the value. A decimal's edges are in whole units.
 
     Edges are whole numbers, or all of them are numbers of the field's own type (float or double); then the edge is
-    written as such a number.
+    written as such a number. `read` is how a text is read as a number (`readings`): exactly for whole edges, as a
+    double for others.
     """
 
     edges: tuple[int, ...] | tuple[float, ...]
+    read: str | None = None
 
     @property
     def fractional(self) -> bool:
@@ -40,9 +42,13 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """The time, floored in UTC to a multiple of `step_ms` since 1970."""
+    """The time, floored in UTC to a multiple of `step_ms` since 1970.
+
+    `read` is how a text or a double is read as a time (`readings`), which is then written as timestamp-millis.
+    """
 
     step_ms: int
+    read: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from datetime import date
 from enum import Enum as PythonEnum
 from typing import Any, Final
 
-from pipelines.contract.actions import Matches
+from pipelines.contract.actions import Bucket, Matches, Truncate
 from pipelines.contract.avro import Field
 from pipelines.contract.findings import Position
 from pipelines.contract.model import Never, RawSchema, Rule, Topic, View
 
 _LEFT_OUT: Final = {Field: {"doc"}, RawSchema: {"text"}, View: {"schema"}, Matches: {"strings"}}
 # Fields that the model got later. One that is None does not enter, so that the digests of existing contracts stay.
-_LATER: Final[Mapping[type, set[str]]] = {Topic: {"compression"}}
+_LATER: Final[Mapping[type, set[str]]] = {Topic: {"compression"}, Bucket: {"read"}, Truncate: {"read"}}
 
 
 def digest(*parts: Any) -> bytes:

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from struct import Struct
 from typing import Final
 
+from pipelines.contract.readings import double_seconds
 from pipelines.minimize.faults import BOOLEAN, ENUM_INDEX, TRUNCATED, UTF8, Malformed
 from pipelines.minimize.sinks import BUCKET, TRUNCATE, IdentifierSink, NumberSink, TableSink, TextSink
 from pipelines.minimize.walk import State, Step
@@ -98,7 +99,7 @@ class Number(Step):
 
 
 class Real(Step):
-    """A float (`size` 4) or a double (8), of which views keep buckets."""
+    """A float (`size` 4) or a double (8), of which views keep buckets, or of seconds the time."""
 
     def __init__(self, path: str, sinks: list[NumberSink], size: int) -> None:
         super().__init__(path)
@@ -112,7 +113,14 @@ class Real(Step):
             raise Malformed(TRUNCATED)
         value: float = (_FLOAT if self.size == _FLOAT.size else _DOUBLE).unpack_from(buf, pos)[0]
         for sink in self.sinks:
-            form = None if value != value else sink.forms[bisect_right(sink.marks, value)]  # noqa: PLR0124 - NaN
+            if sink.kind == TRUNCATE:
+                moment = double_seconds(value)
+                if moment is None:
+                    state.fail_with(sink.view, sink.unparsable)
+                    continue
+                form = sink.floor(moment)
+            else:
+                form = None if value != value else sink.forms[bisect_right(sink.marks, value)]  # noqa: PLR0124 - NaN
             if form is None:
                 state.fail(sink)
             else:
@@ -147,11 +155,12 @@ class Decimal(Step):
 
 
 class Text(Step):
-    """A string that views compare."""
+    """A string that views compare; of `readers` it is read as a number or a time."""
 
-    def __init__(self, path: str, sinks: list[TextSink]) -> None:
+    def __init__(self, path: str, sinks: list[TextSink], readers: list[NumberSink]) -> None:
         super().__init__(path)
         self.sinks = sinks
+        self.readers = readers
 
     def walk(self, buf: bytes, pos: int, parts: list[bytes], state: State) -> int:
         """Read it; only what is in no list need be looked at to know that it is UTF-8."""
@@ -169,6 +178,17 @@ class Text(Step):
                 state.fail(sink)
             else:
                 parts[sink.slot] = form
+        for reader in self.readers:
+            readable, form = reader.form_of_text(text)
+            if not readable:
+                if not known and not is_utf8(text):
+                    raise Malformed(UTF8)
+                state.fail_with(reader.view, reader.unparsable)
+            elif form is None:
+                state.fail(reader)
+            else:
+                parts[reader.slot] = form
+            known = True
         return stop
 
 

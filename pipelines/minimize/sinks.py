@@ -6,15 +6,23 @@ All that can be decided from the contract is decided before the first event: a s
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Final
 
+from pipelines.contract.readings import iso8601, real, text_seconds, whole
 from pipelines.minimize.faults import Fault
 from pipelines.minimize.wire import long_form
 
 BUCKET: Final = 0
 LOOKUP: Final = 1
 TRUNCATE: Final = 2
+
+NO_READING: Final = 0
+WHOLE: Final = 1
+REAL: Final = 2
+ISO: Final = 3
+SECONDS: Final = 4
 
 _CACHED_TIMES: Final = 4096
 
@@ -71,9 +79,9 @@ class NumberSink(Sink):
     """Chooses by a number.
 
     `kind` BUCKET: `forms[i]`, where i edges are not above the number (None: out of bound); `marks` are the edges of a
-    float or double. LOOKUP: `table`, else
-    `otherwise` (None: out of bound). TRUNCATE: the number floored to a multiple of `step`, if neither it nor the
-    result leaves `low` … `high`.
+    float or double. `reading` is how a text or a double is read; what cannot be read is the fault `unparsable`.
+    LOOKUP: `table`, else `otherwise` (None: out of bound).
+    TRUNCATE: the number floored to a multiple of `step`, if neither it nor the result leaves `low` … `high`.
     """
 
     def __init__(self, view: int, slot: int, fault: Fault, kind: int) -> None:
@@ -88,6 +96,19 @@ class NumberSink(Sink):
         self.low = 0
         self.high = 0
         self.branch = b""
+        self.reading = NO_READING
+        self.unparsable = fault
+
+    def form_of_text(self, text: bytes) -> tuple[bool, bytes | None]:
+        """Whether a text can be read by the sink's rule, and the form for it (None: out of bound)."""
+        if self.reading == REAL:
+            value = real(text)
+            return value is not None, None if value is None else self.forms[bisect_right(self.marks, value)]
+        if self.reading == WHOLE:
+            number = whole(text)
+            return number is not None, None if number is None else self.forms[bisect_right(self.edges, number)]
+        moment = iso8601(text) if self.reading == ISO else text_seconds(text)
+        return moment is not None, None if moment is None else self.floor(moment)
 
     def floor(self, value: int) -> bytes | None:
         """The form of a time, floored. Remembers a few thousand answers: the times of a stream lie close together."""

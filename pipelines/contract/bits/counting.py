@@ -108,7 +108,8 @@ def _told(actions: Sequence[Action], places: Sequence[Place]) -> int:
             for size in range(1, len(steps) + 1)
             for some in combinations(steps, size)
         )
-    if any(isinstance(place.type, Array | Map) for place in places):
+    mixed = any(isinstance(action, Truncate) for action in telling)  # of a text, other actions may tell, too: a bound
+    if mixed or any(isinstance(place.type, Array | Map) for place in places):
         return prod(_values(action, places) for action in telling)
     return common([together(telling, place.type) for place in places if place.type is not None])
 

@@ -53,6 +53,9 @@ def order(old: Action, new: Action, raw: tuple[AvroType, AvroType]) -> Order:
         return Order.COARSER
     if isinstance(old, Present):
         return Order.FINER
+    if _read(old) != _read(new):
+        return Order.APART
+    raw = compared(old, raw)
     if isinstance(old, Truncate) and isinstance(new, Truncate):
         return _either(less=new.step_ms % old.step_ms == 0, more=old.step_ms % new.step_ms == 0)
     if isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS):
@@ -69,6 +72,8 @@ def follows(old: Action, new: Action, raw: AvroType) -> bool:
     """
     if old == new or isinstance(new, Present):
         return True
+    if _read(old) != _read(new):
+        return False
     if isinstance(old, Truncate) and isinstance(new, Truncate):
         return new.step_ms % old.step_ms == 0
     if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)):
@@ -84,7 +89,7 @@ def held_back(old: Action, new: Action, raw: AvroType) -> list[str]:
     Returns:
         The raw values in words that the actions themselves have; none when it holds back no more.
     """
-    if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)):
+    if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)) or _read(old) != _read(new):
         return []
     return [
         "any other text" if point == _NO_TEXT else repr(point)
@@ -95,7 +100,17 @@ def held_back(old: Action, new: Action, raw: AvroType) -> list[str]:
 
 def _pairs(old: Action, new: Action, raw: AvroType) -> Iterator[tuple[Scalar | float, tuple[Hashable, Hashable]]]:
     before, after = _outcomes(old), _outcomes(new)
-    return ((point, (before(point), after(point))) for point in _points(old, new, (raw, raw)))
+    return ((point, (before(point), after(point))) for point in _points(old, new, compared(old, (raw, raw))))
+
+
+def _read(action: Action) -> str | None:
+    """How an action reads a text or a number: what is read in two ways cannot be compared."""
+    return action.read if isinstance(action, Bucket | Truncate) else None
+
+
+def compared(action: Action, raw: tuple[AvroType, AvroType]) -> tuple[AvroType, AvroType]:
+    """The types that actions compare: of a text that is read as a number, a number."""
+    return raw if _read(action) is None else (Primitive("double"), Primitive("double"))
 
 
 def _either(*, less: bool, more: bool) -> Order:
