@@ -1,7 +1,7 @@
 """The contract: load, check and digest the files that people edit; findings with positions.
 
-The values (`model`, `avro`, `actions`, `path`, `findings`) import no third party, and importing one of them loads
-nothing else; what loads files comes in on first use.
+The values (`model`, `avro`, `actions`, `path`, `findings`, `readings`) import no third party, and importing one of them
+loads nothing else; what loads files comes in on first use.
 """
 
 from __future__ import annotations

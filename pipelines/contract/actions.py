@@ -27,10 +27,12 @@ class Bucket:
     """The greatest of the ascending `edges` that is not above the value. A decimal's edges are in whole units.
 
     Edges are whole numbers, or all of them are numbers of the field's own type (float or double); then the edge is
-    written as such a number.
+    written as such a number. `read` is how a text is read as a number (`readings`): exactly for whole edges, as a
+    double for others.
     """
 
     edges: tuple[int, ...] | tuple[float, ...]
+    read: str | None = None
 
     @property
     def fractional(self) -> bool:
@@ -44,10 +46,12 @@ class Truncate:
 
     With `within_ms`, a whole multiple of `step_ms`, the time is null if it lies further than that from the broker's
     time of the raw record. Both are floored to `step_ms` before they are compared.
+    `read` is how a text or a double is read as a time (`readings`), which is then written as timestamp-millis.
     """
 
     step_ms: int
     within_ms: int | None = None
+    read: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

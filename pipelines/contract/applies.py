@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pipelines.contract.avro import Array, AvroType, Enum, Fixed, Map, Primitive, Record, not_null
+from pipelines.contract.readings import DECIMAL, EPOCH_SECONDS, ISO8601
 
 MAX_SYMBOLS: Final = 64
 TIMESTAMPS: Final = ("timestamp-millis", "timestamp-micros", "timestamp-nanos")
@@ -56,6 +57,15 @@ APPLIES: Final[dict[str, tuple[Callable[[AvroType], bool], str]]] = {
     "count_where": (_of_records, "arrays of records"),
     "present": (lambda _: True, "anything"),
     "handle": (_identifier, "string, bytes, fixed and uuid"),
+}
+
+# Reading rules: action -> rule -> what it reads.
+READS: Final[dict[str, dict[str, tuple[Callable[[AvroType], bool], str]]]] = {
+    "bucket": {DECIMAL: (_plain("string"), "string")},
+    "truncate": {
+        ISO8601: (_plain("string"), "string"),
+        EPOCH_SECONDS: (_plain("string", "double"), "string and double"),
+    },
 }
 
 COUNT_WHERE_FIELD: Final = _either(_plain("string", "int", "long", "boolean"), lambda kind: isinstance(kind, Enum))

@@ -14,14 +14,14 @@ from datetime import date
 from enum import Enum as PythonEnum
 from typing import Any, Final
 
-from pipelines.contract.actions import Matches, Truncate
+from pipelines.contract.actions import Bucket, Matches, Truncate
 from pipelines.contract.avro import Field
 from pipelines.contract.findings import Position
 from pipelines.contract.model import Never, RawSchema, Rule, Topic, View
 
 _LEFT_OUT: Final = {Field: {"doc"}, RawSchema: {"text"}, View: {"schema"}, Matches: {"strings"}}
 # Fields that the model got later. One that is None does not enter, so that the digests of existing contracts stay.
-_LATER: Final[Mapping[type, set[str]]] = {Topic: {"compression"}, Truncate: {"within_ms"}}
+_LATER: Final[Mapping[type, set[str]]] = {Topic: {"compression"}, Bucket: {"read"}, Truncate: {"within_ms", "read"}}
 
 
 def digest(*parts: Any) -> bytes:

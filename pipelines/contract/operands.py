@@ -31,8 +31,9 @@ from pipelines.contract.actions import (
 from pipelines.contract.avro import AvroType, Enum, Primitive
 from pipelines.contract.edges import edge, in_type
 from pipelines.contract.model import DAY_MS
-from pipelines.contract.node import Mapping, Node
+from pipelines.contract.node import Mapping, Node, Scalar
 from pipelines.contract.purposes import MAX_LIST, short_text, vocabulary
+from pipelines.contract.readings import MOST_DIGITS
 from pipelines.contract.report import Report, meant, shown
 from pipelines.contract.section import Section, duration, integer, items, spelled, text
 
@@ -66,6 +67,12 @@ class Operand:
     field: str
     lists: Lists
     where: Callable[[str], AvroType | None]
+
+    @property
+    def read(self) -> str | None:
+        """The reading rule, which the caller has checked."""
+        node = self.sibling("read")
+        return node.text if isinstance(node, Scalar) else None
 
     def sibling(self, key: str) -> Node | None:
         """The node of a word beside the action, such as `else`."""
@@ -126,9 +133,11 @@ def _bucket(operand: Operand, report: Report) -> Action | None:
     listed = items(operand.node, report)
     if listed is None or operand.node is None:
         return None
-    reach = _range(operand.type)
-    edges = [edge(item, operand.field, reach, operand.type, report) for item in listed[: MAX_EDGES + 1]]
-    whole = in_type([one for one in edges if one is not None], operand.type)
+    read, avro_type, reach = operand.read, operand.type, _range(operand.type)
+    if read is not None:  # a text is read exactly for whole edges, and as a double for others
+        avro_type, reach = Primitive("double"), (1 - 10**MOST_DIGITS, 10**MOST_DIGITS - 1)
+    edges = [edge(item, operand.field, reach, avro_type, report) for item in listed[: MAX_EDGES + 1]]
+    whole = in_type([one for one in edges if one is not None], avro_type)
     if whole is None:
         report.add("rule-operand", operand.node.position, "An edge is too large for a float.", "Mend the edge.")
         return None
@@ -137,7 +146,7 @@ def _bucket(operand: Operand, report: Report) -> Action | None:
     for before, after, node in zip(whole, whole[1:], listed[1:], strict=False):
         if after <= before and len(whole) == len(edges):
             report.add("rule-operand", node.position, "The edges do not ascend here.", _ASCEND)
-    return Bucket(whole)
+    return Bucket(whole, read)
 
 
 def _truncate(operand: Operand, report: Report) -> Action | None:
@@ -160,7 +169,7 @@ def _truncate(operand: Operand, report: Report) -> Action | None:
         report.add(
             "rule-operand", within_node.position, what, "Write a `within` that `to` divides, such as 72h for 1h."
         )
-    return Truncate(step, within)
+    return Truncate(step, within, operand.read)
 
 
 def _one_of(operand: Operand, report: Report) -> Action | None:

@@ -16,6 +16,7 @@ from pipelines.contract.actions import (
     Matches,
     OneOf,
     Present,
+    Truncate,
     is_limited,
 )
 from pipelines.contract.avro import AvroType, Enum, Fixed, Nullable, Primitive
@@ -90,8 +91,12 @@ def _array(naming: Naming, array: Path, prefix: Reach, inside: list[Line], repor
 def _written(action: Action, avro_type: AvroType, name: str) -> AvroType:
     """The type that an action writes, before null."""
     match action:
+        case Bucket() if action.fractional:
+            return Primitive("double") if action.read is not None else avro_type
         case Bucket():
-            return avro_type if action.fractional else Primitive("long")
+            return Primitive("long")
+        case Truncate() if action.read is not None:
+            return Primitive("long", "timestamp-millis")
         case OneOf() | Matches() | MapTo():
             return Primitive("string")
         case Count() | CountWhere():

@@ -19,8 +19,8 @@ from pipelines.contract.section import Section, text
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {  # name -> the words that may stand beside it
     "keep": (),
     "within": (),
-    "bucket": (),
-    "truncate": (),
+    "bucket": ("read",),
+    "truncate": ("read",),
     "one_of": ("else",),
     "matches": ("max",),
     "map": ("else",),
@@ -198,7 +198,7 @@ def _action(rule: Node, report: Report) -> tuple[str, Node | None, Mapping | Non
     words = [key for key, _ in rule if key.text in ACTIONS]
     if len(words) != 1:
         known = {*ACTIONS, "do"}
-        wrong = next((key for key, _ in rule if key.text not in {*known, "else", "max", "as"}), None)
+        wrong = next((key for key, _ in rule if key.text not in {*known, "else", "max", "read", "as"}), None)
         if wrong is not None and not words:
             what = f"{shown(wrong.text)} is no action.{meant(wrong.text, known)}"
             report.add("rule-action", wrong.position, what, _TABLE)

@@ -176,11 +176,11 @@ def _action(action: Action) -> dict[str, Any]:
             return {"do": type(action).__name__.lower()}
         case Within(low, high):
             return {"do": "within", "low": low, "high": high}
-        case Bucket(edges):
-            return {"do": "bucket", "edges": edges}
-        case Truncate(step_ms, within_ms):
-            said = {"do": "truncate", "step_ms": step_ms}
-            return said if within_ms is None else {**said, "within_ms": within_ms}
+        case Bucket(edges, read):
+            return {"do": "bucket", "edges": edges, **_reading(read)}
+        case Truncate(step_ms, within_ms, read):
+            limit = {} if within_ms is None else {"within_ms": within_ms}
+            return {"do": "truncate", "step_ms": step_ms, **limit, **_reading(read)}
         case OneOf(values, otherwise):
             return {"do": "one_of", "values": sorted(set(values)), "else": otherwise}
         case Matches(strings=strings):
@@ -190,6 +190,11 @@ def _action(action: Action) -> dict[str, Any]:
         case CountWhere(field, values):
             return {"do": "count_where", "field": field, "values": sorted(values, key=json.dumps)}
     assert_never(action)
+
+
+def _reading(read: str | None) -> dict[str, str]:
+    """How a value is read, only where a rule says it: digests of rules without one stay as they are."""
+    return {} if read is None else {"read": read}
 
 
 def _language(strings: tuple[str, ...]) -> str:

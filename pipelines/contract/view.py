@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipelines.contract.actions import Truncate
-from pipelines.contract.applies import APPLIES, COUNT_WHERE_FIELD
+from pipelines.contract.applies import APPLIES, COUNT_WHERE_FIELD, READS
 from pipelines.contract.avro import AvroType, FieldClass
 from pipelines.contract.derived import Naming, fingerprint_of_text, schema_text
 from pipelines.contract.leaves import held
@@ -145,10 +145,20 @@ def _resolve(line: Line, versions: tuple[RawSchema, ...], lists: Lists, report: 
         what = f"The versions of the raw schema disagree on {shown(str(line.path))}: {kinds}."
         report.add("type-disagreement", line.position, what, "Give the new kind of value a field of its own.")
         return None
-    applies, to_what = APPLIES[line.action]
+    read = None if line.beside is None else line.beside.get("read")
+    known = READS.get(line.action, {})
+    if read is not None and (not isinstance(read, Scalar) or read.text not in known):
+        said = shown(read.text) if isinstance(read, Scalar) else "This"
+        report.add("rule-operand", read.position, f"{said} is no reading rule.", f"Write {' or '.join(known)}.")
+        return None
+    rule = read.text if isinstance(read, Scalar) else None
+    applies, to_what = APPLIES[line.action] if rule is None else known[rule]
     if not applies(avro_type):
-        what = f"`{line.action}` does not apply to {describe(avro_type)}; it applies to {to_what}."
-        report.add("action-type", line.position, what, _way_out(found))
+        named = line.action if rule is None else f"{line.action} … read: {rule}"
+        what = f"`{named}` does not apply to {describe(avro_type)}; it applies to {to_what}."
+        ways = [name for name, (reads, _) in known.items() if rule is None and reads(avro_type)]
+        hint = f"Say how to read it, with `read: {' or '.join(ways)}`. " if ways else ""
+        report.add("action-type", line.position, what, hint + _way_out(found))
         return None
     if not (_bounded(line, found, versions, report) and _handle_stands_alone(line, report)):
         return None

@@ -49,10 +49,11 @@ def action_words(action: Action, *, kind: str | None, whole: bool = False) -> st
             return "the value as it is"
         case Within(low, high):
             return f"the number as it is, if it lies from {low} to {high}; {_OR_QUARANTINE}"
-        case Bucket(edges):
-            return f"only which range the number falls into: from {_listed(edges, most)}; below: a quarantine note"
-        case Truncate(step_ms, within_ms):
-            return f"the time, rounded down to {duration(step_ms)} (UTC){_far(within_ms)}"
+        case Bucket(edges, read):
+            told = f"only which range the number falls into: from {_listed(edges, most)}; below: a quarantine note"
+            return f"{told}{_read(read)}"
+        case Truncate(step_ms, within_ms, read):
+            return f"the time, rounded down to {duration(step_ms)} (UTC){_far(within_ms)}{_read(read)}"
         case OneOf(values, otherwise, list_name):
             words = _listed(values, most)
             known = (
@@ -81,6 +82,10 @@ def _far(within_ms: int | None) -> str:
 
 def _else(otherwise: str | None) -> str:
     return _OR_QUARANTINE if otherwise is None else f"anything else becomes '{otherwise}'"
+
+
+def _read(rule: str | None) -> str:
+    return "" if rule is None else f"; read as {rule}, and what cannot be read: a quarantine note"
 
 
 def _listed(values: tuple[object, ...] | list[str], most: int | None) -> str:

@@ -25,13 +25,18 @@ from pipelines.contract.actions import (
 )  # fmt: skip
 from pipelines.contract.avro import AvroType, Enum, Fixed, Nullable, Primitive, not_null
 from pipelines.contract.model import DAY_MS
-from pipelines.minimize.faults import IDENTIFIER_SIZE, NOT_LISTED, OUT_OF_RANGE, Fault
+from pipelines.contract.readings import EPOCH_SECONDS, ISO8601
+from pipelines.minimize.faults import IDENTIFIER_SIZE, NOT_LISTED, OUT_OF_RANGE, UNPARSABLE, Fault
 from pipelines.minimize.leaves import BY_LENGTH, Choice, Decimal, Identifier, Number, Real, Text, Truth
 from pipelines.minimize.sinks import (
     BUCKET,
+    ISO,
     LIMITED,
     LOOKUP,
+    REAL,
+    SECONDS,
     TRUNCATE,
+    WHOLE,
     IdentifierSink,
     MarkSink,
     NumberSink,
@@ -92,7 +97,9 @@ def leaf_step(avro_type: AvroType, uses: list[Use], path: str) -> Step:
         case Primitive(name="string"):
             if any(isinstance(use.action, Handle) for use in uses):
                 return Identifier(path, [_identifier(use, path) for use in uses], BY_LENGTH)
-            return Text(path, [_text(use, path) for use in uses])
+            texts = [use for use in uses if not isinstance(use.action, Bucket | Truncate)]
+            readers = [_reader(use, path) for use in uses if isinstance(use.action, Bucket | Truncate)]
+            return Text(path, [_text(use, path) for use in texts], readers)
         case _:
             raise ValueError(f"{path}: no action but present, count or count_where is for a container")
 
@@ -194,7 +201,12 @@ def _bucket(use: Use, path: str, scale: int) -> NumberSink:
 
 
 def _ranges(use: Use, path: str) -> NumberSink:
-    """The buckets of a float or double: whole edges are written as longs, others as the field's own type."""
+    """The buckets of a float or double: whole edges are written as longs, others as the field's own type.
+
+    Of a double of seconds, the time.
+    """
+    if isinstance(use.action, Truncate) and use.action.read == EPOCH_SECONDS:
+        return _reader(use, path)
     if not isinstance(use.action, Bucket):
         raise _refused(use, path)
     sink = NumberSink(use.view, use.slot, Fault(OUT_OF_RANGE, path), BUCKET)
@@ -206,6 +218,21 @@ def _ranges(use: Use, path: str) -> NumberSink:
         form = Struct("<f" if out == Primitive("float") else "<d")
         forms = [form.pack(edge) for edge in use.action.edges]
     sink.forms = [None, *(use.branch + one for one in forms)]
+    return sink
+
+
+def _reader(use: Use, path: str) -> NumberSink:
+    """A text, or a double of seconds, that is read as a number or a time."""
+    match use.action:
+        case Bucket(read="decimal"):
+            sink = _ranges(use, path) if use.action.fractional else _bucket(use, path, 0)
+            sink.reading = REAL if use.action.fractional else WHOLE
+        case Truncate(read="iso8601" | "epoch_seconds"):
+            sink = _truncate(use, path, "timestamp-millis", use.action)
+            sink.reading = ISO if use.action.read == ISO8601 else SECONDS
+        case _:
+            raise _refused(use, path)
+    sink.unparsable = Fault(UNPARSABLE, path)
     return sink
 
 

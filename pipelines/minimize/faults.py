@@ -30,6 +30,7 @@ OUT_OF_RANGE: Final = "out_of_range"
 NOT_LISTED: Final = "not_listed"
 TOO_MANY_ITEMS: Final = "too_many_items"
 IDENTIFIER_SIZE: Final = "identifier_size"
+UNPARSABLE: Final = "unparsable"
 
 STRUCTURAL_CODES: Final[dict[str, str]] = {
     NO_VALUE: "the record has no value",
@@ -52,6 +53,7 @@ BOUND_CODES: Final[dict[str, str]] = {
     OUT_OF_RANGE: "a number or time lies outside the range that the view allows, or is no number",
     NOT_LISTED: "a value is not in the view's list, and the view names no other to stand for it",
     TOO_MANY_ITEMS: "an array or map has more items than the schema's max_items",
+    UNPARSABLE: "a text or number cannot be read as the view's reading rule says",
     IDENTIFIER_SIZE: "an identifier is empty or longer than 256 bytes",
 }
 FAULT_CODES: Final[dict[str, str]] = {**STRUCTURAL_CODES, **BOUND_CODES}

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from struct import Struct
 from typing import Final
 
+from pipelines.contract.readings import double_seconds
 from pipelines.minimize.faults import BOOLEAN, ENUM_INDEX, TRUNCATED, UTF8, Malformed
 from pipelines.minimize.sinks import BUCKET, LIMITED, TRUNCATE, IdentifierSink, NumberSink, TableSink, TextSink
 from pipelines.minimize.walk import State, Step
@@ -100,7 +101,7 @@ class Number(Step):
 
 
 class Real(Step):
-    """A float (`size` 4) or a double (8), of which views keep buckets."""
+    """A float (`size` 4) or a double (8), of which views keep buckets, or of seconds the time."""
 
     def __init__(self, path: str, sinks: list[NumberSink], size: int) -> None:
         super().__init__(path)
@@ -114,7 +115,14 @@ class Real(Step):
             raise Malformed(TRUNCATED)
         value: float = (_FLOAT if self.size == _FLOAT.size else _DOUBLE).unpack_from(buf, pos)[0]
         for sink in self.sinks:
-            form = None if value != value else sink.forms[bisect_right(sink.marks, value)]  # noqa: PLR0124 - NaN
+            if sink.kind != BUCKET:
+                moment = double_seconds(value)
+                if moment is None:
+                    state.fail_with(sink.view, sink.unparsable)
+                    continue
+                form = sink.time(moment, state.broker_ms)
+            else:
+                form = None if value != value else sink.forms[bisect_right(sink.marks, value)]  # noqa: PLR0124 - NaN
             if form is None:
                 state.fail(sink)
             else:
@@ -149,11 +157,12 @@ class Decimal(Step):
 
 
 class Text(Step):
-    """A string that views compare."""
+    """A string that views compare; of `readers` it is read as a number or a time."""
 
-    def __init__(self, path: str, sinks: list[TextSink]) -> None:
+    def __init__(self, path: str, sinks: list[TextSink], readers: list[NumberSink]) -> None:
         super().__init__(path)
         self.sinks = sinks
+        self.readers = readers
 
     def walk(self, buf: bytes, pos: int, parts: list[bytes], state: State) -> int:
         """Read it; only what is in no list need be looked at to know that it is UTF-8."""
@@ -163,14 +172,25 @@ class Text(Step):
         for sink in self.sinks:
             form = sink.forms.get(text)
             if form is None:
-                if not known and not is_utf8(text):
-                    raise Malformed(UTF8)
+                if not known:
+                    _need_text(text)
                 form = sink.otherwise
             known = True
             if form is None:
                 state.fail(sink)
             else:
                 parts[sink.slot] = form
+        for reader in self.readers:
+            readable, form = reader.form_of_text(text, state.broker_ms)
+            if not readable:
+                if not known:
+                    _need_text(text)
+                state.fail_with(reader.view, reader.unparsable)
+            elif form is None:
+                state.fail(reader)
+            else:
+                parts[reader.slot] = form
+            known = True
         return stop
 
 
@@ -197,3 +217,8 @@ class Identifier(Step):
             else:
                 state.fail(sink)
         return stop
+
+
+def _need_text(text: bytes) -> None:
+    if not is_utf8(text):
+        raise Malformed(UTF8)

@@ -13,6 +13,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
@@ -186,10 +187,12 @@ def _find(found: _Found, steps: Sequence[Step]) -> _Found | None:
     return None if found.value is None else found
 
 
-def _act(action: Action, found: _Found, handler: Handler) -> Any:  # noqa: C901 - one return an action
+def _act(action: Action, found: _Found, handler: Handler) -> Any:  # noqa: C901, PLR0912 - one return an action
     value, kind = found.value, not_null(found.type)
     compared = isinstance(action, OneOf | Matches | MapTo) and isinstance(value, bytes)
     text = value.decode() if compared else value
+    if isinstance(action, Bucket | Truncate) and action.read is not None:
+        return _read(action, action.read, value.decode() if isinstance(value, bytes) else value, found.broker_ms)
     match action:
         case Keep():
             return value
@@ -256,6 +259,63 @@ def _truncated(action: Truncate, value: int, units_per_day: int, broker_ms: int)
         return floored
     apart_ms = Fraction(floored * _MS_PER_DAY, units_per_day) - (broker_ms - broker_ms % action.step_ms)
     return floored if abs(apart_ms) <= action.within_ms else None
+
+
+def _read(action: Bucket | Truncate, rule: str, value: Any, broker_ms: int) -> Any:
+    """What a view says of a text, or of a double of seconds, that it reads as a number or a time."""
+    if isinstance(action, Truncate):
+        moment = _moment(rule, value)
+        return _truncated(action, math.floor(moment * 1000), _UNITS_PER_DAY["timestamp-millis"], broker_ms)
+    number = float(_number(value)) if action.fractional else _number(value)
+    return _bounded(max((edge for edge in action.edges if edge <= number), default=None), "out_of_range")
+
+
+def _number(text: str) -> Fraction:
+    """A decimal, exactly."""
+    whole, point, rest = text.removeprefix("-").partition(".")
+    digits = set(whole + rest) <= set("0123456789") and 1 <= len(whole) <= 18 and len(rest) <= 18  # noqa: PLR2004
+    if not digits or (point and not rest) or (whole[0] == "0" and whole != "0"):
+        raise _OutOfBound("unparsable")
+    return Fraction(text)
+
+
+def _moment(rule: str, value: str | float) -> Fraction:
+    """A time in seconds since 1970."""
+    if isinstance(value, float):
+        if not math.isfinite(value) or abs(value) >= 10**12:
+            raise _OutOfBound("unparsable")
+        return Fraction(math.floor(Fraction(value) * 10**6 + Fraction(1, 2)), 10**6)
+    return _number(value) if rule == "epoch_seconds" else _iso8601(value)
+
+
+def _iso8601(text: str) -> Fraction:
+    plain, zone = (text[:-1], "+00:00") if text.endswith("Z") else _zoned(text)
+    second, point, rest = plain.partition(".")
+    shape = "".join("0" if char in "0123456789" else char for char in second + zone)
+    if shape != "0000-00-00T00:00:00" + zone[0] + "00:00" or (point and not 1 <= len(rest) <= 9):  # noqa: PLR2004
+        raise _OutOfBound("unparsable")
+    if not set(rest) <= set("0123456789"):
+        raise _OutOfBound("unparsable")
+    try:
+        moment = datetime.strptime(second, "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007 - the offset is taken off below
+        away = datetime.strptime(zone[1:], "%H:%M")  # noqa: DTZ007 - hours and minutes
+    except ValueError:
+        raise _OutOfBound("unparsable") from None
+    if second.endswith(("60", "61")):  # strptime takes leap seconds
+        raise _OutOfBound("unparsable")
+    passed = moment - datetime(1970, 1, 1)  # noqa: DTZ001 - in the zone of the text
+    seconds = passed.days * 86_400 + passed.seconds
+    offset = (away.hour * 60 + away.minute) * 60 * (-1 if zone[0] == "-" else 1)
+    return seconds - offset + Fraction("0." + (rest or "0"))
+
+
+def _zoned(text: str) -> tuple[str, str]:
+    """A text without its offset, and the offset with a colon."""
+    size = len("+00:00") if text[-3:-2] == ":" else len("+0000")
+    plain, zone = text[:-size], text[-size:]
+    if zone[:1] not in ("+", "-"):
+        raise _OutOfBound("unparsable")
+    return plain, zone if ":" in zone else f"{zone[:3]}:{zone[3:]}"
 
 
 def _floored(value: int, step_ms: int, units_per_day: int) -> int:

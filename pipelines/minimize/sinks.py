@@ -6,9 +6,11 @@ All that can be decided from the contract is decided before the first event: a s
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Final
 
+from pipelines.contract.readings import iso8601, real, text_seconds, whole
 from pipelines.minimize.faults import Fault
 from pipelines.minimize.wire import long_form
 
@@ -16,6 +18,12 @@ BUCKET: Final = 0
 LOOKUP: Final = 1
 TRUNCATE: Final = 2
 LIMITED: Final = 3
+
+NO_READING: Final = 0
+WHOLE: Final = 1
+REAL: Final = 2
+ISO: Final = 3
+SECONDS: Final = 4
 
 _CACHED_TIMES: Final = 4096
 
@@ -72,10 +80,11 @@ class NumberSink(Sink):
     """Chooses by a number.
 
     `kind` BUCKET: `forms[i]`, where i edges are not above the number (None: out of bound); `marks` are the edges of a
-    float or double. LOOKUP: `table`, else
-    `otherwise` (None: out of bound). TRUNCATE: the number floored to a multiple of `step`, if neither it nor the
-    result leaves `low` … `high`. LIMITED: the same, or `blank` where the number, counted in steps, lies more than
-    `within` from the broker's time, counted in steps of `step_ms`.
+    float or double. `reading` is how a text or a double is read; what cannot be read is the fault `unparsable`.
+    LOOKUP: `table`, else `otherwise` (None: out of bound).
+    TRUNCATE: the number floored to a multiple of `step`, if neither it nor the result leaves `low` … `high`.
+    LIMITED: the same, or `blank` where the number, counted in steps, lies more than `within` from the broker's time,
+    counted in steps of `step_ms`.
     """
 
     def __init__(self, view: int, slot: int, fault: Fault, kind: int) -> None:
@@ -93,6 +102,23 @@ class NumberSink(Sink):
         self.low = 0
         self.high = 0
         self.branch = b""
+        self.reading = NO_READING
+        self.unparsable = fault
+
+    def form_of_text(self, text: bytes, broker_ms: int) -> tuple[bool, bytes | None]:
+        """Whether a text can be read by the sink's rule, and the form for it (None: out of bound)."""
+        if self.reading == REAL:
+            value = real(text)
+            return value is not None, None if value is None else self.forms[bisect_right(self.marks, value)]
+        if self.reading == WHOLE:
+            number = whole(text)
+            return number is not None, None if number is None else self.forms[bisect_right(self.edges, number)]
+        moment = iso8601(text) if self.reading == ISO else text_seconds(text)
+        return moment is not None, None if moment is None else self.time(moment, broker_ms)
+
+    def time(self, value: int, broker_ms: int) -> bytes | None:
+        """The form of a time by the sink's kind, TRUNCATE or LIMITED."""
+        return self.limited(value, broker_ms) if self.kind == LIMITED else self.floor(value)
 
     def floor(self, value: int) -> bytes | None:
         """The form of a time, floored. Remembers a few thousand answers: the times of a stream lie close together."""

@@ -58,10 +58,14 @@ class State:
 
     def fail(self, sink: Sink) -> None:
         """A value is out of the bound of this sink's view. The first such fault of a view is told."""
+        self.fail_with(sink.view, sink.fault)
+
+    def fail_with(self, view: int, fault: Fault) -> None:
+        """A view is at fault for a reason of its own."""
         if self.faults is None:
             self.faults = [None] * len(self.identifiers)
-        if self.faults[sink.view] is None:
-            self.faults[sink.view] = sink.fault
+        if self.faults[view] is None:
+            self.faults[view] = fault
 
 
 class Step:

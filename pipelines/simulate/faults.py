@@ -93,11 +93,11 @@ def _worse(value: object, offence: Offence, draw: Draw) -> object:
             return high + 1 if draw.random() < 0.5 else low - 1
         case (int(), Bucket(edges)):
             return edges[0] - 1
-        case (float(), Bucket()):
+        case (float(), Bucket() | Truncate()):
             return float("nan")
         case (int(), Truncate()) if abs(value) > 2**31:
             return _FAR_FUTURE
-        case (str(), OneOf() | Matches()):
+        case (str(), OneOf() | Matches() | Bucket() | Truncate()):
             return f"synthetic {draw.canary()} word"
         case (str(), Handle()):
             return "" if draw.random() < 0.5 else "~" * (_LONGEST_HANDLED + 1)

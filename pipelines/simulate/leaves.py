@@ -8,10 +8,12 @@ wire (times as numbers, decimals and UUIDs of fixed size as bytes).
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
 from pipelines.contract.avro import Enum, FieldClass, Fixed, Primitive
+from pipelines.contract.readings import DECIMAL, ISO8601
 from pipelines.simulate import canaries
 from pipelines.simulate.draw import Draw, shape_for
 from pipelines.simulate.fleet import EVENT_KIND, synthetic_id
@@ -36,6 +38,8 @@ def leaf_maker(leaf: Leaf, name: str, class_: FieldClass, limits: Limits, slot: 
             return _identifier(leaf, class_, limits, slot)
         case Primitive("boolean"):
             return lambda draw, given: given if isinstance(given, bool) else draw.random() < 0.5
+        case Primitive("string" | "double" as kind) if limits.read is not None:
+            return _read(limits, as_text=kind == "string")
         case Primitive("string"):
             return _text(name, limits)
         case Enum(_, symbols):
@@ -52,6 +56,20 @@ def leaf_maker(leaf: Leaf, name: str, class_: FieldClass, limits: Limits, slot: 
             return lambda draw, _: 1_024 + int(draw.random() * 64_000)
         case _:
             return number_maker(leaf, limits)
+
+
+def _read(limits: Limits, *, as_text: bool) -> Maker:
+    """A number or a time as views read it: of seconds a double, or a text."""
+    number = number_maker(Primitive("long"), limits)
+
+    def make(draw: Draw, given: object) -> object:
+        if limits.read == DECIMAL:
+            return str(number(draw, given))
+        if limits.read == ISO8601:
+            return datetime.fromtimestamp(draw.now_ms // 1_000, UTC).isoformat()
+        return f"{draw.now_ms // 1_000}.{draw.now_ms % 1_000:03}" if as_text else draw.now_ms / 1_000
+
+    return make
 
 
 def _marked(draw: Draw, size: int) -> bytes:

@@ -21,6 +21,7 @@ from pipelines.contract.actions import (
     OneOf,
     Present,
     Scalar,
+    Truncate,
     Within,
 )
 from pipelines.contract.model import Event
@@ -28,7 +29,10 @@ from pipelines.contract.model import Event
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits on one leaf. None: no such limit. `allowed` and `suggested` are in a fixed order."""
+    """The limits on one leaf. None: no such limit. `allowed` and `suggested` are in a fixed order.
+
+    `read` is how views read a text or a double.
+    """
 
     droppable: bool
     handled: bool
@@ -37,6 +41,7 @@ class Limits:
     edges: tuple[int, ...]
     allowed: tuple[Scalar, ...] | None
     suggested: tuple[Scalar, ...]
+    read: str | None = None
 
 
 FREE = Limits(droppable=True, handled=False, low=None, high=None, edges=(), allowed=None, suggested=())
@@ -63,6 +68,7 @@ def limits_of(actions: Iterable[Action]) -> Limits:
         edges=max(ranges, key=len, default=()),
         allowed=allowed,
         suggested=next((words for words, binds in vocabularies if words and not binds), ()),
+        read=next((a.read for a in actions if isinstance(a, Bucket | Truncate) and a.read is not None), None),
     )
 
 

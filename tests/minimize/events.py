@@ -190,6 +190,11 @@ def random_action(rng: Random, reach: Reach, *, items: bool) -> Action | None:
         case Primitive("string"):
             actions += [OneOf(values, otherwise), OneOf(values, otherwise), Matches(*rng.choice(LANGUAGES))]
             actions.append(MapTo(tuple((value, rng.choice(WORDS)) for value in values), otherwise))
+            step = rng.choice(STEPS)
+            actions += [
+                Bucket(edges, "decimal"),
+                Truncate(step, rng.choice((None, step, 1_000 * step)), rng.choice(("iso8601", "epoch_seconds"))),
+            ]
         case Primitive("bytes") | Fixed():
             actions += [] if items else [Handle()] * 3
         case Array() | Map():
@@ -230,7 +235,9 @@ def output_type(action: Action, kinds: list[AvroType], optional: bool) -> AvroTy
         case Within():
             out = Primitive("long" if Primitive("long") in kinds else "int")
         case Truncate():
-            out = kinds[-1]
+            out = kinds[-1] if action.read is None else Primitive("long", "timestamp-millis")
+        case Bucket(read="decimal"):
+            out = Primitive("double" if action.fractional else "long")
         case Bucket():
             out = kinds[-1] if action.fractional else Primitive("long")
         case Count() | CountWhere():

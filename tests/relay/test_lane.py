@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -110,6 +111,18 @@ def test_the_time_within_a_step_and_what_a_view_drops_change_no_byte_of_it(
     assert tallies[0] == tallies[1]
     if one == other:
         assert first == second
+
+
+@given(at_ms=st.integers(NOON - 3 * 60_000, NOON), step_ms=st.sampled_from((1, 100, 1_000, 60_000)))
+def test_a_step_below_a_minute_is_the_time_of_its_records(contract: Contract, at_ms: int, step_ms: int) -> None:
+    event = contract.events["probe.ping"]
+    views = tuple(replace(view, step_ms=step_ms) for view in event.views)
+    finer = replace(contract, events={event.name: replace(event, views=views)})
+    lane = lane_of(finer)  # one for several times of one minute, in both orders
+    raws = [ping(finer, 2_000, offset=n, at_ms=at) for n, at in enumerate((at_ms, max(at_ms - 150, 0), at_ms))]
+    for raw in raws:
+        times = {record.timestamp_ms for record in take(lane, [raw])[0].records()}
+        assert times == {raw.timestamp_ms - raw.timestamp_ms % step_ms}
 
 
 def test_ids_are_those_of_the_coordinates_whatever_else_is_in_the_batch(contract: Contract) -> None:

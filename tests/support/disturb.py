@@ -114,6 +114,8 @@ def _said(action: Action, avro_type: AvroType, datum: Any) -> Any:
             return datum
         case Within(low, high):
             return datum if low <= datum <= high else None
+        case Bucket(read=str()) | Truncate(read=str()):
+            return datum  # what a text says under a reading rule is another test's matter
         case Bucket(edges):
             return sum(edge <= number for edge in edges)
         case Truncate(step_ms):

@@ -108,8 +108,9 @@ def _told(actions: Sequence[Action], places: Sequence[Place]) -> int:
         limited, plain = [one for one in times if is_limited(one)], [one for one in times if not is_limited(one)]
         cells = _steps([one.step_ms for one in plain], places)
         return joint_times(limited, plain, cells or 1) if limited else cells
-    if any(isinstance(place.type, Array | Map) for place in places):
-        return prod(_values(action, places) for action in telling)
+    # Of a text, other actions may tell beside its time: a bound.
+    if times or any(isinstance(place.type, Array | Map) for place in places):
+        return prod(_values(action, places) + is_limited(action) for action in telling)
     return common([together(telling, place.type) for place in places if place.type is not None])
 
 

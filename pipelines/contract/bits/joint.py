@@ -58,8 +58,11 @@ def _can_refuse(versions: tuple[RawSchema, ...], rule: Rule, held: Sequence[Rule
     there = [other.action for other in held if other.path == rule.path and not isinstance(other.action, Present)]
     if rule.action in there:
         return False
-    if isinstance(rule.action, Truncate):
-        return not there
+    times = [action for action in there if isinstance(action, Truncate)]
+    if isinstance(rule.action, Truncate):  # what one step reads, another step of the same reading rule reads, too
+        return all(action.read != rule.action.read for action in times)
+    if times:
+        return True
     if isinstance(rule.action, Count | CountWhere):
         return not (there or any(to_array(other.path) == rule.path for other in held))
     return to_array(rule.path) is not None or isinstance(rule.action, Handle) or _refuses(versions, rule, there)

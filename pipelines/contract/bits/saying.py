@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from pipelines.contract.actions import Action, Bucket, Keep, MapTo, Matches, Number, OneOf, Present, Scalar, Within
 from pipelines.contract.avro import AvroType, Enum, Fixed, Primitive
 from pipelines.contract.bits.values import limits
 from pipelines.contract.floats import next_below
+from pipelines.contract.readings import real, whole
 
 REFUSED: Final = object()
 _OTHER_TEXT: Final = "\x00any other text"
@@ -28,8 +30,10 @@ def saying(action: Action) -> Callable[[Scalar | float], object]:
             return lambda _: True
         case Within(low, high):
             return lambda value: value if isinstance(value, int) and low <= value <= high else REFUSED
-        case Bucket(edges):
+        case Bucket(edges, None):
             return lambda value: _edge(edges, value)
+        case Bucket(edges):
+            return lambda value: _edge(edges, _number(action, value))
         case OneOf(texts, otherwise):
             return _table(dict(zip(texts, texts, strict=True)), otherwise)
         case Matches():
@@ -43,6 +47,13 @@ def saying(action: Action) -> Callable[[Scalar | float], object]:
 def _edge(edges: tuple[Number, ...], value: Scalar | float) -> object:
     at = bisect_right(edges, value) if isinstance(value, int | float) else 0
     return edges[at - 1] if at else REFUSED
+
+
+def _number(action: Bucket, value: Scalar | float) -> Scalar | float:
+    """A text as a bucket reads it; what cannot be read stays a text, which is in no range."""
+    text = value.encode() if isinstance(value, str) else b""
+    number = real(text) if action.fractional else whole(text)
+    return value if number is None else number
 
 
 def _table(known: Mapping[Any, str], otherwise: str | None) -> Callable[[Scalar | float], object]:
@@ -84,8 +95,15 @@ def _texts(action: Action) -> Iterable[str]:
             return action.strings
         case MapTo(pairs):
             return (value for value, _ in pairs if isinstance(value, str))
+        case Bucket(edges):  # two spellings of each edge: another action may name one of them
+            return (text for edge in edges for text in _spellings(edge))
         case _:
             return ()
+
+
+def _spellings(edge: Number) -> tuple[str, str]:
+    text = f"{Decimal(repr(edge)):f}"
+    return (text, f"{text}0") if "." in text else (text, f"{text}.0")
 
 
 def _marks(action: Action) -> Iterable[Number]:

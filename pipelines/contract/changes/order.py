@@ -60,6 +60,9 @@ def order(old: Action, new: Action, raw: tuple[AvroType, AvroType]) -> Order:
         return Order.APART if is_limited(old) else Order.COARSER
     if isinstance(old, Present):
         return Order.FINER
+    if _read(old) != _read(new):
+        return Order.APART
+    raw = compared(old, raw)
     if isinstance(old, Truncate) and isinstance(new, Truncate):
         return _either(less=_time_follows(old, new), more=_time_follows(new, old))
     if isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS):
@@ -76,6 +79,8 @@ def follows(old: Action, new: Action, raw: AvroType) -> bool:
     """
     if old == new or (isinstance(new, Present) and not is_limited(old)):
         return True
+    if _read(old) != _read(new):
+        return False
     if isinstance(old, Truncate) and isinstance(new, Truncate):
         return _time_follows(old, new)
     if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)):
@@ -91,7 +96,7 @@ def held_back(old: Action, new: Action, raw: AvroType) -> list[str]:
     Returns:
         The raw values in words that the actions themselves have; none when it holds back no more.
     """
-    if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)):
+    if not (isinstance(old, _BY_POINTS) and isinstance(new, _BY_POINTS)) or _read(old) != _read(new):
         return []
     return [
         "any other text" if point == _NO_TEXT else repr(point)
@@ -102,7 +107,17 @@ def held_back(old: Action, new: Action, raw: AvroType) -> list[str]:
 
 def _pairs(old: Action, new: Action, raw: AvroType) -> Iterator[tuple[Scalar | float, tuple[Hashable, Hashable]]]:
     before, after = _outcomes(old), _outcomes(new)
-    return ((point, (before(point), after(point))) for point in _points(old, new, (raw, raw)))
+    return ((point, (before(point), after(point))) for point in _points(old, new, compared(old, (raw, raw))))
+
+
+def _read(action: Action) -> str | None:
+    """How an action reads a text or a number: what is read in two ways cannot be compared."""
+    return action.read if isinstance(action, Bucket | Truncate) else None
+
+
+def compared(action: Action, raw: tuple[AvroType, AvroType]) -> tuple[AvroType, AvroType]:
+    """The types that actions compare: of a text that is read as a number, a number."""
+    return raw if _read(action) is None else (Primitive("double"), Primitive("double"))
 
 
 def _time_follows(old: Truncate, new: Truncate) -> bool:

@@ -33,10 +33,11 @@ def action(done: Action) -> str:
             return type(done).__name__.lower()
         case Within(low, high):
             return f"within {low} to {high}"
-        case Bucket(edges):
-            return f"bucket {listed(map(str, edges))}"
-        case Truncate(step_ms, within_ms):
-            return f"truncate {spelled(step_ms)}{'' if within_ms is None else f' within {spelled(within_ms)}'}"
+        case Bucket(edges, read):
+            return f"bucket {listed(map(str, edges))}{_read(read)}"
+        case Truncate(step_ms, within_ms, read):
+            limit = "" if within_ms is None else f" within {spelled(within_ms)}"
+            return f"truncate {spelled(step_ms)}{limit}{_read(read)}"
         case OneOf(values, otherwise, list_name):
             known = f"list {list_name} ({counted(len(values), 'word')})" if list_name else listed(values)
             return f"one_of {known}{_else(otherwise)}"
@@ -78,6 +79,10 @@ def _texts(done: Action) -> set[str]:
             return {_value(value) for value in values}
         case _:
             return set()
+
+
+def _read(rule: str | None) -> str:
+    return "" if rule is None else f", read as {rule}"
 
 
 def _value(value: Scalar) -> str:

@@ -31,7 +31,7 @@ from pipelines.contract.path import Path
 from pipelines.contract.reach import Reach, reach
 from pipelines.explain.cases.running import Run
 from pipelines.explain.trial import Outgoing
-from pipelines.minimize.faults import NOT_LISTED, OUT_OF_RANGE
+from pipelines.minimize.faults import NOT_LISTED, OUT_OF_RANGE, UNPARSABLE
 
 Deed = Literal["says something", "turns something away"]
 SAYS: Final[Deed] = "says something"
@@ -84,7 +84,7 @@ def cover(contract: Contract, runs: Iterable[Run], events: Iterable[str] = ()) -
 
 def _deeds(view: View, got: Outgoing) -> Iterator[tuple[Rule, Deed]]:
     """What a view's actions were seen to do in one trial."""
-    if got.outcome == "quarantined" and got.code in (OUT_OF_RANGE, NOT_LISTED):
+    if got.outcome == "quarantined" and got.code in (OUT_OF_RANGE, NOT_LISTED, UNPARSABLE):
         yield from ((rule, TURNS_AWAY) for rule in view.rules if _in_schema(rule.path) == got.path)
     for output in view.output if got.record is not None else ():
         value = (got.record or {})[output.name]

@@ -10,7 +10,7 @@ from pipelines.contract.avro import AvroType, Enum, Fixed, Primitive
 from pipelines.contract.model import Event, OutputArray, Rule
 from pipelines.contract.reach import Reach, reach
 from pipelines.contract.report import counted
-from pipelines.minimize.faults import IDENTIFIER_SIZE, NOT_LISTED, OUT_OF_RANGE, TOO_MANY_ITEMS
+from pipelines.minimize.faults import IDENTIFIER_SIZE, NOT_LISTED, OUT_OF_RANGE, TOO_MANY_ITEMS, UNPARSABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,15 @@ def _of_rule(event: Event, rule: Rule) -> Iterator[tuple[str, str]]:
     match rule.action:
         case Within(low, high):
             yield OUT_OF_RANGE, f"below {low}, or above {high}"
+        case Bucket(edges, str() as reading):
+            yield OUT_OF_RANGE, f"below {edges[0]}"
+            yield UNPARSABLE, f"not a number as {reading} reads it"
         case Bucket(edges):
             yield OUT_OF_RANGE, f"below {edges[0]}, or not a number" if _floating(types) else f"below {edges[0]}"
-        case Truncate():
+        case Truncate(read=reading):
             yield OUT_OF_RANGE, "outside the years 1 to 9999"
+            if reading is not None:
+                yield UNPARSABLE, f"not a time as {reading} reads it"
         case OneOf(values, None, name):
             yield (
                 NOT_LISTED,

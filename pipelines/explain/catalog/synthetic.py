@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from pipelines.contract.actions import Action, Bucket, MapTo, Matches, Number, OneOf, Within
+from pipelines.contract.actions import Action, Bucket, MapTo, Matches, Number, OneOf, Truncate, Within
 from pipelines.contract.avro import Array, AvroType, Enum, Field, FieldClass, Fixed, Map, Nullable, Primitive, Record
 from pipelines.contract.model import Event
 
@@ -114,6 +114,12 @@ def _texts(actions: Sequence[Action], field: Field) -> list[str]:
                 found.append(strings[len(strings) // 2])
             case MapTo(pairs):
                 found += [value for value, _ in pairs if isinstance(value, str)]
+            case Bucket(edges, str()):
+                found.append(str(edges[len(edges) // 2]))
+            case Truncate(read="iso8601"):
+                found.append("2026-01-15T10:42:15Z")
+            case Truncate(read="epoch_seconds"):
+                found.append(str(AT_MS // 1_000))
             case _:
                 pass
     return found or [_text(field)]
@@ -134,7 +140,7 @@ def _lets_through(action: Action, value: Any) -> bool:
     match action:
         case Within(low, high):
             return bool(low <= value <= high)
-        case Bucket(edges):
+        case Bucket(edges, None):
             return bool(value >= edges[0])
         case OneOf(values, otherwise):
             return otherwise is not None or value in values
