@@ -14,6 +14,8 @@ from pipelines.cli.printing import say_json
 from pipelines.cli.unsigned import print_unsigned
 from pipelines.contract import build, load_for_building, load_to_look_at
 from pipelines.contract.building import Under
+from pipelines.contract.changes.expiry import doubts_in
+from pipelines.contract.folder import superseded_index
 from pipelines.trouble import Exit
 
 
@@ -32,7 +34,8 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
 
     Records that were written under a schema which is replaced or removed live on. So its file is kept, in
     schemas/minimized/TOPIC/superseded/, until the topic's TTL and 30 days for the rollout have passed, and
-    schemas/minimized/superseded.json lists it: fingerprint, file, until when. A later build removes what has expired.
+    schemas/minimized/superseded.json lists it: fingerprint, file, until when. A later build removes what has expired,
+    if the repository's commits say so, too: a date that was only edited, or that no commit has, removes nothing.
     With --check, a file that has expired is named and does not count.
 
     Purposes that nobody has signed yet are built, too, and named as UNSIGNED.
@@ -50,7 +53,8 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
     under = None
     if overlay is not None:
         under = Under(overlay, load_for_building(contract_dir, as_of=today))
-    built = build(contract_dir, found.contract, as_of=today, write=not check, under=under)
+    doubts = doubts_in(contract_dir, superseded_index(overlay), found.contract, today)
+    built = build(contract_dir, found.contract, as_of=today, write=not check, under=under, doubts=doubts)
     if as_json:
         said = {
             "check": check,
@@ -61,6 +65,7 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
             "unsigned_topics": sorted(found.unsigned_topics),
             "superseded": [asdict(one) for one in built.superseded],
             "expired": [asdict(one) for one in built.expired],
+            "doubted": [{**asdict(one), "why": why} for one, why in built.doubted],
         }
         say_json(said)
     else:
@@ -74,6 +79,8 @@ def command(contract_dir: Path, overlay: str | None, check: bool, as_json: bool)
             click.echo(f"{keep} {one.file} until {one.until}: records written under it live on")
         for one in built.expired:
             click.echo(f"{remove} {one.file}: all records written under it expired by {one.until}")
+        for one, why in built.doubted:
+            click.echo(f"{keep} {one.file}, which expired by its date {one.until}: {why}")
         print_unsigned(make_console(), found.unsigned, topics=found.unsigned_topics)
         click.echo(f"{built.changes} changed, {len(built.unchanged)} as they were")
     if check and built.changes:

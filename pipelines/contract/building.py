@@ -5,6 +5,7 @@ A schema that is replaced or removed is kept until its records have expired (`su
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,8 @@ from pipelines.contract.superseded import Superseded
 from pipelines.contract.superseding import superseding
 from pipelines.trouble import Exit, Trouble
 
+Doubts = Callable[[Sequence[Superseded]], Mapping[str, str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -31,6 +34,7 @@ class Built:
 
     `superseded` are the schemas that were replaced or removed and are kept; `expired` are those that were kept until
     now and are removed. What has expired depends on the day alone, so it is no change and `--check` does not fail.
+    `doubted` have expired by the index and are kept nevertheless, with the reason.
     """
 
     written: tuple[str, ...]
@@ -38,6 +42,7 @@ class Built:
     unchanged: tuple[str, ...]
     superseded: tuple[Superseded, ...] = ()
     expired: tuple[Superseded, ...] = ()
+    doubted: tuple[tuple[Superseded, str], ...] = ()
 
     @property
     def changes(self) -> int:
@@ -72,7 +77,15 @@ def derived_schemas(contract: Contract, under: Under | None = None) -> dict[str,
     return {f"{top}/{path}": text for path, text in texts.items() if whole.get(f"{DERIVED}/{path}") != text}
 
 
-def build(root: Path, contract: Contract, *, as_of: date, write: bool = True, under: Under | None = None) -> Built:
+def build(
+    root: Path,
+    contract: Contract,
+    *,
+    as_of: date,
+    write: bool = True,
+    under: Under | None = None,
+    doubts: Doubts | None = None,
+) -> Built:
     """Make schemas/minimized/ (or an overlay's own folder) what the contract's views give.
 
     Args:
@@ -81,6 +94,7 @@ def build(root: Path, contract: Contract, *, as_of: date, write: bool = True, un
         as_of: the day on which a schema that is replaced counts as superseded, and by which kept ones have expired.
         write: False only says what would be done.
         under: the overlay that is in the contract, if there is one.
+        doubts: says which schemas are kept although they have expired by the index; without it, none is removed.
 
     Raises:
         Trouble: a file cannot be written or removed.
@@ -95,7 +109,7 @@ def build(root: Path, contract: Contract, *, as_of: date, write: bool = True, un
     kept_there = {path: folder.content(path, Report()) or b"" for path in folder.superseded_under(overlay)}
     # Under an overlay the schemas of the contract itself are there, too, and decode.
     current = _fingerprints(contract) | (set() if under is None else _fingerprints(under.base))
-    kept = superseding(superseded_index(overlay), kept_there, replaced, current, contract, as_of)
+    kept = superseding(superseded_index(overlay), kept_there, replaced, current, contract, as_of, doubts or _doubt_all)
     if write:
         try:
             # Copies and their index first: broken off between two files, nothing that records need is gone.
@@ -111,7 +125,11 @@ def build(root: Path, contract: Contract, *, as_of: date, write: bool = True, un
             raise Trouble(f"{where} cannot be written: {error.strerror}", hint=hint, exit_code=Exit.USAGE) from None
     index = (kept.index,) if kept.changed else ()
     unchanged = tuple(sorted(wanted.keys() - set(written)))
-    return Built((*written, *index), removed, unchanged, kept.superseded, kept.expired)
+    return Built((*written, *index), removed, unchanged, kept.superseded, kept.expired, kept.doubted)
+
+
+def _doubt_all(expired: Sequence[Superseded]) -> dict[str, str]:
+    return dict.fromkeys((one.fingerprint for one in expired), "nothing was asked for a proof of its date")
 
 
 def _fingerprints(contract: Contract) -> set[str]:

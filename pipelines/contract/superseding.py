@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,7 +16,7 @@ from pipelines.contract.topics import MAX_TTL_MS
 class Superseding:
     """Files to write (the index last) and to remove, what is superseded now, and what has expired.
 
-    `changed`: the index differs by more than what expired.
+    `changed`: the index differs by more than what expired. `doubted`: expired by the index, kept nevertheless, and why.
     """
 
     index: str
@@ -25,6 +25,7 @@ class Superseding:
     superseded: tuple[Superseded, ...]
     expired: tuple[Superseded, ...]
     changed: bool
+    doubted: tuple[tuple[Superseded, str], ...] = ()
 
 
 def superseding(
@@ -34,6 +35,7 @@ def superseding(
     current: AbstractSet[str],
     contract: Contract,
     day: date,
+    doubts: Callable[[Sequence[Superseded]], Mapping[str, str]] = lambda _: {},
 ) -> Superseding:
     """Say what a build does with the superseded schemas of a derived folder.
 
@@ -44,6 +46,7 @@ def superseding(
         current: fingerprints of the schemas in force, in hexadecimal.
         contract: what is built; names the TTLs.
         day: the day of the build.
+        doubts: says which of the schemas that expired by the index must be kept all the same: fingerprint -> why.
     """
     known = read_superseded(contents, index)
     entries = {one.fingerprint: _kept_long_enough(one, contract, day) for one in (*known.entries, *known.lost)}
@@ -58,14 +61,18 @@ def superseding(
         copies[added[name].file] = content
     # A schema that is in force once more, because a change was taken back, is superseded no longer.
     listed = {name: one for name, one in {**entries, **added}.items() if name not in current}
-    expired = tuple(one for _, one in sorted(listed.items()) if one.until < day)
+    over = tuple(one for _, one in sorted(listed.items()) if one.until < day)
+    why = doubts(over)
+    doubted = tuple((one, why[one.fingerprint]) for one in over if one.fingerprint in why)
+    expired = tuple(one for one in over if one.fingerprint not in why)
     living = [one for one in listed.values() if one not in expired]
     written = {path: content for path, content in copies.items() if contents.get(path) != content}
     if living and contents.get(index) != (text := index_text(living).encode()):
         written[index] = text
     stays = {one.file for one in living} | ({index} if living else set())
     changed = contents.get(index) != (index_text(listed.values()).encode() if listed else None)
-    return Superseding(index, written, tuple(sorted(contents.keys() - stays)), tuple(added.values()), expired, changed)
+    removed = tuple(sorted(contents.keys() - stays))
+    return Superseding(index, written, removed, tuple(added.values()), expired, changed, doubted)
 
 
 def _kept_long_enough(entry: Superseded, contract: Contract, day: date) -> Superseded:

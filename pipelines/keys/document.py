@@ -51,6 +51,8 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 
 _NAME_CHARACTERS: Final = 200
 _INTEGRITY_KEY_BYTES: Final = 32
+_LEVELS: Final = 3
+"""The document, its lists, and an entry of a list."""
 _SECTIONS: Final = {
     OLD_VERSION: {"format", "version", "roots"},
     VERSION: {"format", "version", "deployment", "purposes", "roots", "tombstones"},
@@ -94,6 +96,8 @@ def parse(content: bytes, kek: KeyEncryption, path: Path) -> Contents:
     wrapped_key, mac = _bytes(integrity.get("key")), _bytes(integrity.get("mac"))
     if wrapped_key is None or mac is None or integrity.keys() != {"key", "mac"}:
         raise _damaged(path, "its integrity section is not one")
+    if not _is_shallow(body):
+        raise _damaged(path, "it is nested deeper than any keyring")
     deployment = b"" if version == OLD_VERSION else _bytes(body["deployment"])
     if deployment is None or len(deployment) != (0 if version == OLD_VERSION else DEPLOYMENT_BYTES):
         raise _damaged(path, "its deployment is malformed")
@@ -240,6 +244,14 @@ def _json(content: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _is_shallow(value: object, levels: int = _LEVELS) -> bool:
+    """Return whether a document has at most so many levels: deeper ones cannot be written as JSON to authenticate."""
+    if not isinstance(value, dict | list):
+        return True
+    inside = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(one, levels - 1) for one in inside)
 
 
 def _bytes(text: object) -> bytes | None:

@@ -6,6 +6,7 @@ Counts, codes and names from the contract, nothing else; so it has no password. 
 from __future__ import annotations
 
 import io
+import re
 import socket
 import threading
 import time
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 _LONGEST_S: Final = 86_400.0
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 MOST_CONNECTIONS: Final = 16
 """A Prometheus, a health check and a person need one each."""
 SILENCE_S: Final = 10.0
@@ -172,7 +174,9 @@ def _within(query: str) -> float | None:
     """The `within` of a query; None for one that makes no sense."""
     try:
         asked = parse_qs(query, keep_blank_values=True, max_num_fields=8).get("within")
-        seconds = WITHIN_S if asked is None else float(asked[-1])
     except ValueError:
         return None
+    if asked is not None and not _SECONDS.fullmatch(asked[-1]):  # Python also reads 1_0, and digits of other scripts
+        return None
+    seconds = WITHIN_S if asked is None else float(asked[-1])
     return seconds if 0 < seconds <= _LONGEST_S else None

@@ -106,7 +106,7 @@ def test_a_program_reads_json(tmp_path: Path) -> None:
     code, output = run("--contract", str(overlaid(tmp_path)), "--json")
     assert code == 0
     nothing: dict[str, object] = {"written": [], "removed": [], "superseded": [], "expired": []}
-    nothing |= {"unsigned": [], "unsigned_topics": []}
+    nothing |= {"unsigned": [], "unsigned_topics": [], "doubted": []}
     assert orjson.loads(output) == {"check": False, "unchanged": 1, **nothing}
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from pipelines.cli.app import pipelines
 from pipelines.contract import digest_of, load
 from pipelines.contract.changes.naming import with_changes
 from pipelines.contract.changes.revisions import checked_out, signed_states
+from pipelines.contract.reading import MAX_BYTES
 from pipelines.trouble import Exit, Trouble
 from tests.support.contract_folders import BASE, TODAY, edited, overlaid
 from tests.support.repository import committed, git
@@ -154,3 +158,72 @@ def test_the_signed_state_is_found_in_a_commit_with_an_odd_date(seconds: str, tm
     done = CliRunner().invoke(pipelines, ["review", "support", "--history", "--contract", str(folder)])
     assert done.exit_code in {Exit.DONE, Exit.FINDINGS}, done.output
     assert first[:12] in done.output
+
+
+@pytest.mark.cpu_seconds(30)
+@pytest.mark.parametrize(
+    "place",
+    ["config", "objects/info/alternates", "objects/aa/trap", "objects/pack/trap.idx", "refs/trap", "HEAD", "far"],
+)
+def test_no_fifo_in_a_repository_is_waited_for(place: str, tmp_path: Path) -> None:
+    folder = overlaid(tmp_path / "judged")
+    committed(folder, "one")
+    far = tmp_path / "far"
+    far.mkdir()
+    if place == "far":
+        trap = far / "trap"
+        (folder / ".git/objects/info").mkdir(exist_ok=True)
+        (folder / ".git/objects/info/alternates").write_text(f"# elsewhere\n{far}\n")
+    else:
+        trap = folder / ".git" / place
+        trap.parent.mkdir(parents=True, exist_ok=True)
+        trap.unlink(missing_ok=True)
+    os.mkfifo(trap)
+    began = time.monotonic()
+    why = signed_states(folder, {"support": "0" * 64}, as_of=TODAY)[1]
+    assert time.monotonic() - began < 20
+    assert "is no regular file" in why
+    assert trap.name in why
+
+
+def test_a_repository_that_borrows_objects_is_read(tmp_path: Path) -> None:
+    first = committed(overlaid(tmp_path / "one"), "signed")
+    git(tmp_path, "clone", "--quiet", "--shared", "one", "two")
+    assert (tmp_path / "two/.git/objects/info/alternates").exists()
+    states, _ = signed_states(tmp_path / "two", {"support": digest(BASE)}, as_of=TODAY)
+    assert states["support"].commit == first
+
+
+def made_tree(folder: Path, listing: str) -> str:
+    """Write a tree object; the index would unfold what it holds."""
+    made = subprocess.run(["git", "-C", folder, "mktree"], input=listing, capture_output=True, text=True, check=True)
+    return made.stdout.strip()
+
+
+@pytest.mark.cpu_seconds(60)
+def test_a_tree_that_holds_itself_many_times_is_not_unfolded(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    committed(folder, "one")
+    blob = git(folder, "hash-object", "-w", "topics.yaml")
+    tree = made_tree(folder, f"100644 blob {blob}\tfile.md\n")
+    for _ in range(8):
+        tree = made_tree(folder, "".join(f"040000 tree {tree}\t{one:x}{'long' * 20}\n" for one in range(16)))
+    policies = made_tree(folder, f"{git(folder, 'ls-tree', 'HEAD:policies')}\n040000 tree {tree}\tzdeep\n")
+    whole = git(folder, "ls-tree", "HEAD").replace(git(folder, "rev-parse", "HEAD:policies"), policies)
+    commit = git(folder, "commit-tree", "-m", "deep", "-p", "HEAD", made_tree(folder, f"{whole}\n"))
+    git(folder, "update-ref", "refs/heads/main", commit)
+    with pytest.raises(Trouble, match=r"MiB|files") as trouble, checked_out(folder, "HEAD"):
+        pass
+    assert trouble.value.exit_code is Exit.USAGE
+
+
+def test_a_huge_file_in_a_revision_is_said_to_be_too_large_unread(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    huge = folder / "policies/lists.yaml"
+    with huge.open("wb") as file:
+        file.truncate(200 * 1024 * 1024)
+    committed(folder, "huge")
+    huge.unlink()
+    with checked_out(folder, "HEAD") as found:
+        assert (found / "policies/lists.yaml").stat().st_size == MAX_BYTES + 1
+        assert "file-size" in {one.check for one in load(found, as_of=TODAY).findings}

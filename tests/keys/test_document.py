@@ -115,6 +115,21 @@ def test_what_is_no_keyring_is_refused(content: bytes) -> None:
 
 
 @both_versions
+@pytest.mark.parametrize("levels", [3, 300, 1_000])
+@pytest.mark.parametrize("place", ["deployment", "purposes", "roots", "tombstones", "format and more"])
+def test_a_document_that_is_nested_too_deep_is_refused_with_a_reason(place: str, levels: int, version: int) -> None:
+    body = orjson.loads(GOOD_OF[version])
+    opened, closed = ("[", "]") if levels % 2 else ('{"a":', "}")
+    nested = opened * levels + "1" + closed * levels
+    if place in body:
+        body[place] = "HERE"
+    else:
+        body["roots"][0]["more"] = "HERE"
+    refusal = str(_refusal(orjson.dumps(body).replace(b'"HERE"', nested.encode())))
+    assert "nested deeper" in refusal or (levels == 1_000 and "no keyring" in refusal)
+
+
+@both_versions
 def test_a_swapped_root_between_two_purposes_is_noticed(version: int) -> None:
     def swap(body: dict[str, Any]) -> None:
         first, _, last = body["roots"]

@@ -180,7 +180,11 @@ def test_metrics_are_told_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["within=", "within=0", "within=-1", "within=nan", "within=1e99", "within=soon", "a&" * 9]
+    "query",
+    [
+        *("within=", "within=0", "within=-1", "within=nan", "within=1e99", "within=soon", "a&" * 9),
+        *("within=1_0", "within=%2010", "within=%2B10", "within=10%0A", "within=1e1", "within=%D9%A1%D9%A0"),
+    ],
 )
 def test_a_senseless_question_is_refused(query: str) -> None:
     status, body = asked("/health", query)

@@ -14,17 +14,22 @@ import re
 import shutil
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Final
 
 from pipelines.contract.report import shown
 
 _WAIT_S: Final = 120
 _MOST_BYTES: Final = 4096  # of a file that holds one line: .git, HEAD, commondir
+_MOST_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_MOST_FILES: Final = 1_000_000
+_MOST_ALTERNATES: Final = 8
+_ALTERNATES: Final = "info/alternates"
 _LINKED: Final = ("refs", "packed-refs", "logs", "shallow", "reftable")
 _FORMATS: Final = {"objectformat": ("sha1", "sha256"), "refstorage": ("files", "reftable")}
 _OURS: Final = "[core]\n\trepositoryformatversion = {version}\n\tbare = true\n\tcommitGraph = false\n[extensions]\n"
@@ -46,7 +51,7 @@ class Repository:
         """Run one git command and return its standard output; blocks for at most two minutes.
 
         Raises:
-            NoGit: git failed and said why, or did not end in time.
+            NoGit: git failed and said why, did not end in time, or answered more than 64 MiB.
             subprocess.CalledProcessError: git failed without a word.
         """
         command = (self._program, "--no-pager", "--no-optional-locks", "--literal-pathspecs", *words)
@@ -58,19 +63,39 @@ class Repository:
 
 
 def _ended(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
-    """Run git in the repository of ours, and wait for its end, for two minutes at most."""
-    try:
-        return subprocess.run(  # noqa: S603 - no shell; words are ours, or follow --end-of-options
+    """Run git in the repository of ours, and wait for its end, for two minutes and 64 MiB at most."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        process.kill()
+
+    with TemporaryFile() as errors:
+        process = subprocess.Popen(  # noqa: S603 - no shell; words are ours, or follow --end-of-options
             command,
-            capture_output=True,
-            check=False,
-            timeout=_WAIT_S,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
             env=environment,
             cwd=environment["GIT_DIR"],
         )
-    except subprocess.TimeoutExpired:
-        raise NoGit(f"git did not answer within {_WAIT_S} s") from None
+        timer = threading.Timer(_WAIT_S, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            with process:
+                # No more than this: a few kB of objects can name any number of files.
+                answer = b"" if process.stdout is None else process.stdout.read(_MOST_ANSWER_BYTES + 1)
+                if len(answer) > _MOST_ANSWER_BYTES:
+                    process.kill()
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise NoGit(f"git did not answer within {_WAIT_S} s")
+        if len(answer) > _MOST_ANSWER_BYTES:
+            raise NoGit(f"git's answer has more than {_MOST_ANSWER_BYTES >> 20} MiB")
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, process.returncode, answer, errors.read(_MOST_BYTES))
 
 
 @contextmanager
@@ -88,6 +113,7 @@ def opened(folder: Path) -> Iterator[Repository]:
         environment = _environment(ours, path)
         common = _common(git_dir)
         try:
+            _refuse_special(common)
             _prepare(ours, git_dir, common, _formats(program, common / "config", environment))
         except OSError as error:
             raise NoGit(f"the repository cannot be read: {error.strerror}") from None
@@ -149,6 +175,58 @@ def _environment(ours: Path, path: str) -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_DIR": str(ours),
     }
+
+
+def _refuse_special(common: Path) -> None:
+    """Refuse a repository with a FIFO or a device among the files that git opens: git would wait for its other end.
+
+    Raises:
+        NoGit: there is such a file, or more files than anybody has, as where a link leads to its own folder.
+    """
+    objects, seen = [common / "objects"], 0
+    for one in objects:  # grows by the alternates that are found
+        if len(objects) > _MOST_ALTERNATES:
+            raise NoGit(f"the repository has more than {_MOST_ALTERNATES} object directories (objects/{_ALTERNATES})")
+        for file in _files(one):
+            seen += 1
+            _refuse_unless_regular(file, seen)
+        objects += _alternates(one)
+    for name in ("config", *_LINKED):
+        for file in _files(common / name):
+            seen += 1
+            _refuse_unless_regular(file, seen)
+
+
+def _refuse_unless_regular(file: Path, seen: int) -> None:
+    if seen > _MOST_FILES:
+        raise NoGit(f"the repository has more than {_MOST_FILES:,} files")
+    try:
+        regular = stat.S_ISREG(file.stat().st_mode)
+    except FileNotFoundError:  # a link to nothing, or a file that git has just packed
+        return
+    if not regular:
+        raise NoGit(f"the repository's {file.parent.name}/{file.name} is no regular file")
+
+
+def _files(top: Path) -> Iterator[Path]:
+    """Yield a file, or the files below a folder; folders that are links are followed, as git does."""
+    if not top.is_dir():
+        yield top
+    for where, _, names in os.walk(top, followlinks=True):
+        for name in names:
+            yield Path(where, name)
+
+
+def _alternates(objects: Path) -> list[Path]:
+    """Return the object directories that an object directory names; git reads from them, too."""
+    file = objects / _ALTERNATES
+    if not file.is_file():
+        return []
+    with file.open("rb") as opened_file:
+        lines = opened_file.read(_MOST_BYTES + 1)
+    if len(lines) > _MOST_BYTES or b'"' in lines:  # a quoted path, which git writes for line ends in a name
+        raise NoGit(f"the repository's objects/{_ALTERNATES} cannot be read")
+    return [objects / os.fsdecode(line) for line in lines.split(b"\n") if line and not line.startswith(b"#")]
 
 
 def _formats(program: str, config: Path, environment: dict[str, str]) -> dict[str, str]:

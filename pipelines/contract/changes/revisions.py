@@ -17,10 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from pipelines.contract.changes.git import NoGit, Repository, opened
-from pipelines.contract.folder import PIPELINE_TOPICS, PURPOSES
+from pipelines.contract.folder import MAX_FILES, PIPELINE_TOPICS, PURPOSES
 from pipelines.contract.loading import load
 from pipelines.contract.model import Contract
 from pipelines.contract.pipeline_reviews import is_covered
+from pipelines.contract.reading import MAX_BYTES
 from pipelines.contract.report import counted
 from pipelines.trouble import Exit, Trouble
 
@@ -116,16 +117,21 @@ def _written(repository: Repository, commit: str) -> Iterator[Path]:
     with TemporaryDirectory(prefix="pipelines-revision-") as name:
         folder = Path(name)
         paths = [repository.prefix + file for file in FILES]
-        listed = repository.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths).split(b"\0")
+        listed = repository.run("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *paths).split(b"\0")
+        if len(listed) > MAX_FILES:
+            raise NoGit(f"the revision has more than {MAX_FILES:,} files")
         for entry in filter(None, listed):
             facts, _, path = entry.partition(b"\t")
-            mode, _, blob = facts.split(b" ")
+            mode, _, blob, size = facts.split()
             relative = Path(os.fsdecode(path.removeprefix(os.fsencode(repository.prefix))))
             if mode in _REGULAR and not relative.is_absolute() and ".." not in relative.parts:
-                content = repository.run("cat-file", "blob", blob.decode())
+                small = size.isdigit() and int(size) <= MAX_BYTES
+                content = repository.run("cat-file", "blob", blob.decode()) if small else b""
                 try:
                     (folder / relative).parent.mkdir(parents=True, exist_ok=True)
                     (folder / relative).write_bytes(content)
+                    if not small:  # loading says of the file that it is too large, and needs no more of it
+                        os.truncate(folder / relative, MAX_BYTES + 1)
                 except OSError as error:  # no space, or a tree that holds a file and a folder of one name
                     raise NoGit(f"the files of the revision cannot be written: {error.strerror}") from None
         yield folder
