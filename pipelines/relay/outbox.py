@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition
 from pipelines.relay.batch import Batch
@@ -25,6 +26,12 @@ _WAIT_S = TRANSACTION_TIMEOUT_MS / 1000
 # #5456, #5511). A new producer looks for the coordinator anew, so giving up early costs no more than the batch. On a
 # network so slow that it takes longer (five round trips with a new producer) each next one gets twice the time.
 _OFFSETS_WAIT_S = 5.0
+# The group refuses offsets with these when its members changed. Every record of the transaction was taken by then.
+_GROUP_CHANGED: Final = frozenset({
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.FENCED_INSTANCE_ID,
+})  # fmt: skip
 
 
 class Outbox:
@@ -135,7 +142,7 @@ class Outbox:
     def _failed(self, producer: Producer, error: KafkaError, batch: Batch, *, flushed: bool) -> None:
         self._log.warning("batch.failed", reason=error.name(), events=batch.events)
         self._succession.refused(error)
-        smaller = self._succession.makes_smaller(error)  # which takes another producer
+        self._succession.makes_smaller(error)
         doubt, self._succession.doubt = self._succession.doubt, error.name()
         # An abort before the coordinator knows the transaction's partitions is fatal (librdkafka #4849); after a
         # flush it knows them. Anything else is left to a new producer, which aborts what it finds.
@@ -146,7 +153,9 @@ class Outbox:
             except (KafkaException, BrokerLostError):
                 return
             self._succession.ended()
-            if not smaller and (time.monotonic() - started) * 1000 <= self._settings.slow_commit_ms:
+            # After a record was refused librdkafka 2.16 goes on at a sequence number that the broker does not expect:
+            # the next batch would wait for its flush's time-out, or fail with OUT_OF_ORDER_SEQUENCE_NUMBER.
+            if error.code() in _GROUP_CHANGED and (time.monotonic() - started) * 1000 <= self._settings.slow_commit_ms:
                 self._succession.doubt = doubt
 
 

@@ -4,11 +4,13 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from pipelines.broker import AdminClient, Cluster, TopicPartition
 from pipelines.contract import load_valid
@@ -57,6 +59,35 @@ def test_batches_that_the_brokers_find_too_large_become_smaller(house: RelayFixt
         house.wait_until_through()
     assert raised == []
     outputs_are_exact(house)
+
+
+def test_records_that_a_topic_refuses_for_their_time_go_through_once_it_takes_them(house: RelayFixture) -> None:
+    """Each try is refused for that reason alone: a producer that goes on after it has a gap in its sequence numbers."""
+    worker = house.worker()  # made before the limit, since a worker does not start under such a one
+    limit, admin = "message.timestamp.before.max.ms", house.cluster.admin(timeout_s=CALL_S)
+    usual = admin.topic_configs([house.handled])[house.handled][limit]
+
+    def bound(ms: str) -> None:
+        house.cluster.changer().set(house.handled, {limit: ms})
+        until(lambda: admin.topic_configs([house.handled])[house.handled][limit] == ms, "the topic's limit")
+
+    # A record's time is the beginning of its hour. Less than the markers of transactions need would refuse those, too.
+    until(lambda: time.time() % 3600 > 15, "an hour that has begun")
+    bound("10000")
+    house.publish([house.ping(n) for n in range(500)])
+    with capture_logs() as lines, running(worker) as raised:
+        until(lambda: len(failures(lines)) >= 4, "batches that are refused")
+        house.publish([house.ping(n) for n in range(500)])
+        bound(usual)
+        house.wait_until_through()
+    assert raised == []
+    assert set(failures(lines)) == {"INVALID_TIMESTAMP"}
+    outputs_are_exact(house)
+
+
+def failures(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why batches failed, in their order."""
+    return [line["reason"] for line in list(lines) if line["event"] == "batch.failed"]
 
 
 def test_two_workers_share_a_source_and_take_over_from_each_other(house: RelayFixture) -> None:
