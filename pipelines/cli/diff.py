@@ -1,4 +1,4 @@
-"""`pipelines diff`: tell what changed between two contracts. The comparison itself is the contract room's."""
+"""`pipelines diff`: tell what changed between two contracts. The comparison itself is `pipelines.contract`'s."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def contract_of(named: str, contract_dir: Path, stack: ExitStack, overlay: str |
         errors = [found for found in loaded.findings if found.severity is Severity.ERROR]
         said = "".join(f"\n  {found.position}: {found.message} [{found.check}]" for found in errors[:5])
         more = f"\n  … and {len(errors) - 5} more" if len(errors) > 5 else ""  # noqa: PLR2004 - as above
-        hint = "Mend it, or compare with a state that can be read; `pipelines validate` says more."
+        hint = "Fix it, or compare with a state that can be read; `pipelines validate` says more."
         raise Trouble(f"{named!r} cannot be read as a contract{said}{more}", hint=hint, exit_code=Exit.USAGE)
     return loaded.contract
 

@@ -16,7 +16,7 @@ from pipelines.trouble import Exit, Trouble
 _PATIENCE_S = 20.0  # on an overloaded machine an answer takes long, and being slow is not being stuck
 
 
-@click.command("health", short_help="Say whether the workers of a run live and move.")
+@click.command("health", short_help="Say whether the workers of a run are alive and make progress.")
 @click.option(
     "--metrics-port",
     type=click.IntRange(1, 65535),

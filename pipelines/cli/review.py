@@ -55,12 +55,12 @@ def command(
     """Show what a purpose receives, what changed since it was signed, and the digest to sign.
 
     A review covers everything that its purpose receives: each field of each view, topics with their times and
-    consumers, handles, and the answers to the review's questions. `covers` is the digest of that. Whoever agrees writes
-    the printed line into the purpose's review in policies/purposes.yaml; this command never does. With --history, the
-    state that was signed is looked up in git; --against names a state to compare with. Without PURPOSE: all purposes,
-    signed or not.
-    Under an overlay a purpose receives less than what was signed, and nothing more is to be signed for that: it shows
-    what is received then, and what the overlay changes; the digest stays that of the contract.
+    consumers, handles, and the answers to the review's questions. `covers` is the digest of that. A reviewer who agrees
+    writes the printed line into the purpose's review in policies/purposes.yaml; this command never does. With
+    --history, the state that was signed is looked up in git; --against names a state to compare with. Without PURPOSE:
+    all purposes, signed or not. Under an overlay a purpose receives less than what was signed, and nothing more is to
+    be signed for that: it shows what is received then, and what the overlay changes; the digest stays that of the
+    contract.
 
     \b
     Examples:

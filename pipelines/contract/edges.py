@@ -36,7 +36,7 @@ def edge(node: Node, field: str, reach: tuple[int, int], report: Report) -> int 
     found = _EDGE.fullmatch(said)
     if found is None:
         remedy = "Write a whole number, with KiB, MiB, GiB, s, m, h or d if need be."
-        report.add("rule-operand", node.position, f"{shown(said)} is no edge.", remedy)
+        report.add("rule-operand", node.position, f"{shown(said)} is not a valid edge.", remedy)
         return None
     number, unit = int(found[1]), found[2]
     if unit in _BINARY:
@@ -50,6 +50,6 @@ def edge(node: Node, field: str, reach: tuple[int, int], report: Report) -> int 
             return None
         number = number * DURATION_MS[unit] * 1_000_000 // unit_ns
     if not reach[0] <= number <= reach[1]:
-        report.add("rule-operand", node.position, f"No value of the field reaches {shown(said)}.", "Mend the edge.")
+        report.add("rule-operand", node.position, f"No value of the field reaches {shown(said)}.", "Fix the edge.")
         return None
     return number
