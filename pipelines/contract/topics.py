@@ -180,7 +180,7 @@ def _named(node: Node | None, pattern: re.Pattern[str], whose: str, shape: str, 
     name = text(node, report)
     if node is None or name is None or pattern.fullmatch(name):
         return name
-    bad(report, node, f"{shown(name)} is no {whose} name.", f"Write {shape}.")
+    bad(report, node, f"{shown(name)} is not a valid {whose} name.", f"Write {shape}.")
     return None
 
 
