@@ -54,7 +54,7 @@ test-wheel: $(WHEEL)/.wheel ## Run the tests on the compiled wheel, installed in
 	  echo 'skipped: the wheel is pure, because no C compiler here finds Python.h; `make test` tested the same code'; exit 0; fi; \
 	PYTHONSAFEPATH=1 PIPELINES_FAULT_EVENTS=10000 $(WHEEL)/bin/pytest $(ON_TWO_CORES) -m 'not long' -o pythonpath= $(or $(ARGS),$(ON_A_WHEEL))
 
-lint: $(DEV) ## Check style, formatting, types, the rooms and the catalog; all findings, then a verdict
+lint: $(DEV) ## Check style, formatting, types, the imports between packages and the catalog; all findings, then a verdict
 	@failed=; \
 	for step in 'ruff check' 'ruff format --check' 'mypy' 'lint-imports --no-logo --no-cache' 'pipelines docs --check'; do \
 	  echo "--- $$step"; $(BIN)/$$step || failed="$$failed, $$step"; \
@@ -64,7 +64,7 @@ lint: $(DEV) ## Check style, formatting, types, the rooms and the catalog; all f
 types: $(DEV) ## Check types only
 	@$(BIN)/mypy $(ARGS)
 
-format: $(DEV) ## Format, and mend what ruff can mend
+format: $(DEV) ## Format, and fix what ruff can fix
 	@$(BIN)/ruff check --fix-only --quiet; $(BIN)/ruff format
 
 check: lint test ## Lint, then test

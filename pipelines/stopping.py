@@ -1,7 +1,7 @@
 """A flag that says stop, which a signal handler can set.
 
 `threading.Event` cannot be set from a handler: the handler runs in the main thread, and if that thread is inside `wait`
-of the same event and holds the event's lock, `set` waits for the lock for ever. The same holds for a logger with a
+of the same event and holds the event's lock, `set` waits for the lock forever. The same holds for a logger with a
 lock.
 """
 

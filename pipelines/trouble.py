@@ -26,7 +26,7 @@ class ClosedPipe(Exception):  # noqa: N818 - not an error: the reader of standar
 
 
 class Trouble(Exception):  # noqa: N818 - trouble of the operator's, not a fault of the program
-    """Something outside the program stands in the way, and a person can mend it.
+    """Something outside the program stands in the way, and a person can fix it.
 
     Args:
         message: what is wrong, naming the thing.

@@ -45,7 +45,7 @@ def main() -> None:
     frame = application.dataframe(raw).apply(minimize, metadata=True)
     frame = frame.set_headers(lambda row, *_: row[2]).set_timestamp(lambda row, *_: row[3])
     frame.to_topic(out, key=lambda row: row[0])
-    # What it has at hand when nobody listens any more is committed within its interval.
+    # What it has in progress when nobody listens any more is committed within its interval.
     tick(lambda: done, lambda: threading.Timer(2, lambda: os._exit(0)).start())
     application.run()
 

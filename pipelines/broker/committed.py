@@ -71,7 +71,7 @@ class CommittedOffsets:
             if told and time.monotonic() > open_until:
                 raise Trouble(
                     f"cannot {wanted} at {self._asking.bootstrap}: a transaction holds them open",
-                    hint="Whoever began it has died, and it ends by itself within its timeout. If it outlasts that: "
+                    hint="Its producer died. The transaction ends by itself within its timeout; if it outlasts that: "
                     "docs/exactly-once.md, “A transaction that hangs”, says how to end it.",
                     exit_code=Exit.UNAVAILABLE,
                 )

@@ -22,7 +22,7 @@ from pipelines.trouble import ClosedPipe, Exit, Trouble
 # pay for the Kafka client, nor `--help` for anything.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "new": ("pipelines.cli.new", "Write the first lines of an event type, a purpose or a view."),
-    "validate": ("pipelines.cli.validate", "Check the contract; every mistake at once, with its place and mend."),
+    "validate": ("pipelines.cli.validate", "Check the contract and report every error with its location and fix."),
     "review": ("pipelines.cli.review", "Show what a purpose receives, what changed, and the digest to sign."),
     "diff": ("pipelines.cli.diff", "Compare two contracts: what makes privacy worse, better, neither."),
     "build": ("pipelines.cli.build", "Write the derived schemas of the minimized topics."),
@@ -34,15 +34,15 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "lint-sample": ("pipelines.cli.lint_sample", "Say which values of a sample contradict the class of their field."),
     "try": ("pipelines.cli.try_", "Minimize events from a file, with a throwaway key and no broker."),
     "topics": ("pipelines.cli.topics", "Plan, apply and verify the contract's topics and their retention."),
-    "keys": ("pipelines.cli.keys", "Make the keys of the coming epochs; show how far they reach."),
+    "keys": ("pipelines.cli.keys", "Make the keys of the coming epochs; show how far ahead they last."),
     "run": ("pipelines.cli.run", "Run the minimizer workers."),
-    "health": ("pipelines.cli.health", "Say whether the workers of a run live and move."),
+    "health": ("pipelines.cli.health", "Say whether the workers of a run are alive and make progress."),
     "replay": ("pipelines.cli.replay", "Run raw events that are still alive through the policy again."),
     "quarantine": ("pipelines.cli.quarantine", "Show what could not be minimized; try it again."),
     "simulate": ("pipelines.cli.simulate", "Publish synthetic events of the contract's systems."),
     "consume": ("pipelines.cli.consume", "Read a minimized topic, decoded."),
     "broker": ("pipelines.cli.broker", "Start, stop or look at the embedded Kafka."),
-    "demo": ("pipelines.cli.demo", "The whole thing on this machine, checked, in a minute."),
+    "demo": ("pipelines.cli.demo", "Run the whole pipeline on this machine and check it, in a minute."),
     "doctor": ("pipelines.cli.doctor", "Look at this installation and say what is missing."),
 }
 
@@ -89,7 +89,7 @@ class _LazyGroup(click.Group):
         "auto_envvar_prefix": "PIPELINES",
         "max_content_width": 100,
     },
-    epilog="Exit codes: 0 done, 1 findings, 2 usage, 3 the broker or a key cannot be had, 4 refused for safety, "
+    epilog="Exit codes: 0 done, 1 findings, 2 usage, 3 the broker or a key is not available, 4 refused for safety, "
     "70 a fault of the program, 130 interrupted, 141 standard output was closed.",
 )
 @click.version_option(__version__, package_name="telemetry-pipelines")

@@ -37,7 +37,7 @@ def _read(file: Path) -> dict[str, str]:
         return javaproperties.loads(file.read_bytes())
     except (OSError, ValueError):  # a parser's message may hold a password's line
         raise Trouble(
-            f"{file} is no properties file",
+            f"{file} is not a properties file",
             hint="Write one `name=value` a line, as librdkafka names its settings.",
             exit_code=Exit.USAGE,
         ) from None

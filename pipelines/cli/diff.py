@@ -1,4 +1,4 @@
-"""`pipelines diff`: tell what changed between two contracts. The comparison itself is the contract room's."""
+"""`pipelines diff`: tell what changed between two contracts. The comparison itself is `pipelines.contract`'s."""
 
 from __future__ import annotations
 

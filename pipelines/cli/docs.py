@@ -46,7 +46,7 @@ def command(output: Path | None, form: Format, check: bool, contract_dir: Path, 
     \b
     Examples:
       pipelines docs                  write docs/catalog/
-      pipelines docs --check          say which of them no longer say what is so (for CI)
+      pipelines docs --check          say which of them are out of date (for CI)
       pipelines docs --format html    write build/catalog/, to be opened or served
       pipelines docs --overlay strict    docs/catalog-strict/: what holds in a deployment under that overlay
 
@@ -73,4 +73,4 @@ def _tell(kept: Kept, folder: Path, *, check: bool) -> None:
     for word, paths in zip(words, (kept.missing, kept.stale, kept.surplus), strict=True):
         for path in paths:
             click.echo(f"{word} {folder / path}")
-    click.echo(f"{kept.changes} {'to mend' if check else 'changed'}, {len(kept.unchanged)} as they should be")
+    click.echo(f"{kept.changes} {'to update' if check else 'changed'}, {len(kept.unchanged)} up to date")

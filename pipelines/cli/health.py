@@ -24,7 +24,7 @@ _ON_DISK = {
 }
 
 
-@click.command("health", short_help="Say whether the workers of a run live and move.")
+@click.command("health", short_help="Say whether the workers of a run are alive and make progress.")
 @click.option(
     "--metrics-port",
     type=click.IntRange(1, 65535),

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pipelines.contract.model import Contract, Purpose
 
 SHORT_MS: Final = 7 * 86_400_000
-"""A runway below this is worth a warning: a week in which somebody must come by."""
+"""A runway below this is worth a warning: a week in which somebody must run `keys init`."""
 
 _UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _SPAN: Final = re.compile(r"([0-9]{1,6})([mhd])", re.ASCII)
@@ -56,7 +56,7 @@ def _span(ctx: click.Context, param: click.Parameter, text: str) -> int:
 
 @click.group("keys")
 def command() -> None:
-    """Make the keys of the coming epochs; show how far they reach; wrap them anew; migrate the keyring."""
+    """Make the keys of the coming epochs; show how far ahead they last; rewrap them; migrate the keyring."""
 
 
 @command.command()
@@ -142,16 +142,16 @@ def status(
     "--new-kek-file",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The key-encryption key to wrap under from now on. Made if it is not there; one that is stays as it is.",
+    help="The key-encryption key to wrap under from now on. Created if it does not exist; an existing one is kept.",
 )
 @key_options
 @json_option
 def rewrap_command(new_kek_file: Path, keyring_file: Path | None, kek_file: Path | None, as_json: bool) -> None:
     """Put the keyring under another key-encryption key. The roots stay, and so does every handle.
 
-    Run it as the user who owns the keyring; broken off, it may be repeated. Put the new key where the workers look for
-    theirs, and restart them: until then they have the roots that were there before, and none that `init` makes later.
-    Back the new key up, and destroy the old one with the keyring's backups that it opens.
+    Run it as the user who owns the keyring; after an interruption, run it again. Put the new key where the workers look
+    for theirs, and restart them: until then they have the roots that were there before, and none that `init` makes
+    later. Back the new key up, and destroy the old one with the keyring's backups that it opens.
 
     \b
     Example:

@@ -34,7 +34,7 @@ _SHOWN: Final = 4
     "--measure",
     type=click.IntRange(20, 100_000),
     metavar="N",
-    help="Beside it, match the records of N simulated events of each type, and say how often that succeeds.",
+    help="Also match the records of N simulated events of each type, and say how often that succeeds.",
 )
 @click.option("--devices", default=200, show_default=True, type=click.IntRange(2, 1_000_000), help="Simulated devices.")
 @contract_option
@@ -56,7 +56,7 @@ def command(
     Examples:
       pipelines linkage                        the matrix, and the event types behind it
       pipelines linkage --svg linkage.svg      as a heat map
-      pipelines linkage --measure 2000         and what a matcher makes of 2,000 simulated events of each type
+      pipelines linkage --measure 2000         and match 2,000 simulated events of each type
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
     everything = sorted(shared_in(contract), key=lambda one: one.rank, reverse=True)

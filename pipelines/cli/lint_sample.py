@@ -109,10 +109,8 @@ def _print(console: Console, event: str, linted: Linted, found: list[LintFinding
         head = Text.assemble((one.path, "bold"), f" ({one.class_})  ", (one.pattern, "red"))
         console.print(head.append(f"  {one.matching:,} of {one.values:,} values"))
         console.print(Text(f"    {one.says}", "dim"))
-        mend = (
-            f"    -> Class it {one.belongs} or stricter; or mend what is sent; or accept it: {one.path}:{one.pattern}"
-        )
-        console.print(Text(mend, "green"))
+        fix = f"    -> Class it {one.belongs} or stricter; or fix what is sent; or accept it: {one.path}:{one.pattern}"
+        console.print(Text(fix, "green"))
     looked = f"{counted(linted.events, 'event')} of {event}, {counted(linted.fields, 'field')} with values"
     verdict = f"{len(found)} finding{'s' * (len(found) != 1)} in {looked}."
     console.print(Text(verdict, "bold red" if found else "bold green"))

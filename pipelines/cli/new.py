@@ -159,7 +159,7 @@ def _avro(file: Path) -> Mapping[str, Any]:
     except orjson.JSONDecodeError:
         found = None
     if not isinstance(found, dict) or found.get("type") != "record":
-        raise Trouble(f"{file} is no Avro record in JSON", hint="Give it an .avsc file.", exit_code=Exit.USAGE)
+        raise Trouble(f"{file} is not an Avro record in JSON", hint="Give it an .avsc file.", exit_code=Exit.USAGE)
     return found
 
 

@@ -28,7 +28,9 @@ contract_option: Decorator = click.option(
 
 def _name(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     if value is not None and not re.fullmatch(NAME, value, re.ASCII):
-        raise click.BadParameter(f"{value!r} is no overlay's name: lower-case letters, digits and single dashes.")
+        raise click.BadParameter(
+            f"{value!r} is not a valid overlay name: lower-case letters, digits and single dashes."
+        )
     return value
 
 
@@ -37,7 +39,7 @@ overlay_option: Decorator = click.option(
     metavar="NAME",
     envvar="PIPELINES_OVERLAY",
     callback=_name,
-    help="Lay overlays/NAME.yaml over the contract, which makes it tighter. One a deployment.",
+    help="Lay overlays/NAME.yaml over the contract, which makes it tighter. One for each deployment.",
 )
 
 initial_delay_option: Decorator = click.option(
@@ -48,7 +50,7 @@ initial_delay_option: Decorator = click.option(
     show_default=True,
     metavar="MS",
     envvar="PIPELINES_INITIAL_DELAY",
-    help="The brokers' log.initial.task.delay.ms, which they do not tell.",
+    help="The brokers' log.initial.task.delay.ms, which brokers do not report.",
 )
 
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")

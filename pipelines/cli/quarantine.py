@@ -119,7 +119,7 @@ def retry(
 
     \b
     Examples:
-      pipelines quarantine retry --event vpn.session             what would come of it
+      pipelines quarantine retry --event vpn.session             what it would do
       pipelines quarantine retry --event vpn.session --execute
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
@@ -208,6 +208,6 @@ def _hours(rest_ms: int) -> str:
 
 def _print_foreign(gathered: Gathered) -> None:
     if gathered.foreign:
-        is_note = "is no note" if gathered.foreign == 1 else "are no notes"
+        is_note = "is not a note" if gathered.foreign == 1 else "are not notes"
         records = counted(gathered.foreign, "record")
         click.echo(f"\n{records} of quarantine {is_note} of this contract's relay, and not shown.")

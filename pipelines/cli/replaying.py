@@ -42,7 +42,7 @@ batch_option: Callable[..., Any] = click.option(
     default=2_000,
     show_default=True,
     type=click.IntRange(1, 100_000),
-    help="Most raw events a transaction.",
+    help="The most raw events in a transaction.",
 )
 
 
@@ -148,7 +148,7 @@ def _remarks(outcome: Outcome, task: Task, *, executed: bool) -> list[str]:
             "Records that a topic has already are not sent again; `replay --again` sends them, under the same ce_id."
         )
     if task.again and any(view.out for view in views):
-        remarks.append("Consumers get these once more, with the same ce_id and the header ce_replay; tell them.")
+        remarks.append("Consumers get these once more, with the same ce_id and the header ce_replay: inform them.")
     if not executed:
         remarks.append("Nothing was written. Add --execute to do it.")
     return remarks

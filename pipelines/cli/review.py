@@ -59,10 +59,10 @@ def command(
     """Show what a review covers, what changed since it was signed, and the digest to sign.
 
     A review covers everything that its purpose receives: each field of each view, topics with their times and
-    consumers, handles, and the answers to the review's questions. `covers` is the digest of that. Whoever agrees writes
-    the printed line into the purpose's review in policies/purposes.yaml; this command never does. With --history, the
-    state that was signed is looked up in git; --against names a state to compare with. Without PURPOSE: all reviews,
-    signed or not.
+    consumers, handles, and the answers to the review's questions. `covers` is the digest of that. A reviewer who agrees
+    writes the printed line into the purpose's review in policies/purposes.yaml; this command never does. With
+    --history, the state that was signed is looked up in git; --against names a state to compare with. Without PURPOSE:
+    all reviews, signed or not.
     `raw`, `quarantine` and `changes` are the topics that serve no purpose. Their reviews are in
     policies/pipeline-topics.yaml, and cover why these topics are kept, for how long at most, and who may read them.
     Under an overlay a purpose receives less than what was signed, and nothing more is to be signed for that: it shows

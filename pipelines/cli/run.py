@@ -80,7 +80,7 @@ from pipelines.topics.watching import Watch, Watched
     default=2_000,
     show_default=True,
     type=click.IntRange(1, 100_000),
-    help="Most raw events a transaction.",
+    help="The most raw events in a transaction.",
 )
 @click.option(
     "--verify-every",
@@ -121,7 +121,7 @@ def command(
     Each source gets its own processes, so a busy one does not delay the others. A worker that dies is restarted in its
     slot and goes on exactly where its last commit left off. Refuses to start when the contract has errors (exit 1), a
     key for now is missing (exit 3), or a topic breaks its promise (exit 4). A promise that somebody
-    breaks while it runs is an error in the log (`topics.drift`) and in the metrics, until it is mended.
+    breaks while it runs is an error in the log (`topics.drift`) and in the metrics, until it is fixed.
 
     Log lines go to standard error: as text on a terminal, as JSON elsewhere.
 
@@ -152,7 +152,7 @@ def command(
         for source in _chosen(sources, contract.sources)
         for slot in range(workers)
     ]
-    # What a worker would refuse is better said once, here, than by each of them for ever.
+    # What a worker would refuse is better said once, here, than by each of them forever.
     held = contextlib.ExitStack()
     for one in settings[::workers]:
         keyring_of(one, contract)
@@ -193,5 +193,7 @@ def command(
 def _chosen(asked: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
     for source in asked:
         if source not in known:
-            raise click.BadParameter(f"{source!r} is no source of this contract; its sources are: {', '.join(known)}.")
+            raise click.BadParameter(
+                f"{source!r} is not a source of this contract; its sources are: {', '.join(known)}."
+            )
     return tuple(dict.fromkeys(asked)) or known

@@ -37,7 +37,7 @@ from pipelines.trouble import Exit
     show_default=True,
     type=click.FloatRange(0, 1),
     metavar="SHARE",
-    help="The share of events that are faulty on purpose: values out of bounds, and spoilt bytes.",
+    help="The share of events that are faulty on purpose: values out of bounds, and corrupt bytes.",
 )
 @click.option(
     "--wait",
@@ -117,7 +117,7 @@ def _known(contract: Contract, only: tuple[str, ...]) -> None:
     if unknown:
         known = ", ".join(sorted(contract.events))
         raise click.BadParameter(
-            f"{unknown[0]!r} is no event type of this contract; there are {known}", param_hint="--event"
+            f"{unknown[0]!r} is not an event type of this contract; its event types are {known}", param_hint="--event"
         )
 
 

@@ -24,7 +24,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs
         try:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail("that is no time; write one like 2026-11-25T08:00:00Z.", param, ctx)
+            self.fail("that is not a time; write one like 2026-11-25T08:00:00Z.", param, ctx)
         if moment.tzinfo is None:
             self.fail("a time needs its zone; end it with Z for UTC.", param, ctx)
         return int(moment.timestamp() * 1000)

@@ -34,7 +34,7 @@ from pipelines.trouble import Exit, Trouble
 
 @click.group(short_help="Plan, apply and verify the contract's topics and their retention.")
 def command() -> None:
-    """The contract's topics, with the retention that keeps their promise.
+    """Create, change and verify the contract's topics and their retention.
 
     \b
     pipelines topics apply                   create what is missing: a first cluster
@@ -83,9 +83,9 @@ def plan_(
 ) -> None:
     """Show what has to change so that the topics keep the contract's promises; change nothing.
 
-    The most dangerous comes first: what is kept longer, who reads anew, what for, more partitions; then the rest. Needs
-    the rights DESCRIBE and DESCRIBE_CONFIGS only. Reading the topic of changes, and the ACLs, tells who is a new
-    consumer; without those rights the plan says that it does not know.
+    The most dangerous changes come first: records kept longer, new readers, new purposes, more partitions; then the
+    rest. Needs the rights DESCRIBE and DESCRIBE_CONFIGS only. To find out which consumers are new it reads the topic of
+    changes and the ACLs; without the rights to read these the plan says that it does not know.
 
     \b
     Examples:
@@ -141,9 +141,9 @@ def apply_(
     """Make the changes of a saved PLAN; without one, create the topics that are missing and change nothing else.
 
     Never deletes a topic, never asks. Each change is recorded in the contract's topic of changes before it is made.
-    Broken off, it may be run again and goes on from there. Refuses (exit 4) when the contract or the cluster changed
-    since the plan was made, and when it would delete what a group has yet to read. Exit 1 when, after it, something is
-    left for a person to do.
+    After an interruption, run it again: it continues from there. Refuses (exit 4) when the contract or the cluster
+    changed since the plan was made, and when it would delete what a group has yet to read. Exit 1 when, after it,
+    something is left for a person to do.
     """
     contract = _contract(contract_dir, overlay)
     cluster = connect(bootstrap, kafka_properties)

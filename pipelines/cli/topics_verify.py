@@ -68,11 +68,11 @@ def verify_(
     log_format: str,
     log_level: str,
 ) -> None:
-    """Hold the live topics to their promises: settings in force, and the oldest record of every partition.
+    """Check that the live topics keep their promises: settings, and the oldest record of every partition.
 
     Names each setting that breaks a promise, where it comes from (the topic, one broker, all brokers, a
-    server.properties, Kafka's default) and the command that mends it. What cannot be told (a partition without a
-    leader, a replica on a broker that is down) is unproven, and is said. Exit 1 when a promise is broken.
+    server.properties, Kafka's default) and the command that fixes it. What cannot be determined (a partition without a
+    leader, a replica on a broker that is down) is reported as unproven. Exit 1 when a promise is broken.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ def _today() -> date:
     "--as-of",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="YYYY-MM-DD",
-    help="The day on which reviews and the bases of TTLs must stand: see today what will have expired by then.",
+    help="Check as of this day: which reviews and bases of TTLs will have expired by then.",
     show_default="today in UTC",
 )
 @click.option("--bits", is_flag=True, help="Also say how many bits a record of each view can say, and by which fields.")
@@ -47,7 +47,7 @@ def _today() -> date:
 def command(
     contract_dir: Path, overlay: str | None, as_of: datetime | None, bits: bool, history: bool, as_json: bool
 ) -> None:
-    """Check the contract; every mistake at once, with its place and mend.
+    """Check the contract and report every error with its location and fix.
 
     A view that could not be read is left out and named: what only follows from its error is not reported.
 

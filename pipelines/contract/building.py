@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.atomic import write_within
+from pipelines.contract.describing import documented
 from pipelines.contract.folder import (
     DERIVED,
     derived_folder,
@@ -19,7 +20,7 @@ from pipelines.contract.folder import (
     superseded_index,
     survey,
 )
-from pipelines.contract.model import Contract
+from pipelines.contract.model import Contract, View
 from pipelines.contract.report import Report
 from pipelines.contract.superseded import Superseded
 from pipelines.contract.superseding import superseding
@@ -65,16 +66,14 @@ def derived_schemas(contract: Contract, under: Under | None = None) -> dict[str,
         Path in the contract's folder -> text: `schemas/minimized/<topic>/<event>.v<N>.avsc`, N being the newest raw
         version, since one schema serves all of them. An overlay's are in `overlays/<name>/schemas/`.
     """
-    texts = {
-        f"{view.topic}/{event.name}.v{event.versions[-1].version}.avsc": view.schema
-        for _, event in sorted(contract.events.items())
-        for view in event.views
+    views = _views(contract)
+    whole = {} if under is None else _views(under.base)
+    top = DERIVED if under is None else overlay_derived(under.overlay)
+    return {
+        f"{top}/{path}": documented(view, contract.purposes.get(view.purpose))
+        for path, view in views.items()
+        if path not in whole or whole[path].schema != view.schema
     }
-    if under is None:
-        return {f"{DERIVED}/{path}": text for path, text in texts.items()}
-    whole = derived_schemas(under.base)
-    top = overlay_derived(under.overlay)
-    return {f"{top}/{path}": text for path, text in texts.items() if whole.get(f"{DERIVED}/{path}") != text}
 
 
 def build(
@@ -130,6 +129,15 @@ def build(
 
 def _doubt_all(expired: Sequence[Superseded]) -> dict[str, str]:
     return dict.fromkeys((one.fingerprint for one in expired), "nothing was asked for a proof of its date")
+
+
+def _views(contract: Contract) -> dict[str, View]:
+    """Every view by the path of its derived schema in a derived folder."""
+    return {
+        f"{view.topic}/{event.name}.v{event.versions[-1].version}.avsc": view
+        for _, event in sorted(contract.events.items())
+        for view in event.views
+    }
 
 
 def _fingerprints(contract: Contract) -> set[str]:

@@ -1,6 +1,6 @@
 """The digest of a contract: SHA-256 over what it means. Places, comments and the order of lines do not enter it.
 
-Raw schemas enter as resolved types and fingerprints, not as text, so that a `doc` can be mended without a new version
+Raw schemas enter as resolved types and fingerprints, not as text, so that a `doc` can be fixed without a new version
 of the policy. Every dataclass enters with its name and fields, so that a new field of the model enters by itself.
 """
 

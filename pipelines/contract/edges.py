@@ -45,7 +45,7 @@ def edge(node: Node, field: str, reach: tuple[int, int], avro_type: AvroType, re
     found = _EDGE.fullmatch(said)
     if found is None:
         remedy = "Write a number, with KiB, MiB, GiB, ms, s, m, h or d if need be."
-        report.add("rule-operand", node.position, f"{shown(said)} is no edge.", remedy)
+        report.add("rule-operand", node.position, f"{shown(said)} is not a valid edge.", remedy)
         return None
     number, unit = Fraction(found[1]), found[2]
     if unit in _BINARY:
@@ -63,7 +63,7 @@ def edge(node: Node, field: str, reach: tuple[int, int], avro_type: AvroType, re
         report.add("rule-operand", node.position, what, "Write whole edges; only float and double take fractions.")
         return None
     if not reach[0] <= number <= reach[1]:
-        report.add("rule-operand", node.position, f"No value of the field reaches {shown(said)}.", "Mend the edge.")
+        report.add("rule-operand", node.position, f"No value of the field reaches {shown(said)}.", "Fix the edge.")
         return None
     return number
 

@@ -1,4 +1,4 @@
-"""Findings: what is wrong in a contract's files, where, and how to mend it."""
+"""Findings: what is wrong in a contract's files, where, and how to fix it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,7 +25,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One mistake. `check` is the id of the check that found it, `remedy` how to mend it."""
+    """One mistake. `check` is the id of the check that found it, `remedy` how to fix it."""
 
     check: str
     severity: Severity

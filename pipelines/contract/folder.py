@@ -121,7 +121,7 @@ def content(root: Path, path: str, report: Report, *, required: bool = True) -> 
             )
             return None
         if not stat.S_ISREG((root / path).stat().st_mode):  # to open a pipe would wait for its other end
-            report.add("file-unreadable", place, "This is no regular file.", "Put a file here.")
+            report.add("file-unreadable", place, "This is not a regular file.", "Put a file here.")
             return None
         with (root / path).open("rb") as file:
             return file.read(MAX_BYTES + 1)  # one too many tells the reader that it is too large
@@ -129,7 +129,7 @@ def content(root: Path, path: str, report: Report, *, required: bool = True) -> 
         if required:
             report.add("file-missing", place, "The file is missing.", "Add it: a contract cannot do without.")
     except OSError as error:
-        report.add("file-unreadable", place, f"The file cannot be read: {error.strerror}.", "Mend its permissions.")
+        report.add("file-unreadable", place, f"The file cannot be read: {error.strerror}.", "Fix its permissions.")
     return None
 
 
@@ -194,7 +194,9 @@ def survey(root: Path, report: Report) -> Folder:
         elif _SUPERSEDED.fullmatch(path):
             superseded.append(path)
         elif path not in (PURPOSES, LISTS, LINKAGE, PIPELINE_TOPICS) and not path.endswith(".md"):
-            report.add("file-name", Position(ascii_path(path)), f"{shown(path)} is no contract file's name.", _REMEDY)
+            report.add(
+                "file-name", Position(ascii_path(path)), f"{shown(path)} is not the name of a contract file.", _REMEDY
+            )
     schemas.sort(key=lambda file: (file.event, file.version))
     for path in (*overlaid, *(path for path in superseded if path.startswith(f"{OVERLAYS}/"))):
         if (name := path.split("/")[1]) not in overlays:
@@ -225,7 +227,10 @@ def _files(root: Path, report: Report) -> Iterator[str]:
                 seen += 1
                 if seen > MAX_FILES:
                     report.add(
-                        "file-name", Position(top), f"More than {MAX_FILES:,} files.", "This is no contract's folder."
+                        "file-name",
+                        Position(top),
+                        f"More than {MAX_FILES:,} files.",
+                        "This is not the folder of a contract.",
                     )
                     return
                 yield f"{base}/{name}"

@@ -187,7 +187,7 @@ def _without_errors(root: Path, loaded: Loaded, forgiven: frozenset[str]) -> Con
     more = [f"  … and {len(errors) - _SHOWN} more"] if len(errors) > _SHOWN else []
     noun = "error" if len(errors) == 1 else "errors"
     message = "\n".join([f"the contract in {root} has {len(errors)} {noun}", *lines, *more])
-    raise Trouble(message, hint="`pipelines validate` shows all of them and how to mend each.", exit_code=Exit.FINDINGS)
+    raise Trouble(message, hint="`pipelines validate` shows all of them and how to fix each.", exit_code=Exit.FINDINGS)
 
 
 def _is_error(check: str) -> bool:
@@ -271,7 +271,7 @@ def _raw_schema(folder: files.Folder, file: files.SchemaFile, report: Report) ->
     try:
         print_ = fingerprint(schema)
     except ValueError:
-        report.add("schema-invalid", place, "The Avro library does not take this schema.", "Mend it as Avro 1.12 says.")
+        report.add("schema-invalid", place, "The Avro library does not take this schema.", "Fix it as Avro 1.12 says.")
         return None
     return RawSchema(file.event, file.version, record, json.dumps(schema, indent=2), print_, place)
 

@@ -53,11 +53,11 @@ def logical_of(section: Section, avro_type: str, size: int, report: Report) -> t
     if avro_type not in _ON.get(name, ()):
         hint = f" It stands on {' or '.join(_ON[name])}." if name in _ON else meant(name, _ON)
         what = f"The logical type {shown(name)} does not stand on {avro_type}.{hint}"
-        report.add("schema-logical-type", node.position, what, "Mend the type or remove logicalType.")
+        report.add("schema-logical-type", node.position, what, "Fix the type or remove logicalType.")
         return None
     if avro_type == "fixed" and size != _SIZES.get(name, size):
         what = f"The logical type '{name}' needs a fixed of {_SIZES[name]} bytes."
-        report.add("schema-logical-type", node.position, what, "Mend the size.")
+        report.add("schema-logical-type", node.position, what, "Fix the size.")
         return None
     return (name, 0) if name != "decimal" else _decimal(section, size, report)
 

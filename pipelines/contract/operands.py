@@ -95,13 +95,16 @@ def value(node: Node, avro_type: AvroType, report: Report) -> Value | None:
         case Enum(_, symbols):
             if said in symbols:
                 return said
-            what, remedy = f"{shown(said)} is no symbol of the enum.{meant(said, symbols)}", "Write one of its symbols."
+            what, remedy = (
+                f"{shown(said)} is not a symbol of the enum.{meant(said, symbols)}",
+                "Write one of its symbols.",
+            )
         case Primitive("string"):
             return said
         case Primitive("boolean"):
             if said in ("true", "false"):
                 return said == "true"
-            what, remedy = f"{shown(said)} is no boolean.", "Write true or false."
+            what, remedy = f"{shown(said)} is not a boolean.", "Write true or false."
         case _:
             low, high = _range(avro_type)
             return integer(node, low, high, report)
@@ -124,7 +127,7 @@ def _within(operand: Operand, report: Report) -> Action | None:
     if low is None or high is None:
         return None
     if not 0 <= high - low < MAX_VALUES:
-        what = f"{low:,} to {high:,} is no range of 1 to {MAX_VALUES:,} values."
+        what = f"{low:,} to {high:,} is not a range of 1 to {MAX_VALUES:,} values."
         report.add("rule-operand", operand.node.position, what, "Narrow it, or use `bucket`.")
     return Within(low, high)
 
@@ -185,7 +188,7 @@ def _one_of(operand: Operand, report: Report) -> Action | None:
         return None
     if name not in operand.lists.names:
         what = f"There is no list {shown(name)}.{meant(name, operand.lists.names)}"
-        report.add("list-unknown", name_node.position, what, "Add it to policies/lists.yaml or mend the name.")
+        report.add("list-unknown", name_node.position, what, "Add it to policies/lists.yaml or fix the name.")
     words = operand.lists.whole.get(name)
     return None if words is None else OneOf(words, otherwise, name)
 

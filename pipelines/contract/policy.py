@@ -103,7 +103,7 @@ def read_policy(node: Node, event: str, report: Report) -> Policy | None:
 
 def _view(key: Scalar, node: Node, report: Report) -> ViewLines | None:
     if not MINIMIZED.fullmatch(key.text):
-        what = f"{shown(key.text)} is no minimized topic's name."
+        what = f"{shown(key.text)} is not a valid minimized topic name."
         report.add("topic-name", key.position, what, "Write <category>.<purpose>.")
         return None
     section = Section.of(node, "A view", report)
@@ -137,7 +137,10 @@ def _path(node: Scalar, report: Report) -> Path | None:
         path = Path.parse(node.text)
     except ValueError as error:
         report.add(
-            "path-syntax", node.position, f"{shown(node.text)} is no path: {error}.", 'Write a.b, a[].b or a{"key"}.'
+            "path-syntax",
+            node.position,
+            f"{shown(node.text)} is not a valid path: {error}.",
+            'Write a.b, a[].b or a{"key"}.',
         )
         return None
     if any(step.keys for step in path.steps[:-1]):
@@ -187,7 +190,7 @@ def _action(rule: Node, report: Report) -> tuple[str, Node | None, Mapping | Non
         if rule.text in ACTIONS:
             report.add("rule-shape", rule.position, f"'{rule.text}' needs an operand.", f"Write {{{rule.text}: …}}.")
         else:
-            what = f"{shown(rule.text)} is no action.{meant(rule.text, ACTIONS)}"
+            what = f"{shown(rule.text)} is not an action.{meant(rule.text, ACTIONS)}"
             report.add("rule-action", rule.position, what, _TABLE)
         return None
     if not isinstance(rule, Mapping):
@@ -200,7 +203,7 @@ def _action(rule: Node, report: Report) -> tuple[str, Node | None, Mapping | Non
         known = {*ACTIONS, "do"}
         wrong = next((key for key, _ in rule if key.text not in {*known, "else", "max", "read", "as"}), None)
         if wrong is not None and not words:
-            what = f"{shown(wrong.text)} is no action.{meant(wrong.text, known)}"
+            what = f"{shown(wrong.text)} is not an action.{meant(wrong.text, known)}"
             report.add("rule-action", wrong.position, what, _TABLE)
         else:
             report.add(

@@ -93,7 +93,10 @@ def is_name(key: Scalar, report: Report) -> bool:
     if _NAME.fullmatch(key.text) and len(key.text) <= 64:  # noqa: PLR2004 - as file names
         return True
     bad(
-        report, key, f"{shown(key.text)} is no name.", "Write lower-case letters, digits and single dashes, at most 64."
+        report,
+        key,
+        f"{shown(key.text)} is not a valid name.",
+        "Write lower-case letters, digits and single dashes, at most 64.",
     )
     return False
 
@@ -173,7 +176,7 @@ def read_review(node: Node | None, report: Report) -> Review | None:
     covers = "" if digest is None else text(digest, report)
     section.close()
     if covers and digest is not None and not _COVERS.fullmatch(covers):
-        bad(report, digest, f"{shown(covers)} is no digest.", "Write the 64 digits that `pipelines review` prints.")
+        bad(report, digest, f"{shown(covers)} is not a digest.", "Write the 64 digits that `pipelines review` prints.")
     if len(report) > before or id_ is None or owner is None or approved is None or expires is None or covers is None:
         return None
     place = section.node.position
@@ -185,6 +188,6 @@ def _iri(node: Node | None, report: Report) -> str | None:
     if node is None or said is None:
         return None
     if not _IRI.fullmatch(said):
-        bad(report, node, f"{shown(said)} is no IRI.", "Write prefix:Name or a whole IRI.")
+        bad(report, node, f"{shown(said)} is not an IRI.", "Write prefix:Name or a whole IRI.")
         return None
     return said

@@ -93,7 +93,7 @@ class _Reader:
             if full in self._named:
                 return self._named[full]
         self._refuse(
-            node, f"{shown(name)} is no known type.{meant(name, (*_PRIMITIVES, *self._named))}", "Mend the name."
+            node, f"{shown(name)} is not a known type.{meant(name, (*_PRIMITIVES, *self._named))}", "Fix the name."
         )
         return None
 
@@ -246,7 +246,9 @@ class _Reader:
         if node is None:
             return None, namespace
         if not _SIMPLE_NAME.fullmatch(said) or (inside and not _NAMESPACE.fullmatch(inside)) or len(full) > 256:  # noqa: PLR2004
-            self._refuse(node, f"{shown(full)} is no Avro name.", "Use letters, digits and _, with dots between parts.")
+            self._refuse(
+                node, f"{shown(full)} is not a valid Avro name.", "Use letters, digits and _, with dots between parts."
+            )
             return None, namespace
         if full in _PRIMITIVES or full in self._named or full in self._open:
             self._refuse(node, f"The name '{full}' is taken.", "Define a name once; refer to it by name.")
@@ -259,7 +261,7 @@ class _Reader:
         if isinstance(node, Scalar) and _SIMPLE_NAME.fullmatch(node.text):
             return node.text
         said = shown(node.text) if isinstance(node, Scalar) else kind(node)
-        self._refuse(node, f"{said} is no Avro name.", "Use letters, digits and _, beginning with no digit.")
+        self._refuse(node, f"{said} is not a valid Avro name.", "Use letters, digits and _, beginning with no digit.")
         return None
 
     def _close(self, section: Section) -> None:

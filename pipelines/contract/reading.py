@@ -107,7 +107,7 @@ def _is_json(text: str, file: str, report: Report) -> bool:
     except json.JSONDecodeError as error:
         place = Position(file, error.lineno, error.colno)
         report.add(
-            "schema-json", place, f"The schema is not JSON: {error.msg}.", "Avro schemas are JSON; mend the syntax."
+            "schema-json", place, f"The schema is not JSON: {error.msg}.", "Avro schemas are JSON; fix the syntax."
         )
         return False
     except ValueError:  # Python converts no number of more than 4,300 digits
@@ -151,7 +151,7 @@ class _Composer:
             said = "a tag (!) that nobody declared" if "tag handle" in said else said  # the parser quotes the value
             said = said if said.isprintable() and len(said) <= _LONGEST else "it cannot be parsed"
             self._report.add(
-                "yaml-syntax", place, f"This is not YAML: {said}.", "Mend the syntax (quote special characters)."
+                "yaml-syntax", place, f"This is not YAML: {said}.", "Fix the syntax (quote special characters)."
             )
         except YAMLError:
             self._syntax(Position(self._file))
@@ -160,7 +160,7 @@ class _Composer:
         return None
 
     def _syntax(self, place: Position) -> None:
-        self._report.add("yaml-syntax", place, "This is not YAML.", "Mend the syntax (quote special characters).")
+        self._report.add("yaml-syntax", place, "This is not YAML.", "Fix the syntax (quote special characters).")
 
     def _document(self) -> Node | None:
         documents, root = 0, None

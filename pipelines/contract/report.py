@@ -17,7 +17,7 @@ _MOST_COMPARED = 256  # comparing takes a while for each name
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What is wrong, where, and how to mend it."""
+    """What is wrong, where, and how to fix it."""
 
     position: Position
     message: str

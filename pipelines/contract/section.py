@@ -72,7 +72,10 @@ class Section:
             if key.text not in self._asked:
                 hint = meant(key.text, self._asked)
                 self._report.add(
-                    "unknown-key", key.position, f"{shown(key.text)} is no key here.{hint}", "Mend or remove it."
+                    "unknown-key",
+                    key.position,
+                    f"{shown(key.text)} is not a known key here.{hint}",
+                    "Fix or remove it.",
                 )
 
 
@@ -110,7 +113,7 @@ def integer(node: Node | None, low: int, high: int, report: Report) -> int | Non
     if node is None or said is None:
         return None
     if not _INTEGER.fullmatch(said) or not low <= int(said) <= high:
-        bad(report, node, f"{shown(said)} is no whole number from {low:,} to {high:,}.", "Write such a number.")
+        bad(report, node, f"{shown(said)} is not a whole number from {low:,} to {high:,}.", "Write such a number.")
         return None
     return int(said)
 
@@ -122,7 +125,7 @@ def duration(node: Node | None, low_ms: int, high_ms: int, report: Report) -> in
         return None
     found = _DURATION.fullmatch(said)
     if found is None:
-        bad(report, node, f"{shown(said)} is no span of time.", "Write a number and ms, s, m, h or d, such as 24h.")
+        bad(report, node, f"{shown(said)} is not a duration.", "Write a number and ms, s, m, h or d, such as 24h.")
         return None
     span = int(found[1]) * DURATION_MS[found[2]]
     if not low_ms <= span <= high_ms:
@@ -150,7 +153,7 @@ def day(node: Node | None, report: Report) -> date | None:
             return date.fromisoformat(said)
     except ValueError:
         pass
-    bad(report, node, f"{shown(said)} is no date.", "Write YYYY-MM-DD.")
+    bad(report, node, f"{shown(said)} is not a date.", "Write YYYY-MM-DD.")
     return None
 
 
@@ -167,7 +170,10 @@ def names(node: Node | None, report: Report) -> tuple[str, ...] | None:
             continue
         if not _PRINCIPAL.fullmatch(name):
             bad(
-                report, item, f"{shown(name)} is no principal's name.", "Letters, digits, dots and dashes; no wildcard."
+                report,
+                item,
+                f"{shown(name)} is not a valid principal name.",
+                "Letters, digits, dots and dashes; no wildcard.",
             )
         elif name in said:
             bad(report, item, f"{shown(name)} stands twice.", "Remove one of them.")

@@ -87,7 +87,10 @@ def _raw(key: Scalar, node: Node, report: Report) -> RawTopic | None:
     prefix, _, event = key.text.partition(".")
     if prefix != "raw" or not EVENT.fullmatch(event):
         report.add(
-            "topic-name", key.position, f"{shown(key.text)} is no raw topic's name.", "Write raw.<source>.<event>."
+            "topic-name",
+            key.position,
+            f"{shown(key.text)} is not a valid raw topic name.",
+            "Write raw.<source>.<event>.",
         )
         return None
     section = Section.of(node, "A raw topic", report)
@@ -110,7 +113,7 @@ def _minimized(key: Scalar, node: Node, report: Report) -> Topic | None:
     found = MINIMIZED.fullmatch(key.text)
     if found is None or found[1] not in CATEGORIES:
         hint = meant(key.text.partition(".")[0], CATEGORIES)
-        what = f"{shown(key.text)} is no minimized topic's name.{hint}"
+        what = f"{shown(key.text)} is not a valid minimized topic name.{hint}"
         report.add(
             "topic-name", key.position, what, f"Write <category>.<purpose>; categories: {', '.join(CATEGORIES)}."
         )
@@ -177,7 +180,7 @@ def _named(node: Node | None, pattern: re.Pattern[str], whose: str, shape: str, 
     name = text(node, report)
     if node is None or name is None or pattern.fullmatch(name):
         return name
-    bad(report, node, f"{shown(name)} is no {whose} name.", f"Write {shape}.")
+    bad(report, node, f"{shown(name)} is not a valid {whose} name.", f"Write {shape}.")
     return None
 
 

@@ -189,7 +189,10 @@ def _name(node: Scalar, report: Report) -> str | None:
     if AVRO_NAME.fullmatch(node.text):
         return node.text
     report.add(
-        "rule-name", node.position, f"{shown(node.text)} is no field name.", "Letters, digits and _, no digit first."
+        "rule-name",
+        node.position,
+        f"{shown(node.text)} is not a valid field name.",
+        "Letters, digits and _, no digit first.",
     )
     return None
 

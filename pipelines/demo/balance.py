@@ -77,7 +77,7 @@ def noted(evidence: Evidence) -> Finding:
         if notes != flow.quarantined and raw not in partial
     ]
     if out.unreadable_notes:
-        wrong.append(f"{out.unreadable_notes:,} records of quarantine are no notes")
+        wrong.append(f"{out.unreadable_notes:,} records of quarantine are not notes")
     planted = sum(faults.values())
     looked = f"{named.total():,} events noted, {planted:,} planted" if planted else "no fault planted, none noted"
     return looked, wrong

@@ -70,7 +70,7 @@ def _weak(
         yield from _too_few(topic, "replicas", made.replication, REPLICAS)
         yield from _too_few(topic, _MIN_ISR, _least([live], _MIN_ISR), IN_SYNC)
     elif _told(lambda: survey.exists(topic), True):
-        yield f"{topic}: not told"
+        yield f"{topic}: not reported"
     else:
         replication, in_sync = _OWN[topic]
         yield from _too_few(topic, "replicas", _least(brokers, replication), REPLICAS)
@@ -92,6 +92,6 @@ def _least(told: Iterable[Mapping[str, str]], name: str) -> int | None:
 
 def _too_few(topic: str, what: str, found: int | None, wanted: int) -> Iterator[str]:
     if found is None:
-        yield f"{topic}: {what} not told"
+        yield f"{topic}: {what} not reported"
     elif found < wanted:
         yield f"{topic}: {what}={found}"

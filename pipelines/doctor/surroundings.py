@@ -66,7 +66,7 @@ def _contract(folder: Path, today: date, overlay: str | None) -> tuple[Contract 
     warnings = len(loaded.findings) - errors
     if errors:
         found = f"{counted(errors, 'error')} and {counted(warnings, 'warning')} in {folder}"
-        return None, Observation("contract", State.FAIL, found, "`pipelines validate` shows them and how to mend them.")
+        return None, Observation("contract", State.FAIL, found, "`pipelines validate` shows them and how to fix them.")
     contract = loaded.contract
     size = _size(contract) if contract else "empty"
     if warnings:

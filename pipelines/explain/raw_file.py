@@ -131,7 +131,9 @@ def _container(content: bytes, event: Event, bounds: Bounds) -> Iterator[bytes]:
                 end = walk_steps(steps, block, at, [], State(len(block), 0, 0))
             except Malformed as malformed:
                 said = _said(malformed.code, malformed.path, FAULT_CODES)
-                raise _trouble(f"event {number}: {said}", "Write the file anew; it is cut or spoilt there.") from None
+                raise _trouble(
+                    f"event {number}: {said}", "Write the file again: it is truncated or corrupt there."
+                ) from None
             yield _SINGLE_OBJECT + schema.fingerprint + block[at:end]
             at = end
         if at != len(block):
@@ -184,7 +186,7 @@ def _schema(text: bytes, event: Event) -> RawSchema:
     schema = next((version for version in event.versions if version.fingerprint == found), None)
     if schema is None:
         hint = f"Write it with one of the schemas of {event.name} in schemas/raw/, unchanged."
-        raise _trouble(f"the file's schema is none of {event.name}", hint)
+        raise _trouble(f"the file's schema is not a schema of {event.name}", hint)
     return schema
 
 
@@ -218,7 +220,7 @@ def _said(code: str, path: str, codes: dict[str, str]) -> str:
 
 
 def _spoilt() -> Trouble:
-    return _trouble("the file is cut or spoilt: it does not go on as an Avro container does", "Write it anew.")
+    return _trouble("the file is truncated or corrupt: it is not a whole Avro container file", "Write it anew.")
 
 
 def _too_many(bounds: Bounds) -> Trouble:

@@ -118,7 +118,7 @@ def _handle(purpose: Purpose) -> str:
     if purpose.handle is None:
         keys = f"the keys of its records' ids change every {duration(purpose.rotate_ms)}"
         return f"no handle: records cannot be told to be of one device or account; {keys}"
-    return f"a handle of the {purpose.handle}, another one every {duration(purpose.rotate_ms)}"
+    return f"a handle of the {purpose.handle}, rotated every {duration(purpose.rotate_ms)}"
 
 
 def _view(contract: Contract, purpose: Purpose, view: View) -> ViewReceipt:

@@ -20,7 +20,7 @@ from pipelines.explain.leaves import Leaf, containers_of, leaves_of, under
 from pipelines.explain.wording import action_words, duration
 from pipelines.trouble import Exit, Trouble
 
-_EVENT_ID: Final = "it names one event for ever; a minimized record gets an id of its own, under its purpose's key"
+_EVENT_ID: Final = "it names one event forever; a minimized record gets an id of its own, under its purpose's key"
 _UNDECIDED: Final = "no line of the policy names it, and what is not named does not leave"
 
 

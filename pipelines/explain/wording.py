@@ -72,7 +72,7 @@ def action_words(action: Action, *, kind: str | None, whole: bool = False) -> st
         case Present():
             return "only whether there is a value"
         case Handle():
-            return f"a keyed handle of the {kind or 'identifier'}, 16 bytes, another one in every purpose and epoch"
+            return f"a keyed handle of the {kind or 'identifier'}, 16 bytes, different in every purpose and epoch"
     assert_never(action)
 
 

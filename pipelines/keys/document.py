@@ -86,7 +86,7 @@ def parse(content: bytes, kek: KeyEncryption, path: Path) -> Contents:
     """
     body = _json(content)
     if body.get("format") != FORMAT:
-        raise _damaged(path, "it is no keyring, or was cut off")
+        raise _damaged(path, "it is not a keyring, or was cut off")
     version = body.get("version")
     if type(version) is not int or version not in _SECTIONS:
         raise _newer(path, f"its version is not one of those that this release reads ({OLD_VERSION}, {VERSION})")
@@ -165,7 +165,7 @@ def _entry(contents: Contents, root_id: RootId) -> dict[str, Any]:
 
 def _roots(entries: object, version: int, path: Path) -> dict[RootId, WrappedRoot]:
     if not isinstance(entries, list) or len(entries) > MOST_ROOTS:
-        raise _damaged(path, "its roots are no list, or too many")
+        raise _damaged(path, "its roots are not a list, or too many")
     roots: dict[RootId, WrappedRoot] = {}
     for entry in entries:
         root_id, root = _root(entry, version)
@@ -216,7 +216,7 @@ def _more(entry: dict[Any, Any], version: int) -> tuple[int, int] | None:
 
 def _purposes(entries: object, path: Path) -> dict[str, PurposeState]:
     if not isinstance(entries, list) or len(entries) > MOST_ROOTS:
-        raise _damaged(path, "its purposes are no list, or too many")
+        raise _damaged(path, "its purposes are not a list, or too many")
     states: dict[str, PurposeState] = {}
     for entry in entries:
         match entry:

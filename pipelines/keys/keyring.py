@@ -120,7 +120,7 @@ class Keyring:
         """For how long, from now on, every epoch of a purpose has its root; 0 if the present one has none.
 
         Reads the file again (at most once a second), so that a gauge shows what `keys init` made. If the file cannot
-        be read now, the roots at hand still count: a worker goes on with them.
+        be read now, the roots that it has still count: a worker goes on with them.
         """
         with self._lock:
             with contextlib.suppress(Trouble):

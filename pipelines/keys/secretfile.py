@@ -41,7 +41,7 @@ def read(path: Path, *, what: str, most_bytes: int) -> bytes | None:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise _refused(f"the {what} at {path} is no plain file", hint="Put a regular file there.")
+            raise _refused(f"the {what} at {path} is not a regular file", hint="Put a regular file there.")
         if status.st_uid != os.geteuid():
             raise _refused(
                 f"the {what} at {path} belongs to another user (uid {status.st_uid})",

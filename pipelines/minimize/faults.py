@@ -50,7 +50,7 @@ STRUCTURAL_CODES: Final[dict[str, str]] = {
     DUPLICATE_KEY: "a map has a key twice that a view reads",
 }
 BOUND_CODES: Final[dict[str, str]] = {
-    OUT_OF_RANGE: "a number or time lies outside the range that the view allows, or is no number",
+    OUT_OF_RANGE: "a number or time lies outside the range that the view allows, or is not a number",
     NOT_LISTED: "a value is not in the view's list, and the view names no other to stand for it",
     TOO_MANY_ITEMS: "an array or map has more items than the schema's max_items",
     UNPARSABLE: "a text or number cannot be read as the view's reading rule says",

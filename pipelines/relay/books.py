@@ -1,6 +1,6 @@
 """The books of a raw partition: how many events came in, and what became of each of them in each view.
 
-The counts are cumulative from the first event that the group ever read, so that they balance for ever, for every view:
+The counts are cumulative from the first event that the group ever read, so that they balance forever, for every view:
 
     in - since = out + quarantined + expired + suspended
 

@@ -22,7 +22,7 @@ from pipelines.relay.succession import BrokerLostError, Succession
 from pipelines.retention import TRANSACTION_TIMEOUT_MS
 
 _WAIT_S = TRANSACTION_TIMEOUT_MS / 1000
-# Sending offsets waits for ever, whatever its timeout, when the group's coordinator has left the cluster (librdkafka
+# Sending offsets waits forever, whatever its timeout, when the group's coordinator has left the cluster (librdkafka
 # #5456, #5511). A new producer looks for the coordinator anew, so giving up early costs no more than the batch. On a
 # network so slow that it takes longer (five round trips with a new producer) each next one gets twice the time.
 _OFFSETS_WAIT_S = 5.0

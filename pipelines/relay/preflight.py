@@ -103,6 +103,6 @@ def _refuse(reasons: Sequence[str]) -> None:
     more = f"\n  and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
     raise Trouble(
         "the topics do not keep the contract's promises:\n  " + "\n  ".join(reasons[:_SHOWN]) + more,
-        hint="`pipelines topics apply` creates what is missing; `pipelines topics verify` says how to mend the rest.",
+        hint="`pipelines topics apply` creates what is missing; `pipelines topics verify` says how to fix the rest.",
         exit_code=Exit.REFUSED,
     )

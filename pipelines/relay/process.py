@@ -130,7 +130,7 @@ def _place(fault: BaseException) -> str:
 def leave(exit_code: int) -> NoReturn:
     """End the process without taking it down piece by piece, for which the Kafka client needs seconds.
 
-    By now the batch at hand is committed or thrown away, the group knows, log lines are written one by one, and the
+    By now the batch in progress is committed or thrown away, the group knows, log lines are written one by one, and the
     metrics lie in shared pages of files. What is left are the client's threads and buffers.
     """
     with contextlib.suppress(OSError, ValueError):

@@ -28,7 +28,7 @@ _LEAST_BATCH_BYTES = 1_000  # less than a record with its headers, so then a bat
 _PAUSE_S = 0.5  # between a producer that could not begin and the next
 _DECIDED_WAIT_S = 2.0
 _INIT_WAIT_S = 5.0  # so often is `stop` heard while no broker answers
-# Fenced too often within so many seconds: a second process runs the slot, and they would fence each other for ever.
+# Fenced too often within so many seconds: a second process runs the slot, and they would fence each other forever.
 _FENCED_WITHIN_S = 60.0
 # Errors that another producer under the same id will meet too: a person has to act.
 _HOPELESS = frozenset({
@@ -169,7 +169,7 @@ class Succession:
     def makes_smaller(self, error: KafkaError) -> bool:
         """Halve the batches of records that the next producers send, when these are too large for the brokers.
 
-        Returns whether that is so. Kafka takes or refuses a batch as a whole, so the same one would fail for ever.
+        Returns whether that is so. Kafka takes or refuses a batch as a whole, so the same one would fail forever.
         """
         if error.code() not in _TOO_LARGE:
             return False

@@ -74,8 +74,8 @@ class Launch:
     """How a worker's process is started.
 
     `output` is where its log lines go (a file descriptor; None: this process's standard error). `environment` is added
-    to this process's own. `grace_s` is how long a worker that is asked to end may take: a batch at hand is done within
-    its transaction's timeout. `spare` keeps one process more, which a worker's death makes a worker at once.
+    to this process's own. `grace_s` is how long a worker that is asked to end may take: a batch in progress is done
+    within its transaction's timeout. `spare` keeps one process more, which a worker's death makes a worker at once.
     `look_every_s` is how often workers are looked at that may be stuck; one that was stuck twice is killed, so it is
     long enough for a machine that slept to let them take a step. A worker that lived for `healthy_s` is restarted at
     once. Of those that did not, the first ten within `quick_within_s` are, too, unless they refused to work.

@@ -68,7 +68,7 @@ class Worker:
         self._clock_doubted = False
 
     def stop(self, cause: str) -> None:
-        """Finish the batch at hand, then leave. May be called from a signal handler or another thread."""
+        """Finish the batch in progress, then leave. May be called from a signal handler or another thread."""
         if not self._stopping.is_set():
             self._stop_cause = cause  # logged by `run`: a handler may have interrupted a line that is being written
             self._stopping.set()

@@ -226,6 +226,6 @@ class Replay:
         return self._contract.purposes[self._contract.topics[topic].purpose]
 
     def _now_ms(self, portion: Portion) -> int:
-        """The clock here, or the newest broker time at hand if that is later: a slow clock must not let old ones in."""
+        """The later of this clock and the newest broker time of the portion: a slow clock must not let old ones in."""
         newest = max((message.timestamp()[1] for message in portion.events), default=0)
         return max(int(self._clock() * 1000), newest)

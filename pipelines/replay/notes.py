@@ -1,4 +1,4 @@
-"""Quarantine, read for people who mend things: what failed, where, and for how long it can still be tried again.
+"""Quarantine, read for people who fix things: what failed, where, and for how long it can still be tried again.
 
 The topic takes records of whoever may write to it, so what is not a note of the relay's on an event type, view and
 partition of the contract is counted as foreign and neither shown nor followed.
@@ -82,7 +82,7 @@ def sorted_out(contract: Contract, messages: Iterable[Message], wish: Wish) -> G
 
 NEVER_WHOLE: Final = {
     "no_value": "the record has no value",
-    "not_single_object": "its bytes are no Avro single object",
+    "not_single_object": "its bytes are not in Avro single-object encoding",
     "too_large": "the raw event is larger than a worker takes",
     "item_limit": "its arrays and maps hold more items than a worker walks",
     "no_broker_time": "no retention can be counted for it",

@@ -131,4 +131,4 @@ def _view(counts: object) -> ViewTally:
 def _count(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise ValueError("that is no count")
+    raise ValueError("that is not a count")

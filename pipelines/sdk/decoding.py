@@ -62,7 +62,7 @@ class Decoder:
     def why_not(self, value: bytes) -> str:
         """Say why `decode` gave nothing for a value, and what to do. Shows a schema's fingerprint at most."""
         if not value.startswith(MARKER) or len(value) < _HEADER:
-            return "no schema of this topic wrote this record: its value is no Avro single-object encoding"
+            return "no schema of this topic wrote this record: its value is not in Avro single-object encoding"
         name = value[len(MARKER) : _HEADER]
         if name in self.schemas:
             return f"the value's bytes are not what its schema {name.hex()} says: the record is damaged"

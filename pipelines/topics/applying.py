@@ -257,7 +257,7 @@ def _unseen(batch: tuple[Step, ...], seen_s: float) -> Trouble:
     made = ", ".join(f"{step.kind} {step.topic}" for step in batch[:_SHOWN])
     return Trouble(
         f"the cluster took this, and does not show it after {seen_s:g} s: {made}",
-        hint="Repeat the same command: it goes on from what is made. If this stays, look at the controllers' logs.",
+        hint="Repeat the same command: it continues where it ended. If this stays, look at the controllers' logs.",
     )
 
 

@@ -94,7 +94,7 @@ def read(data: bytes, contract: Contract, overlay: str | None) -> Plan:
     """
     said = _object(data)
     if said.get("format") != FORMAT:
-        raise _refused("it is no plan of this version", "Make one: pipelines topics plan --out FILE.")
+        raise _refused("it is not a plan of this version", "Make one: pipelines topics plan --out FILE.")
     if said.get("overlay") != overlay:
         raise _refused("it was made under another overlay", "Give the same --overlay, or plan again.")
     if said.get("contract") != contract.digest.hex():

@@ -36,7 +36,7 @@ class VerdictCollector(Collector):
         for each in verdict.figures:
             ahead.add_metric([each.topic], each.ahead_ms / 1000)
         breaches = _family("breaches", "Promises of the topic that do not hold.")
-        unproven = _family("unproven_partitions", "Partitions of the topic of which something cannot be told.")
+        unproven = _family("unproven_partitions", "Partitions of the topic of which something is unknown.")
         whole = sorted({breach.topic for breach in verdict.breaches} - {each.topic for each in verdict.figures})
         for name in whole:  # of the brokers, as they concern every topic
             breaches.add_metric([name], sum(breach.topic == name for breach in verdict.breaches))

@@ -69,7 +69,7 @@ def _said(body: Mapping[str, Any]) -> list[str]:
         case {"kind": "applied"}:
             kept, consumers = _mapping(body.get("kept_from")), _mapping(body.get("audience"))
             later = [
-                f"{_text(topic)} kept from {'a time that cannot be told' if at is None else _text(at)}"
+                f"{_text(topic)} kept from {'an unknown time' if at is None else _text(at)}"
                 for topic, at in kept.items()
             ]
             return [f"applied: whom {len(consumers)} topic(s) are promised to holds from now on", *later]

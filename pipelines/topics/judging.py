@@ -133,7 +133,7 @@ def harmless(promise: Promise, state: ClusterState, breaches: Iterable[Breach]) 
 
 
 def lives_ms(promise: Promise, state: ClusterState) -> int:
-    """The longest that a record of an existing topic can live under what is in force: for ever, if it is compacted.
+    """The longest that a record of an existing topic can live under what is in force: forever, if it is compacted.
 
     Compaction merges segments, so that an old record may share one with a new record, again and again.
     """

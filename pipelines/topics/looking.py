@@ -78,7 +78,7 @@ def _refuse_untold(brokers: Mapping[int, Mapping[str, Setting]], held: Mapping[i
         untold = sorted(names.NEEDED - settings.keys())
         if untold:
             raise Trouble(
-                f"broker {number} does not tell {', '.join(untold)}, without which no worst case can be computed",
+                f"broker {number} does not report {', '.join(untold)}, without which no worst case can be computed",
                 hint="Give this principal DESCRIBE_CONFIGS on the cluster; what is hidden cannot be verified.",
             )
 

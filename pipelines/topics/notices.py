@@ -1,4 +1,4 @@
-"""What a plan has to say that none of its steps mends: for a person to know, or to do. Pure."""
+"""What a plan has to say that none of its steps fixes: for a person to know, or to do. Pure."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def of_topic(promise: Promise, state: ClusterState) -> Iterator[Notice]:
             yield Notice(
                 "undeclared-reader",
                 promise.topic,
-                f"{'everybody' if reader == '*' else reader} may read it by an ACL, and is no declared consumer",
+                f"{'everybody' if reader == '*' else reader} may read it by an ACL, but is not a declared consumer",
                 "Remove the ACL, or have the consumer reviewed and declared in topics.yaml.",
             )
 

@@ -1,7 +1,7 @@
 """Planning: what has to change so that a cluster's topics keep a contract's promises. Pure: contract and state in.
 
 A plan has three parts. `steps` are what `apply` does, and all it does. `entries` say of each topic that changes what a
-reviewer asks: how long before and after, who reads it from now on. `notices` are what no step mends.
+reviewer asks: how long before and after, who reads it from now on. `notices` are what no step fixes.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000
 
 
 def span(duration_ms: int) -> str:
-    """`2 d 3 h 15 m`, exact to the millisecond; `for ever` for no limit, and for what is longer than the calendar."""
+    """`2 d 3 h 15 m`, exact to the millisecond; `forever` for no limit, and for what is longer than the calendar."""
     if is_endless(duration_ms) or duration_ms < 0:
-        return "for ever"
+        return "forever"
     parts, left = [], duration_ms
     for unit, length in _UNITS:
         count, left = divmod(left, length)
@@ -23,8 +23,8 @@ def span(duration_ms: int) -> str:
 
 
 def lasting(duration_ms: int) -> str:
-    """`for 2 d 3 h`, or `for ever`."""
-    return "for ever" if is_endless(duration_ms) else f"for {span(duration_ms)}"
+    """`for 2 d 3 h`, or `forever`."""
+    return "forever" if is_endless(duration_ms) else f"for {span(duration_ms)}"
 
 
 def is_endless(duration_ms: int) -> bool:

@@ -25,8 +25,8 @@ class Step:
     """One change of one topic, made whole or not at all.
 
     `create` makes the topic with `partitions`, `replication` and `settings`; `set` sets the `settings`; `partitions`
-    raises their number. `record` writes down whom topics are promised to, in the topic of changes. `before` holds the
-    topic's own values of what is set (empty: not set), or its number of partitions.
+    raises their number. `record` writes down which consumers each topic has, in the topic of changes. `before` holds
+    the topic's own values of what is set (empty: not set), or its number of partitions.
     """
 
     kind: Kind

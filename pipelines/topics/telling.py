@@ -39,9 +39,9 @@ def plan_lines(planned: Plan, *, offline: bool = False) -> Iterator[str]:
     yield ""
     waiting = sum(entry.held is not None for entry in planned.entries)
     if planned.is_empty and waiting:
-        yield f"Nothing to apply yet: {waiting} topic(s) wait for latecomers to be gone."
+        yield f"Nothing to apply yet: {waiting} topic(s) wait until late records have expired."
     elif planned.is_empty and any(notice.broken for notice in planned.notices):
-        yield "Nothing to apply, and no step heals what is marked with ! above: a person has to."
+        yield "Nothing to apply. What is marked with ! above has to be fixed by hand."
     elif planned.is_empty:
         yield "Nothing to apply: the topics are as the contract says."
     else:
@@ -73,7 +73,7 @@ def entry_lines(entry: Entry) -> Iterator[str]:
             said = _said(name, value)
             yield _line(name, said if entry.is_new else _said(name, step.before.get(name, "")), said)
     if entry.settled_after_ms is not None and is_endless(entry.settled_after_ms):
-        yield f"      from when it is kept cannot be told: {_AHEAD}"
+        yield f"      the time from which it is kept is unknown: {_AHEAD}"
     elif entry.settled_after_ms is not None:
         yield f"      older segments may keep it from being kept for {span(entry.settled_after_ms)} after apply"
     if entry.held is not None:
@@ -98,7 +98,7 @@ def applied_lines(applied: Applied, *, dry_run: bool = False) -> Iterator[str]:
         yield f"accepted: {loss}"
     for topic, at_ms in sorted(applied.kept_from_ms.items()):
         if at_ms is None:
-            yield f"{topic}: from when it is kept cannot be told: {_AHEAD}"
+            yield f"{topic}: the time from which it is kept is unknown: {_AHEAD}"
         else:
             yield f"{topic}: kept from {moment(at_ms)} (older segments are gone by then)"
     for topic, at_ms in sorted(applied.held_until_ms.items()):
@@ -111,7 +111,7 @@ def applied_lines(applied: Applied, *, dry_run: bool = False) -> Iterator[str]:
 def _until(held: HeldBack) -> str:
     if held.until_ms is None:
         return f"{lasting(held.wait_ms)} after apply"
-    return "for ever" if is_endless(held.until_ms) else f"until {moment(held.until_ms)}"
+    return "forever" if is_endless(held.until_ms) else f"until {moment(held.until_ms)}"
 
 
 def step_line(step: Step) -> str:
@@ -125,7 +125,7 @@ def step_line(step: Step) -> str:
         case "partitions":
             return f"partitions of {step.topic}: {step.before['partitions']} -> {step.partitions}"
         case "record":
-            return f"record in {step.topic} that the plan is applied, and whom topics are promised to"
+            return f"record in {step.topic} that the plan is applied, and which consumers each topic has"
 
 
 def _line(name: str, before: str | None, after: str | None) -> str:

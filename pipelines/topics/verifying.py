@@ -48,7 +48,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Unproven:
-    """A partition of which something cannot be told, and why."""
+    """A partition of which something is unknown, and why."""
 
     topic: str
     partition: int

@@ -56,7 +56,7 @@ class Watch:
         threading.Thread(target=self.run, name="topics", daemon=True).start()
 
     def stop(self) -> None:
-        """End after the look at hand. May be called from a signal handler."""
+        """End after the present look. May be called from a signal handler."""
         self._stopping.set()
 
     def _look(self) -> None:

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 def test_what_was_written_is_as_it_should_be_until_the_contract_changes(folder: Path) -> None:
     assert run("--contract", str(folder), "--check")[0] == Exit.FINDINGS
     assert run("--contract", str(folder))[0] == Exit.DONE
-    assert run("--contract", str(folder), "--check") == (Exit.DONE, "0 to mend, 4 as they should be\n")
+    assert run("--contract", str(folder), "--check") == (Exit.DONE, "0 to update, 4 up to date\n")
     topics = folder / "topics.yaml"
     topics.write_text(topics.read_text().replace("ttl: 72h", "ttl: 71h"))
     (folder / "docs/catalog/index.md").unlink()

@@ -119,7 +119,7 @@ def test_what_cannot_be_begun_names_the_way(arguments: tuple[str, ...], said: st
 def test_what_is_no_schema_is_refused(text: str, tmp_path: Path) -> None:
     folder = overlaid(tmp_path / "contract")
     (tmp_path / "given.avsc").write_text(text)
-    assert "no Avro record" in str(refused(folder, "event", "lock.latch", "--schema", str(tmp_path / "given.avsc")))
+    assert "not an Avro record" in str(refused(folder, "event", "lock.latch", "--schema", str(tmp_path / "given.avsc")))
 
 
 def test_a_file_in_flow_style_is_left_alone_and_the_lines_are_shown(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_hostile_records_of_quarantine_are_counted_and_neither_shown_nor_followe
     assert outcome["views"][house.handled]["expired"] == 1
     shown = run(scene, "list").output + run(scene, "list", "--each").output
     assert SECRET not in shown
-    assert "10 records of quarantine are no notes" in shown
+    assert "10 records of quarantine are not notes" in shown
 
 
 def test_the_list_says_for_how_long_an_event_can_be_tried_again_and_which_one_is_gone(scene: Scene) -> None:
@@ -157,7 +157,7 @@ def test_the_list_says_for_how_long_an_event_can_be_tried_again_and_which_one_is
 
 def test_a_fault_that_no_contract_takes_away_is_listed_as_never(scene: Scene) -> None:
     notes = told(scene, "list")["notes"]
-    assert [note["never"] for note in notes] == [None, None, "its bytes are no Avro single object"]
+    assert [note["never"] for note in notes] == [None, None, "its bytes are not in Avro single-object encoding"]
     for arguments in ((), ("--each",)):
         shown = [line for line in run(scene, "list", *arguments).output.splitlines() if "never: " in line]
         assert len(shown) == 1

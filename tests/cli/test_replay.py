@@ -47,7 +47,7 @@ def test_a_replay_is_planned_then_done_and_its_counts_are_for_people_and_program
     ("arguments", "says"),
     [
         (("--from", "2026-11-25T08:00:00", "--to", "2026-11-25T09:00:00Z"), "needs its zone"),
-        (("--from", "2h", "--to", "2026-11-25T09:00:00Z"), "that is no time"),
+        (("--from", "2h", "--to", "2026-11-25T09:00:00Z"), "that is not a time"),
         (("--from", "2026-11-25T09:00:00Z", "--to", "2026-11-25T09:00:00Z"), "must be earlier"),
     ],
 )

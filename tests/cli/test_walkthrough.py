@@ -126,7 +126,7 @@ def test_the_cases_ask_what_the_new_field_says(walked: dict[tuple[int, int], End
 
 
 def test_the_catalog_is_part_of_the_request(walked: dict[tuple[int, int], Ended]) -> None:
-    assert (walked[3, 2].code, "0 to mend" in walked[3, 2].out) == (0, True), walked[3, 2]
+    assert (walked[3, 2].code, "0 to update" in walked[3, 2].out) == (0, True), walked[3, 2]
 
 
 def test_after_the_line_was_written_everything_is_signed_and_valid(walked: dict[tuple[int, int], Ended]) -> None:

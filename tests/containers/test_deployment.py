@@ -141,7 +141,7 @@ def test_an_overloaded_worker_is_healthy_and_a_stopped_one_is_not(deployment: De
 def test_minimizers_that_are_stopped_at_work_leave_within_the_transaction_timeout(deployment: Deployment) -> None:
     simulator = deployment.simulate(4, 8_000, 4_000)
     before = deployment.books()
-    until(lambda: deployment.books() != before, "work at hand")
+    until(lambda: deployment.books() != before, "work in progress")
     with calm() as sampled:
         started = time.monotonic()
         deployment.compose("stop", *(f"minimizer-{source}" for source in deployment.contract.sources))

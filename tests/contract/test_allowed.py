@@ -1,4 +1,4 @@
-"""What stands just inside a rule is allowed: each case is a refused one, mended as its finding says."""
+"""What stands just inside a rule is allowed: each case is a refused one, fixed as its finding says."""
 
 from __future__ import annotations
 

@@ -47,4 +47,4 @@ def test_catalog_pages_that_differ_in_line_ends_only_are_as_they_should_be(tmp_p
     folder = overlaid(tmp_path)
     assert CliRunner().invoke(docs, ["--contract", str(folder)]).exit_code == 0
     checked = CliRunner().invoke(docs, ["--contract", str(windows(folder)), "--check"])
-    assert (checked.exit_code, "0 to mend" in checked.output) == (0, True)
+    assert (checked.exit_code, "0 to update" in checked.output) == (0, True)

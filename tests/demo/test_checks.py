@@ -172,7 +172,7 @@ def the_devices_handles_nowhere(world: World) -> None:
 
 
 def a_breach(world: World) -> None:
-    world.breaches = ["raw.vpn.session: a record may stay for ever, the promise is 24h"]
+    world.breaches = ["raw.vpn.session: a record may stay forever, the promise is 24h"]
 
 
 def the_example_lost(world: World) -> None:

@@ -56,10 +56,10 @@ GOOD = {
     ("configs", "exists", "found"),
     [
         (GOOD, False, "3 brokers; 3 replicas"),
-        (GOOD, True, "__consumer_offsets: not told; __transaction_state: not told"),
-        (GOOD, None, "__consumer_offsets: not told; __transaction_state: not told"),
-        ({}, False, "__consumer_offsets: replicas not told; __consumer_offsets: min.insync.replicas not told"),
-        (None, False, "__consumer_offsets: replicas not told"),
+        (GOOD, True, "__consumer_offsets: not reported; __transaction_state: not reported"),
+        (GOOD, None, "__consumer_offsets: not reported; __transaction_state: not reported"),
+        ({}, False, "__consumer_offsets: replicas not reported; __consumer_offsets: min.insync.replicas not reported"),
+        (None, False, "__consumer_offsets: replicas not reported"),
     ],
     ids=["not made yet", "hidden", "refused", "settings hidden", "settings refused"],
 )

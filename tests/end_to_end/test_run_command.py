@@ -97,7 +97,7 @@ def test_without_a_key_for_now_it_is_refused_and_names_purpose_and_epoch(house: 
         ("raw", "message.timestamp.type", "CreateTime", "is CreateTime, not LogAppendTime"),
         ("minimized", "message.timestamp.type", "LogAppendTime", "is LogAppendTime, not CreateTime"),
         ("minimized", "retention.ms", str(72 * 3_600_000), "a record may stay"),
-        ("raw", "retention.ms", "-1", "a record may stay for ever, the promise is 1 d"),
+        ("raw", "retention.ms", "-1", "a record may stay forever, the promise is 1 d"),
     ],
 )  # fmt: skip
 def test_a_topic_that_breaks_its_promise_is_refused(

@@ -56,7 +56,7 @@ def markers(house: RelayFixture) -> None:
     """Wait until the markers of every commit that was acknowledged are written.
 
     A broker that dies in the milliseconds in which they are not may call the transaction complete without them
-    (docs/decisions/0064), and no client can mend that.
+    (docs/decisions/0064), and no client can fix that.
     """
     places = [(house.raw_topic, number) for number in range(3)]
     admin = house.cluster.admin(timeout_s=CALL_S)

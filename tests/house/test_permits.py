@@ -1,4 +1,4 @@
-"""The budget of brokers holds over processes, and nobody waits for ever."""
+"""The budget of brokers holds over processes, and nobody waits forever."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_a_doubt_that_was_dispelled_begins_anew(house: RelayFixture) -> None:
 
 
 def test_an_assignment_that_comes_while_a_worker_leaves_is_not_taken(house: RelayFixture) -> None:
-    """The client may have one at hand, and hands it over when it is closed."""
+    """The client may have one in progress, and hands it over when it is closed."""
     inbox = Inbox(Station(house.settings(), house.cluster, structlog.stdlib.get_logger()), {house.raw_topic: ()})
     inbox.close()
     with capture_logs() as lines:

@@ -57,7 +57,7 @@ def test_what_is_not_decoded_is_explained_without_its_value(tmp_path: Path) -> N
     assert plain is not None
     assert strict is not None
     said = [plain.why_not(value) for value in (b"SECRET", stranger, encoded(NEW, {"n": 1, "on": None})[:-1])]
-    assert "no Avro single-object encoding" in said[0]
+    assert "not in Avro single-object encoding" in said[0]
     assert stranger[2:10].hex() in said[1]
     assert "Update this folder" in said[1]
     assert "damaged" in said[2]

@@ -2,7 +2,7 @@
 
 A cluster of three takes all brokers that a run may have, so its tests are given to one process. Two faults of
 pytest-xdist 3.8's scheduling by scope are worked around: the test in which a process died is given to the next process
-and kills that one, too; and a process that holds a single test waits for another one before it begins, for ever.
+and kills that one, too; and a process that holds a single test waits for another one before it begins, forever.
 """
 
 from __future__ import annotations

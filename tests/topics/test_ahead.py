@@ -73,7 +73,7 @@ def test_no_line_calls_a_time_in_the_future_an_age() -> None:
     figures = (Figures("audit.a", DAY_MS, DAY_MS, 0, 999_999_999_999_000), Figures("audit.b", DAY_MS, DAY_MS, 5_000, 0))
     settling = Settling("audit.a", 0, NOW_MS, HOUR_MS)
     lines = list(verdict_lines(Verdict(NOW_MS, figures, (), (), (settling,), (), (), {})))
-    assert "for ever" not in "\n".join(lines)
+    assert "forever" not in "\n".join(lines)
     assert lines[0].startswith("SETTLING audit.a: a record is dated 1 h ahead")
     assert lines[2].endswith(" ahead")
     assert lines[3].endswith(" 5 s")

@@ -124,7 +124,7 @@ def test_every_planted_drift_is_found_and_nothing_else(
     assert "4 of 22 promises hold" in said
     assert f"BROKEN audit.inherits-{source}" in said
 
-    # The command that each of them names mends all but what no command can.
+    # The command that each of them names fixes all but what no command can.
     apply(plan(drifted, look_around(drifted, cluster)), drifted, cluster, "tests")
     left = {(each.topic, each.code) for each in seen(cluster, drifted).breaches}
     assert left - {(f"{OLD}-{source}", "oldest")} == {(f"{MORE}-{source}", "partitions")}

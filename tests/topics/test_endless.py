@@ -37,7 +37,7 @@ def test_from_when_a_topic_with_records_ahead_without_end_keeps_its_promise_cann
     planned = plan(contract, ClusterState({1: endless}, {raw: TopicState(2, 1, {})}))
     (entry,) = (entry for entry in planned.entries if entry.topic == raw)
     assert entry.settled_after_ms == FOREVER_MS
-    (said,) = (line for line in plan_lines(planned) if "cannot be told" in line)
+    (said,) = (line for line in plan_lines(planned) if "is unknown" in line)
     assert "ahead of the clock" in said
     assert orjson.dumps(document(planned, None))
 
@@ -53,7 +53,7 @@ def test_what_cannot_be_told_is_recorded_so_and_settles_nothing() -> None:
     lines = list(applied_lines(applied))
     assert [line.partition(":")[0] for line in lines] == ["audit.a", "raw.a.b", "audit.a"]
     assert "kept from 1970-01-01T00:00:00Z" in lines[0]
-    assert "cannot be told" in lines[1]
+    assert "unknown" in lines[1]
     assert "never" in lines[2]
 
 
@@ -61,7 +61,7 @@ def test_a_verdict_says_for_ever_and_never_where_there_is_no_end() -> None:
     held = HeldBack({"retention.ms": "1"}, FOREVER_MS, FOREVER_MS + HOUR_MS, FOREVER_MS)
     figures = (Figures("audit.a", HOUR_MS, FOREVER_MS, 1), Figures("audit.b", HOUR_MS, FOREVER_MS - 1, None))
     lines = "\n".join(verdict_lines(Verdict(0, figures, (), (), (), (), (), {"audit.a": held})))
-    assert (lines.count("for ever"), lines.count("never")) == (2, 1)
+    assert (lines.count("forever"), lines.count("never")) == (2, 1)
     assert " d " not in lines
 
 

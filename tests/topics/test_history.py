@@ -43,7 +43,7 @@ def test_each_kind_is_said_in_words() -> None:
     done = Done({"audit.a": Audience(9, ("desk",))}, {"audit.a": HOUR_MS, "raw.a.b": None}, {}, {}, {})
     assert said(applied_body(done))[1:] == [
         "audit.a kept from 1970-01-01T01:00:00Z",
-        "raw.a.b kept from a time that cannot be told",
+        "raw.a.b kept from an unknown time",
     ]
     assert said({"kind": "resumed", "steps": [{}, {}]}) == ["resumed: 2 step(s) were found made"]
     (head, when) = said(

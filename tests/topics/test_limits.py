@@ -158,5 +158,5 @@ def test_a_saved_plan_keeps_the_limits_and_an_older_one_has_to_be_made_anew(cont
     planned = plan(contract, state)
     said = document(planned, None)
     assert read(orjson.dumps(said), contract, None) == planned
-    with pytest.raises(Trouble, match="no plan of this version"):
+    with pytest.raises(Trouble, match="not a plan of this version"):
         read(orjson.dumps({**said, "format": "pipelines topics plan 2"}), contract, None)

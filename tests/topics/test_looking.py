@@ -50,7 +50,7 @@ def test_a_kafka_before_the_least_is_refused_and_named(
     ],
 )
 def test_what_a_cluster_hides_is_named(contract: Contract, hidden: str, named: str) -> None:
-    with pytest.raises(Trouble, match=f"does not tell {named}, without") as untold:
+    with pytest.raises(Trouble, match=f"does not report {named}, without") as untold:
         look(contract, without(hidden).admin())
     assert untold.value.exit_code == Exit.UNAVAILABLE
 

@@ -27,7 +27,7 @@ def test_no_number_is_a_fault_of_the_program(one: int, other: int) -> None:
 def test_what_comes_near_kafkas_longest_is_without_end(less: int) -> None:
     """Kafka's limits near 2**63, rounded, shortened by a delay, or longer by one."""
     for endless in (FOREVER_MS - less, (FOREVER_MS - less) // 1000 * 1000, FOREVER_MS + less):
-        assert (span(endless), lasting(endless), moment(endless)) == ("for ever", "for ever", "never")
+        assert (span(endless), lasting(endless), moment(endless)) == ("forever", "forever", "never")
         assert after(0, endless) is None
 
 

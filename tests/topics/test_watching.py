@@ -1,4 +1,4 @@
-"""The alarm: a promise that somebody breaks is said at every look, in log and metrics, until it is mended."""
+"""The alarm: a promise that somebody breaks is said at every look, in log and metrics, until it is fixed."""
 
 from __future__ import annotations
 

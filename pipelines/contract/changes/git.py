@@ -141,7 +141,7 @@ def _common(git_dir: Path) -> Path:
 def _line(file: Path) -> str:
     try:
         if not stat.S_ISREG(file.stat().st_mode):  # to open a pipe would wait for its other end
-            raise NoGit(f"the repository's {file.name} is no regular file")
+            raise NoGit(f"the repository's {file.name} is not a regular file")
         with file.open("rb") as opened_file:
             return os.fsdecode(opened_file.read(_MOST_BYTES)).strip("\r\n")
     except OSError as error:

@@ -105,7 +105,7 @@ def checked_out(root: Path, revision: str) -> Iterator[Path]:
             with _written(repository, commit) as folder:
                 yield folder
     except NoGit as why:
-        what = f"{revision!r} is no folder with a contract, and no revision can be looked up: {why}"
+        what = f"{revision!r} is not a folder with a contract, and revisions cannot be read: {why}"
         raise Trouble(what, hint=hint, exit_code=Exit.USAGE) from None
     except subprocess.CalledProcessError:
         what = f"{revision!r} is neither a folder nor a revision of the repository"

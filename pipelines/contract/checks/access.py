@@ -17,7 +17,7 @@ def topic_unknown(draft: Draft) -> Iterator[Mistake]:
         for view in event.policy.views if event.policy else ():
             if known is not None and view.topic not in known:
                 what = f"There is no topic {shown(view.topic)}.{meant(view.topic, known)}"
-                yield Mistake(view.position, what, "Add it to topics.yaml with a TTL and its basis, or mend the name.")
+                yield Mistake(view.position, what, "Add it to topics.yaml with a TTL and its basis, or fix the name.")
 
 
 def purpose_unknown(draft: Draft) -> Iterator[Mistake]:
@@ -26,7 +26,7 @@ def purpose_unknown(draft: Draft) -> Iterator[Mistake]:
         purpose = topic.name.partition(".")[2]
         if draft.purpose_names is not None and purpose not in draft.purpose_names:
             what = f"There is no purpose '{purpose}'.{meant(purpose, draft.purpose_names)}"
-            yield Mistake(topic.position, what, "Add it to policies/purposes.yaml with a review, or mend the name.")
+            yield Mistake(topic.position, what, "Add it to policies/purposes.yaml with a review, or fix the name.")
 
 
 def raw_topic_missing(draft: Draft) -> Iterator[Mistake]:

@@ -57,7 +57,7 @@ def unknown(draft: Draft) -> Iterator[Mistake]:
                 continue
             what = f"'{one.event}' has no views for both {shown(one.purposes[0])} and {shown(one.purposes[1])}."
             hint = meant(wrong, names) if wrong is not None else ""
-            yield Mistake(one.position, f"{what}{hint}", "Mend the names, or remove the entry.")
+            yield Mistake(one.position, f"{what}{hint}", "Fix the names, or remove the entry.")
 
 
 def needless(draft: Draft) -> Iterator[Mistake]:

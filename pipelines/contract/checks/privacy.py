@@ -24,7 +24,7 @@ def handle_class(draft: Draft) -> Iterator[Mistake]:
         allowed = line.class_ in IDENTIFIERS or line.class_ in PROTECTED or line.class_ is FieldClass.EVENT_ID
         if isinstance(line.rule.action, Handle) and not allowed:
             what = f"'{line.rule.path}' is of class {line.class_}: a handle is made of an identifier."
-            yield Mistake(line.rule.position, what, "Use an action for its type, or mend the class in the raw schema.")
+            yield Mistake(line.rule.position, what, "Use an action for its type, or fix the class in the raw schema.")
 
 
 def handle_kind(draft: Draft) -> Iterator[Mistake]:

@@ -32,7 +32,7 @@ def event_id(draft: Draft) -> Iterator[Mistake]:
             place = ids[-1].field.position if ids else schema.position
             found = ", ".join(leaf.spelled + " (nullable)" * isinstance(leaf.field.type, Nullable) for leaf in ids)
             what = f"A raw event has one field of class event_id, 'event_id', never null; found: {found or 'none'}."
-            yield Mistake(place, what, "Add it or mend the classes.")
+            yield Mistake(place, what, "Add it or fix the classes.")
 
 
 def occurred_at(draft: Draft) -> Iterator[Mistake]:
@@ -43,7 +43,7 @@ def occurred_at(draft: Draft) -> Iterator[Mistake]:
         if field is None or not good or (isinstance(field.type, Primitive) and field.type.logical not in TIMESTAMPS):
             place = schema.position if field is None else field.position
             what = "A raw event has a field 'occurred_at' of class event_time, a timestamp, never null."
-            yield Mistake(place, what, f"Add or mend it; logical types: {', '.join(TIMESTAMPS)}.")
+            yield Mistake(place, what, f"Add or fix it; logical types: {', '.join(TIMESTAMPS)}.")
 
 
 def _schemas(draft: Draft) -> Iterator[RawSchema]:

@@ -111,7 +111,7 @@ def _unknown(what: str, keys: Sequence[Scalar], known: Iterable[str], where: str
     """
     for key in keys[:_MOST_UNKNOWN]:
         said = f"The contract has no {what} {shown(key.text)} here ({where}).{meant(key.text, known)}"
-        report.add("overlay-unknown", key.position, said, "Mend the name, or remove the line: an overlay adds nothing.")
+        report.add("overlay-unknown", key.position, said, "Fix the name, or remove the line: an overlay adds nothing.")
 
 
 def rules(node: Node, base: Mapping, at: Position, report: Report) -> dict[str, Entry]:

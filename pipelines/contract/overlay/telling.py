@@ -25,7 +25,7 @@ _MERGE: Final = "Say something coarser of it (`else`, `map`, `present`), or remo
 
 
 class Told(NamedTuple):
-    """What is wrong with a line of an overlay, and how to mend it."""
+    """What is wrong with a line of an overlay, and how to fix it."""
 
     at: Position
     what: str

@@ -156,8 +156,8 @@ class Drafter:
         for topic, inside in node:
             view = self._views.get(topic.text)
             if view is None:
-                what = f"{shown(topic.text)} is no view of {self._event}.{meant(topic.text, self._views)}"
-                self._report.add("case-view", topic.position, what, "Mend the topic's name, or remove it.")
+                what = f"{shown(topic.text)} is not a view of {self._event}.{meant(topic.text, self._views)}"
+                self._report.add("case-view", topic.position, what, "Fix the topic's name, or remove it.")
             elif (expected := self._expected(view, views.get(view.topic), inside)) is not None:
                 views[view.topic] = expected
         return replace(draft, whole=None, views=views)
@@ -178,6 +178,6 @@ class Drafter:
         if said is None or said[1] not in codes:
             hint = meant(said[1], codes) if said else ""
             remedy = f"Write `quarantined <reason> at <path>`; reasons here: {', '.join(codes)}."
-            self._report.add("case-reason", node.position, f"This is no outcome.{hint}", remedy)
+            self._report.add("case-reason", node.position, f"This is not an outcome.{hint}", remedy)
             return None
         return Expected("quarantined", node.position, code=said[1], path=said[2] or "")

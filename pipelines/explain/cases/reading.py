@@ -140,7 +140,7 @@ def _value(draft: Draft, report: Report) -> bytes | None:
         encoded = None if gaps else encode(draft.schema, draft.fields)
         if isinstance(encoded, Unfit):
             what = f"'{encoded.path}' does not fit its type."
-            report.add("case-value", draft.position, what, "Mend the value.")
+            report.add("case-value", draft.position, what, "Fix the value.")
         data = encoded if isinstance(encoded, bytes) else None
     elif data is None:
         report.add("missing-key", draft.position, "Neither 'raw' nor 'hex' is there.", "Add the raw event's fields.")

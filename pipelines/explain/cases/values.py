@@ -81,7 +81,7 @@ class Reader:
                 hint = meant(key.text, [known.name for known in record.fields])
                 where = f" in '{path}'" if path else ""
                 what = f"There is no such field{where}.{hint}"
-                self._report.add("case-field", key.position, what, "Mend the name, or the case's `version`.")
+                self._report.add("case-field", key.position, what, "Fix the name, or the case's `version`.")
                 continue
             read = self.read(field.type, inside, there)
             if read is not NOTHING:
@@ -139,7 +139,7 @@ class Reader:
         given = "" if isinstance(node, Scalar) else f", not {kind(node)}"
         what = f"'{path}' must be {wanted}{given}.{hint}" if path else f"Here must be {wanted}{given}."
         self._report.add(
-            "case-value", node.position, what, "Mend the value; docs/privacy-reviewer.md says how each type is written."
+            "case-value", node.position, what, "Fix the value; docs/privacy-reviewer.md says how each type is written."
         )
         return NOTHING
 

@@ -153,5 +153,5 @@ def _inline(parent: Element, page: Page, part: Inline) -> Element:
             element = SubElement(parent, "a", href=to_page(page, there, ENDING))
             element.text = text
         case _:
-            raise TypeError("a text is no element")
+            raise TypeError("a text is not an element")
     return element

@@ -197,7 +197,7 @@ def _quarantine(contract: Contract, event: Event) -> list[Block]:
                 "Bytes that are not what the schema says keep the whole event out; ",
                 Link("the reasons", "index"),
                 f" are the same for all event types. A note lives for {ttl} and holds the "
-                "record's coordinates, the reason and the field's path: no value. Mend the producer; the raw record is "
+                "record's coordinates, the reason and the field's path: no value. Fix the producer; the raw record is "
                 f"there for {_raw_ttl(contract, event)}.",
             )
         ),

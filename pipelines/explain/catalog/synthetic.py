@@ -1,6 +1,6 @@
 """Synthetic raw events: one of an event type, made from its newest schema and what its views let through.
 
-Every value is fixed: the same contract gives the same event for ever, and no identifier in it could be taken for a real
+Every value is fixed: the same contract gives the same event forever, and no identifier in it could be taken for a real
 one. Where views allow it, no field is null and no value is out of a view's bound, so that the example shows something.
 """
 

@@ -55,7 +55,7 @@ def topic_page(contract: Contract, topic: Topic, examples: Mapping[str, Example]
 
 
 def _facts(topic: Topic, purpose: Purpose, views: list[View]) -> Table:
-    handle = f"of the {purpose.handle}, another one every {duration(purpose.rotate_ms)}" if purpose.handle else "none"
+    handle = f"of the {purpose.handle}, rotated every {duration(purpose.rotate_ms)}" if purpose.handle else "none"
     readers = joined([Code(name) for name in topic.consumers]) or line("nobody yet")
     events = joined([Link(view.event, f"events/{view.event}") for view in views]) or line("none yet")
     return facts(

@@ -66,8 +66,8 @@ def the_handle(contract: Contract, topic: Topic, purpose: Purpose) -> list[Block
                 ),
                 line(
                     Strong("Who can resolve it. "),
-                    "Nobody. There is no table, and no command turns it back. Whoever "
-                    "holds the keyring can test an identifier that they know already; no consumer holds one. It is a "
+                    "Nobody. There is no table, and no command turns it back. A holder "
+                    "of the keyring can test an identifier that they know already; no consumer holds one. It is a "
                     "pseudonym all the same, and not anonymous: treat it as personal data.",
                 ),
                 line(
@@ -120,7 +120,7 @@ def times(topic: Topic, views: Sequence[View]) -> Bullets:
             ),
             line(
                 Strong("What still shows. "),
-                "Whoever reads live sees when and in which order records arrive.",
+                "A consumer that reads live sees when and in which order records arrive.",
             ),
         )
     )

@@ -1,6 +1,6 @@
 """Lint: whether a sample's values contradict the classes of their fields. Says paths, patterns and counts, no value.
 
-Reads a local sample, never a topic. What it finds is a question to a producer: a class is theirs to mend.
+Reads a local sample, never a topic. What it finds is a question to a producer: a class is theirs to fix.
 """
 
 from __future__ import annotations
