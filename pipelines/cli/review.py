@@ -22,7 +22,7 @@ from pipelines.cli.options import contract_option, history_option, json_option, 
 from pipelines.cli.printing import say_json
 from pipelines.contract import load
 from pipelines.contract.bits import spelled_bits
-from pipelines.contract.changes import Change, since
+from pipelines.contract.changes import Change, accepted_since, since
 from pipelines.contract.changes.revisions import signed_states
 from pipelines.contract.checks.classes import PROTECTED
 from pipelines.contract.checks.reviews import SIGNED
@@ -55,6 +55,9 @@ def command(
     the printed line into the purpose's review in policies/purposes.yaml; this command never does. With --history, the
     state that was signed is looked up in git; --against names a state to compare with. Without PURPOSE: all purposes,
     signed or not.
+    Handles change with each epoch, and fields that stay the same do not: `across epochs` says by how many bits records
+    can match the handles of two epochs, at most, and what policies/linkage.yaml accepts of that. The digest does not
+    cover acceptances; --against and --history show which were added, raised or removed for the purpose.
     Under an overlay a purpose receives less than what was signed, and nothing more is to be signed for that: it shows
     what is received then, and what the overlay changes; the digest stays that of the contract.
 
@@ -100,9 +103,8 @@ def _since(
     """
     if before is not None:
         there = told.purpose in before.purposes
-        return "the named contract" if there else "the named contract, which has no such purpose", since(
-            before, contract, told.purpose
-        )
+        named = "the named contract" if there else "the named contract, which has no such purpose"
+        return named, _changes(before, contract, told.purpose)
     if told.signed:
         return "what was signed", ()
     if not told.covers:
@@ -111,10 +113,13 @@ def _since(
         return "what was signed: only --history looks for that state, in git", None
     states, why = signed_states(root, {told.purpose: told.covers}, as_of=today)
     if (state := states.get(told.purpose)) is not None:
-        return f"what was signed, in commit {state.commit[:12]} of {state.day}", since(
-            state.contract, contract, told.purpose
-        )
+        signed = f"what was signed, in commit {state.commit[:12]} of {state.day}"
+        return signed, _changes(state.contract, contract, told.purpose)
     return f"what was signed, which cannot be shown: {why}", None
+
+
+def _changes(old: Contract, new: Contract, purpose: str) -> tuple[Change, ...]:
+    return (*since(old, new, purpose), *accepted_since(old, new, purpose))
 
 
 def _all(contract: Contract, today: date, as_json: bool) -> bool:
@@ -170,6 +175,7 @@ def _print_receipt(console: Console, told: Receipt) -> None:
         *((question.replace("_", " "), answer) for question, answer in told.answers.items()),
         ("carries", told.handle),
         ("at most", f"{counted(told.max_bits, 'bit')} in a record besides the handle"),
+        ("across epochs", _across_epochs(told)),
         ("review", told.review),
     ):
         table.add_row(Text(f"  {name}", "dim"), Text(text))
@@ -185,6 +191,16 @@ def _print_receipt(console: Console, told: Receipt) -> None:
             for field in view.fields:
                 fields.add_row(Text(f"    {field.name}", "green"), Text(f"{field.gives}{_source(field)}"))
             console.print(fields)
+
+
+def _across_epochs(told: Receipt) -> str:
+    """What the records tell of a handle that stays the same when its key changes, and what was accepted of that."""
+    found = told.across_epochs
+    if found is None:
+        return "no view has a handle, so there is none to match"
+    events = ", ".join(f"{event} {spelled_bits(bits)}" for event, bits in found.events)
+    said = f"records can match handles of two epochs by up to {spelled_bits(found.bits)} bits ({events})"
+    return said if found.up_to is None else f"{said}; accepted up to {found.up_to} bits: {found.reason}"
 
 
 def _source(field: FieldReceipt) -> str:

@@ -36,7 +36,9 @@ from pipelines.trouble import Exit, Trouble
 _ATTRIBUTES = ("class", "max_items", "class_review")
 _SHOWN = 5
 _TO_LOOK_AT = frozenset({*freshness.BUILD_FIXES, *(check.id for check in (*reviews.CHECKS, *budget.CHECKS))})
-_MOOT = frozenset({"linkage-needless"})  # the contract needs what an overlay of it may not need
+_MOOT = frozenset(
+    {"linkage-needless", "epoch-linkage-needless"}
+)  # the contract needs what an overlay of it may not need
 
 
 @dataclass(frozen=True, slots=True)

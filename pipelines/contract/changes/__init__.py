@@ -4,6 +4,6 @@ Compares values; only `git` runs a program (git, reading), and only when it is a
 """
 
 from pipelines.contract.changes.change import Change, Direction
-from pipelines.contract.changes.compare import compare, since
+from pipelines.contract.changes.compare import accepted_since, compare, since
 
-__all__ = ["Change", "Direction", "compare", "since"]
+__all__ = ["Change", "Direction", "accepted_since", "compare", "since"]

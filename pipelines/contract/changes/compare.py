@@ -23,3 +23,9 @@ def compare(old: Contract, new: Contract) -> tuple[Change, ...]:
 def since(old: Contract, new: Contract, purpose: str) -> tuple[Change, ...]:
     """The changes of what one purpose receives."""
     return tuple(change for change in compare(old, new) if change.received and purpose in change.purposes)
+
+
+def accepted_since(old: Contract, new: Contract, purpose: str) -> tuple[Change, ...]:
+    """Return the changes of what is accepted of one purpose's linkage, which no review covers; the worse ones first."""
+    found = [change for change in linkage.changes(old, new) if purpose in change.purposes]
+    return tuple(sorted(found, key=lambda change: ORDER.index(change.direction)))
