@@ -36,9 +36,8 @@ from pipelines.trouble import Exit, Trouble
 _ATTRIBUTES = ("class", "max_items", "class_review")
 _SHOWN = 5
 _TO_LOOK_AT = frozenset({*freshness.BUILD_FIXES, *(check.id for check in (*reviews.CHECKS, *budget.CHECKS))})
-_MOOT = frozenset(
-    {"linkage-needless", "epoch-linkage-needless"}
-)  # the contract needs what an overlay of it may not need
+# The contract needs what an overlay of it may not need.
+_MOOT = frozenset({"linkage-needless", "epoch-linkage-needless"})
 
 
 @dataclass(frozen=True, slots=True)
