@@ -1,4 +1,7 @@
-"""`pipelines linkage`: what two purposes can both tell of one event. Needs the contract alone, and no broker."""
+"""`pipelines linkage`: what two purposes can both tell of one event, and one purpose across epochs.
+
+Needs the contract alone, and no broker.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.across import acceptances, plain_across, print_across
 from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import say_json
@@ -37,11 +41,23 @@ _SHOWN: Final = 4
     help="Also match the records of N simulated events of each type, and say how often that succeeds.",
 )
 @click.option("--devices", default=200, show_default=True, type=click.IntRange(2, 1_000_000), help="Simulated devices.")
+@click.option(
+    "--acceptances",
+    "as_lines",
+    is_flag=True,
+    help="Print only `across_epochs` for policies/linkage.yaml: what has to be accepted now, with the reasons given.",
+)
 @contract_option
 @overlay_option
 @json_option
 def command(
-    svg: Path | None, measure: int | None, devices: int, contract_dir: Path, overlay: str | None, as_json: bool
+    svg: Path | None,
+    measure: int | None,
+    devices: int,
+    as_lines: bool,
+    contract_dir: Path,
+    overlay: str | None,
+    as_json: bool,
 ) -> None:
     """Say how much two purposes share of one event, in bits.
 
@@ -52,13 +68,23 @@ def command(
     Two live views with handles share the event itself: their order joins them. All of this is about single records; a
     rare kind of record, and a whole history, tell more.
 
+    Below that it prints for each purpose with handles by how many bits it can match them across epochs: the key of the
+    handles changes, fields that stay the same do not. It is an upper bound for one event of each type in each epoch;
+    above the log2 of the number of devices, rotation may keep none of them apart.
+
     \b
     Examples:
-      pipelines linkage                        the matrix, and the event types behind it
+      pipelines linkage                        the matrix, the event types behind it, and each purpose across epochs
+      pipelines linkage --acceptances          `across_epochs`, to write into policies/linkage.yaml
       pipelines linkage --svg linkage.svg      as a heat map
       pipelines linkage --measure 2000         and match 2,000 simulated events of each type
     """  # noqa: D301 - click reads the backspace as "do not wrap"
+    if as_lines and (overlay is not None or as_json or measure or svg is not None):
+        raise click.UsageError("--acceptances prints lines for the contract's file, and goes with --contract alone.")
     contract = load_valid(contract_dir, as_of=datetime.now(UTC).date(), overlay=overlay)
+    if as_lines:
+        click.echo(acceptances(contract), nl=False)
+        return
     everything = sorted(shared_in(contract), key=lambda one: one.rank, reverse=True)
     measured = dict(_measured(contract, everything, measure, devices)) if measure else {}
     if svg is not None:
@@ -69,6 +95,7 @@ def command(
     console = make_console()
     _print_matrix(console, contract, everything)
     _print_pairs(console, contract, everything, measured)
+    print_across(console, contract)
 
 
 def _key(one: Shared) -> tuple[str, str, str]:
@@ -210,4 +237,5 @@ def _plain(contract: Contract, everything: Sequence[Shared], measured: Mapping[A
             }
             for one in everything
         ],
+        "across_epochs": plain_across(contract),
     }

@@ -23,7 +23,7 @@ from pipelines.cli.printing import say_json
 from pipelines.cli.review_pipeline import print_lines_to_add, print_pipeline_review, print_since, say_review
 from pipelines.contract import load
 from pipelines.contract.bits import spelled_bits
-from pipelines.contract.changes import Change, since
+from pipelines.contract.changes import Change, accepted_since, since
 from pipelines.contract.changes.revisions import signed_states
 from pipelines.contract.checks.classes import PROTECTED
 from pipelines.contract.checks.reviews import SIGNED
@@ -65,6 +65,9 @@ def command(
     all reviews, signed or not.
     `raw`, `quarantine` and `changes` are the topics that serve no purpose. Their reviews are in
     policies/pipeline-topics.yaml, and cover why these topics are kept, for how long at most, and who may read them.
+    Handles change with each epoch, and fields that stay the same do not: `across epochs` says by how many bits records
+    can match the handles of two epochs, at most, and what policies/linkage.yaml accepts of that. The digest does not
+    cover acceptances; --against and --history show which were added, raised or removed for the purpose.
     Under an overlay a purpose receives less than what was signed, and nothing more is to be signed for that: it shows
     what is received then, and what the overlay changes; the digest stays that of the contract.
 
@@ -133,7 +136,7 @@ def _since(
     if before is not None:
         there = name in before.purposes or name in before.pipeline_topics
         missing = f"the named contract, which has no {'such purpose' if isinstance(told, Receipt) else 'such review'}"
-        return "the named contract" if there else missing, since(before, contract, name)
+        return "the named contract" if there else missing, _changes(before, contract, name)
     if told.signed:
         return "what was signed", ()
     if not told.covers:
@@ -143,8 +146,13 @@ def _since(
     states, why = signed_states(root, {name: told.covers}, as_of=today)
     if (state := states.get(name)) is not None:
         day = state.day or "an unreadable date"
-        return f"what was signed, in commit {state.commit[:12]} of {day}", since(state.contract, contract, name)
+        signed = f"what was signed, in commit {state.commit[:12]} of {day}"
+        return signed, _changes(state.contract, contract, name)
     return f"what was signed, which cannot be shown: {why}", None
+
+
+def _changes(old: Contract, new: Contract, purpose: str) -> tuple[Change, ...]:
+    return (*since(old, new, purpose), *accepted_since(old, new, purpose))
 
 
 def _all(contract: Contract, today: date, as_json: bool) -> bool:
@@ -215,6 +223,7 @@ def _print_receipt(console: Console, told: Receipt) -> None:
         *((question.replace("_", " "), answer) for question, answer in told.answers.items()),
         ("carries", told.handle),
         ("at most", f"{counted(told.max_bits, 'bit')} in a record besides the handle"),
+        ("across epochs", _across_epochs(told)),
         ("review", told.review),
     )
     console.print(TextTable(rows, indent=2, styles=("dim",)))
@@ -227,6 +236,16 @@ def _print_receipt(console: Console, told: Receipt) -> None:
             console.print(Text.assemble("  of each ", (view.event, "bold"), f", its time {view.time}; {bits}"))
             fields = [(field.name, f"{field.gives}{_source(field)}") for field in view.fields]
             console.print(TextTable(fields, indent=4, styles=("green",)))
+
+
+def _across_epochs(told: Receipt) -> str:
+    """What the records tell of a handle that stays the same when its key changes, and what was accepted of that."""
+    found = told.across_epochs
+    if found is None:
+        return "no view has a handle, so there is none to match"
+    events = ", ".join(f"{event} {spelled_bits(bits)}" for event, bits in found.events)
+    said = f"records can match handles of two epochs by up to {spelled_bits(found.bits)} bits ({events})"
+    return said if found.up_to is None else f"{said}; accepted up to {found.up_to} bits: {found.reason}"
 
 
 def _source(field: FieldReceipt) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from pipelines.contract.leaves import Leaf, leaves
 from pipelines.contract.linkage import Shared, shared
+from pipelines.contract.linkage.epochs import Across, across
 from pipelines.contract.model import Contract, Linkage, PipelineTopicReview, Purpose, RawSchema
 from pipelines.contract.overlay.laid import Laid
 from pipelines.contract.policy import Policy, ViewLines
@@ -47,7 +48,7 @@ class EventDraft:
         return tuple(merged.values())
 
 
-@dataclass(frozen=True)  # no slots: `shared` is kept once it is computed
+@dataclass(frozen=True)  # no slots: `shared` and `across` are kept once computed
 class Draft:
     """A contract as far as it could be read.
 
@@ -99,6 +100,16 @@ class Draft:
             views = sorted((view.view for view in event.views if view.view is not None), key=lambda view: view.topic)
             found += shared(event.versions, views, ttls)
         return tuple(found)
+
+    @cached_property
+    def across(self) -> tuple[Across, ...]:
+        """How well each purpose whose views have handles can match them across epochs, in name order."""
+        late_ms = {} if self.topics is None else {name: one.late_ms for name, one in self.topics.minimized.items()}
+        events = (
+            (name, event.versions, [view.view for view in event.views if view.view is not None])
+            for name, event in sorted(self.events.items())
+        )
+        return tuple(across(events, late_ms))
 
     def purpose_of(self, topic: str) -> Purpose | None:
         """The purpose of a minimized topic, when it could be read."""

@@ -40,7 +40,8 @@ _SHOWN = 5
 _TO_LOOK_AT = frozenset(
     {*freshness.BUILD_FIXES, *(check.id for check in (*reviews.CHECKS, *pipeline_topics.CHECKS, *budget.CHECKS))}
 )
-_MOOT = frozenset({"linkage-needless"})  # the contract needs what an overlay of it may not need
+# The contract needs what an overlay of it may not need.
+_MOOT = frozenset({"linkage-needless", "epoch-linkage-needless"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,11 +305,30 @@ class AcceptedLinkage:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedAcross:
+    """What somebody accepted of one purpose: up to how many bits its handles can be matched across epochs, and why."""
+
+    purpose: str
+    up_to: int
+    reason: str
+    position: Position
+
+    @property
+    def spelled(self) -> str:
+        """Return how much was accepted, in words."""
+        return f"{self.up_to} bits"
+
+
+@dataclass(frozen=True, slots=True)
 class Linkage:
-    """From how many shared bits on two purposes are warned of, and where that was accepted."""
+    """The limit in bits above which linkage is a finding, and where more was accepted.
+
+    `warn_above` holds for two purposes of one event (`accepted`) and for one purpose across epochs (`across_epochs`).
+    """
 
     warn_above: int = 20
     accepted: tuple[AcceptedLinkage, ...] = ()
+    across_epochs: tuple[AcceptedAcross, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pipelines.contract.arrival import STEP_MS
 from pipelines.contract.avro import Enum, not_null
 from pipelines.contract.bits import view_bits
+from pipelines.contract.linkage.epochs import accepted_across, across_in
 from pipelines.contract.model import Contract, Event, OutputArray, OutputField, Purpose, View
 from pipelines.contract.received import classes, counted_up_to, digest_of
 from pipelines.explain.wording import action_words, duration
@@ -50,9 +51,23 @@ class TopicReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochReceipt:
+    """By how many bits records can match the purpose's handles across epochs, at most, and by which event types.
+
+    `up_to` (bits) and `reason` are what policies/linkage.yaml accepts; None where it accepts nothing.
+    """
+
+    bits: float
+    events: tuple[tuple[str, float], ...]
+    up_to: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """All that a purpose receives, and the digest of it.
 
+    `across_epochs` is None where no view has a handle; what was accepted of it is not part of the digest.
     `signed` says whether its review covers exactly this; `expires` is the day from which it stands no more.
     """
 
@@ -66,6 +81,7 @@ class Receipt:
     max_bits: int
     topics: tuple[TopicReceipt, ...]
     views: tuple[ViewReceipt, ...]
+    across_epochs: EpochReceipt | None
     digest: str
     covers: str
     signed: bool
@@ -106,6 +122,7 @@ def receipt(contract: Contract, name: str) -> Receipt:
             for view in event.views
             if view.purpose == name
         ),
+        across_epochs=_across(contract, name),
         digest=digest,
         covers=covers,
         signed=digest == covers,
@@ -119,6 +136,17 @@ def _handle(purpose: Purpose) -> str:
         keys = f"the keys of its records' ids change every {duration(purpose.rotate_ms)}"
         return f"no handle: records cannot be told to be of one device or account; {keys}"
     return f"a handle of the {purpose.handle}, rotated every {duration(purpose.rotate_ms)}"
+
+
+def _across(contract: Contract, name: str) -> EpochReceipt | None:
+    found = next((one for one in across_in(contract) if one.purpose == name), None)
+    if found is None:
+        return None
+    events = tuple((event.event, event.bits) for event in found.events)
+    agreed = accepted_across(contract.linkage, name)
+    if agreed is None:
+        return EpochReceipt(found.bits, events, None, None)
+    return EpochReceipt(found.bits, events, agreed.up_to, agreed.reason)
 
 
 def _view(contract: Contract, purpose: Purpose, view: View) -> ViewReceipt:

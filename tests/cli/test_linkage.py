@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -10,12 +11,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipelines.cli.app import pipelines
+from pipelines.contract import load
 from pipelines.explain.heatmap import heatmap
-from pipelines.trouble import Trouble
+from pipelines.trouble import Exit, Trouble
+from tests.support.contract_folders import TODAY, overlaid
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+LINKAGE = "policies/linkage.yaml"
 
 
 def run(*arguments: str) -> Result:
@@ -29,6 +33,8 @@ def test_it_shows_the_matrix_and_which_fields_are_shared() -> None:
     assert "to_build 11.0" in shown
     assert "vpn.session  security-enforcement + support  the event itself, by order" in shown
     assert "empty: no event type goes to both" in shown
+    assert "Each purpose with itself, across epochs" in shown
+    assert "support  rotates every 7 d: proxy.request" in shown
     assert "measured" not in shown
 
 
@@ -47,6 +53,38 @@ def test_a_program_gets_every_pair_and_what_was_accepted() -> None:
         assert one["warned"] is False, "the shipped contract accepts what it shares, or shares less"
         assert (one["accepted"] is not None) == (one["by_order"] or one["ceiling_bits"] > document["warn_above"])
         assert one["by_order"] == (one["accepted"]["up_to"] == "event")
+
+
+def test_a_program_gets_each_purpose_across_epochs_and_what_was_accepted() -> None:
+    found = orjson.loads(run("--json").output)["across_epochs"]
+    assert len(found) == len({one["purpose"] for one in found}) == 9, "those with handles"
+    for one in found:
+        assert one["bits"] == pytest.approx(sum(event["bits"] for event in one["events"]))
+        assert one["rotate_ms"] % 86_400_000 == 0
+        assert (one["warned"], one["accepted"]["up_to"]) == (False, ceil(one["bits"]))
+
+
+def test_the_acceptances_that_are_printed_are_those_of_the_file_with_its_reasons() -> None:
+    printed = run("--acceptances").output
+    assert (ROOT / "policies/linkage.yaml").read_text().endswith(f"\n{printed}")
+
+
+def test_the_acceptances_of_a_contract_without_any_have_reasons_to_write(tmp_path: Path) -> None:
+    folder = overlaid(tmp_path)
+    (folder / LINKAGE).unlink()
+    arguments = ["linkage", "--acceptances", "--contract", str(folder)]
+    printed = CliRunner().invoke(pipelines, arguments).output
+    assert printed == "across_epochs:\n  - purpose: support\n    up_to: 49\n    reason: ''\n"
+    said = printed.replace("''", '"One record: it has to say where a connection failed"')
+    (folder / LINKAGE).write_text(said)
+    assert load(folder, as_of=TODAY).findings == ()
+    (folder / LINKAGE).write_text(f"warn_above: 49\n{said}")
+    assert CliRunner().invoke(pipelines, arguments).output == "across_epochs: []\n"
+
+
+def test_lines_for_the_contract_s_file_go_with_nothing_else() -> None:
+    assert run("--acceptances", "--json").exit_code == Exit.USAGE
+    assert run("--acceptances", "--overlay", "example-strict").exit_code == Exit.USAGE
 
 
 def test_a_matcher_s_success_stands_beside_what_was_computed() -> None:

@@ -51,6 +51,8 @@ def test_a_signed_purpose_is_shown_in_words_and_is_done() -> None:
         "review PR-1 of 2026-01-01 by privacy-office, until 2027-01-01",
         "its time to 1 h in the record, and to 1 ms by its place in the topic (relayed live); 48.9 bits",
         "one of the list 'regions' (eu-west, us-east)",
+        "across epochs records can match handles of two epochs by up to 48.9 bits (vpn.session 48.9); accepted up to",
+        "1000 bits: The fixtures are about other things",
         "Signed: the review covers exactly this.",
     ):
         assert told in said
@@ -98,6 +100,23 @@ def test_without_a_history_another_state_can_be_named(tmp_path: Path) -> None:
     assert (code, "cannot be shown" in output, "--against" in output) == (Exit.FINDINGS, True, True)
     code, output = run(review.command, "support", "--contract", str(folder), "--against", str(BASE))
     assert (code, "truncate 1h → truncate 15m" in output) == (Exit.FINDINGS, True)
+
+
+def test_an_acceptance_that_was_raised_shows_although_the_signature_still_covers_everything(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {"policies/linkage.yaml": ("up_to: 1000", "up_to: 1001")})
+    code, output = run(review.command, "support", "--contract", str(folder), "--against", str(BASE))
+    assert (code, "accepted up to 1000 bits → 1001 bits" in output, "Signed: " in output) == (0, True, True)
+    told = orjson.loads(run(review.command, "support", "--contract", str(folder), "--against", str(BASE), "--json")[1])
+    assert [(one["direction"], one["received"]) for one in told["changes"]] == [("worse", False)]
+    assert told["across_epochs"]["up_to"] == 1001
+    assert told["across_epochs"]["bits"] == pytest.approx(48.8, abs=0.1)
+    code, output = run(diff.command, str(BASE), str(folder))
+    assert (code, "linkage of support across epochs" in output) == (Exit.FINDINGS, True)
+
+
+def test_help_says_what_a_review_shows_across_epochs() -> None:
+    said = " ".join(CliRunner().invoke(review.command, ["--help"]).output.split())
+    assert "`across epochs` says by how many bits records can match the handles of two epochs, at most" in said
 
 
 def test_a_signed_purpose_of_a_contract_with_other_errors_is_not_done(tmp_path: Path) -> None:

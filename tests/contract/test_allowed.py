@@ -13,6 +13,11 @@ POLICY, SCHEMA, TOPICS = "policies/vpn/session.yaml", "schemas/raw/vpn/session.v
 METADATA, REVIEWED = '"class": "metadata"', '"class": "metadata", "class_review": "PR-9"'
 MODEL = '{"name": "model", "type": "string", "class": "metadata"}, '
 OF_DETECTION = "threat-intelligence.detection:\n    ttl: 72h\n    late: 24h\n    partitions: 2\n    consumers: "
+ACROSS = """across_epochs:
+  - purpose: support
+    up_to: 1000
+    reason: This fixture is about something else
+"""
 MENDED = {
     "an entry of a map whose keys are metadata": (
         "class-map-key",
@@ -88,6 +93,7 @@ MENDED = {
             (POLICY, "never:\n", "never:\n  device_id: nobody needs it\n"),
             # Both are live, so that they still share when the event came.
             ("policies/linkage.yaml", "up_to: event", "up_to: 29"),
+            ("policies/linkage.yaml", ACROSS, ""),
         ],
     ),
 }

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contract import digest_of, load
-from pipelines.contract.changes import Change, Direction, compare, since
+from pipelines.contract.changes import Change, Direction, accepted_since, compare, since
 from pipelines.contract.linkage.accepting import read_linkage
 from pipelines.contract.model import Contract, Linkage
 from pipelines.contract.reading import read
@@ -197,13 +197,19 @@ accepted:
     purposes: [support, detection]
     up_to: 24
     reason: both explain one failure
+across_epochs:
+  - purpose: support
+    up_to: 1000
+    reason: one record explains one failure
 """
 LINKAGE = {
     "a higher limit": ("warn_above: 20", "warn_above: 21", WORSE, "warn_above: 20 → 21"),
     "more bits": ("up_to: 24", "up_to: 25", WORSE, "accepted up to 24 bits → 25 bits"),
     "a ceiling": ("up_to: 24", "up_to: 24\n    ceiling: 30", WORSE, "accepted up to 24 bits → 24 bits, 30 at most"),
     "the event itself": ("up_to: 24", "up_to: event", WORSE, "accepted up to 24 bits → the event itself"),
-    "another reason": ("one failure", "a failure", NEUTRAL, "both explain a failure"),
+    "another reason": ("both explain one", "both explain a", NEUTRAL, "both explain a failure"),
+    "more bits across epochs": ("up_to: 1000", "up_to: 1001", WORSE, "accepted up to 1000 bits → 1001 bits"),
+    "another reason across epochs": ("one record", "a record", NEUTRAL, "a record explains one failure"),
 }
 
 
@@ -218,9 +224,21 @@ def test_who_may_link_more_is_told(before: str, after: str, direction: Direction
 
 
 def test_an_acceptance_that_comes_is_worse_and_one_that_goes_is_better() -> None:
-    old, new = contract_of(BASE), replace(contract_of(BASE), linkage=linkage_of(LINKED))
+    new = replace(contract_of(BASE), linkage=linkage_of(LINKED))
+    old = replace(new, linkage=replace(new.linkage, accepted=()))
     assert [(one.direction, one.purposes) for one in compare(old, new)] == [(WORSE, {"support", "detection"})]
     assert directions(compare(new, old)) == {BETTER}
+
+
+def test_an_acceptance_across_epochs_that_comes_is_worse_and_concerns_its_purpose_alone() -> None:
+    new = contract_of(BASE)
+    old = replace(new, linkage=Linkage())
+    (there,), (back,) = compare(old, new), compare(new, old)
+    assert (there.where, there.purposes) == ("linkage of support across epochs", {"support"})
+    assert there.what.startswith("accepted up to 1000 bits: ")
+    assert (there.direction, back.direction, there.received) == (WORSE, BETTER, False)
+    assert accepted_since(old, new, "support") == (there,)
+    assert accepted_since(old, new, "detection") == ()
 
 
 def linkage_of(text: str) -> Linkage:

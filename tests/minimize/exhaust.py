@@ -63,7 +63,7 @@ def joint_event(rng: Random) -> Event:
 def every_outcome(event: Event, most: int) -> set[tuple[bytes | None, ...]] | None:
     """What all views make of every event, together; None where one has no record; None: too many events to try."""
     program = compile_event(event)
-    wanted = [_hops(rule) for view in event.views for rule in view.rules]
+    wanted = [hops_of(rule) for view in event.views for rule in view.rules]
     seen: set[tuple[bytes | None, ...]] = set()
     tried = 0
     for version in event.versions:
@@ -134,7 +134,8 @@ def _after(wanted: Iterable[Hops], hop: str) -> list[Hops]:
     return [hops[1:] for hops in wanted if hops[:1] == (hop,)]
 
 
-def _hops(rule: Rule) -> Hops:
+def hops_of(rule: Rule) -> Hops:
+    """Where a rule looks in an event, as `every` takes it."""
     hops: list[str] = []
     for step in rule.path.steps:
         hops.append(step.field)
@@ -284,7 +285,7 @@ def twin_event(rng: Random) -> Event:
 def every_pair(event: Event, most: int) -> set[tuple[bytes, bytes]] | None:
     """Both views' bodies of every event that both keep; None when there are more than `most` events to try."""
     program = compile_event(event)
-    hops = [_hops(rule) for view in event.views for rule in view.rules]
+    hops = [hops_of(rule) for view in event.views for rule in view.rules]
     seen: set[tuple[bytes, bytes]] = set()
     for tried, datum in enumerate(every(event.versions[0].record, hops)):
         if tried > most:
@@ -319,7 +320,7 @@ def chances(rng: Random, event: Event, most: int) -> dict[tuple[bytes, bytes], f
     version a chance.
     """
     program = compile_event(event)
-    wanted = [_hops(rule) for view in event.views for rule in view.rules]
+    wanted = [hops_of(rule) for view in event.views for rule in view.rules]
     drawn: dict[tuple[Hops, Hashable], float] = {}
     seen: dict[tuple[bytes, bytes], float] = {}
     tried = 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from pathlib import Path
 
-from pipelines.contract import load
+from pipelines.contract import load, load_valid
 from pipelines.contract.bits import spelled_bits, view_bits
+from pipelines.contract.linkage.epochs import across_in
 from pipelines.contract.model import Contract
 
 ROOT = Path(__file__).parents[2]
@@ -42,4 +44,23 @@ def test_every_view_is_within_its_budget_and_no_budget_is_twice_what_is_needed(s
 
 def test_every_linkage_is_below_its_warning_or_accepted_with_a_reason() -> None:
     found = load(ROOT, as_of=date(2026, 11, 30)).findings
-    assert not [one for one in found if one.check.startswith("linkage")]
+    assert not [one for one in found if "linkage" in one.check]
+
+
+def test_every_acceptance_across_epochs_is_the_figure_of_now_rounded_up(shipped: Contract) -> None:
+    figures = {one.purpose: one.whole_bits for one in across_in(shipped)}
+    accepted = {one.purpose: one.up_to for one in shipped.linkage.across_epochs}
+    assert accepted == figures, "`pipelines linkage --acceptances` prints the list to put into policies/linkage.yaml"
+
+
+def test_a_contract_of_the_release_before_is_warned_and_relayed_as_before(shipped: Contract, tmp_path: Path) -> None:
+    for name in ("policies", "schemas", "overlays", "topics.yaml"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    linkage = tmp_path / "policies/linkage.yaml"
+    linkage.write_text(linkage.read_text().partition("across_epochs:")[0])
+    older = load_valid(tmp_path, as_of=date(2026, 11, 30))
+    assert older.policy_version == shipped.policy_version
+    findings = load(tmp_path, as_of=date(2026, 11, 30)).findings
+    assert [one.check for one in findings] == ["epoch-linkage"] * len(shipped.linkage.across_epochs)
+    assert all("`across_epochs: [{purpose: " in one.remedy for one in findings)

@@ -4,7 +4,7 @@ Compares values; only `git` runs a program (git, reading), and only when it is a
 """
 
 from pipelines.contract.changes.change import Change, Direction
-from pipelines.contract.changes.compare import compare, since
+from pipelines.contract.changes.compare import accepted_since, compare, since
 from pipelines.contract.changes.partial import compare_readable
 
-__all__ = ["Change", "Direction", "compare", "compare_readable", "since"]
+__all__ = ["Change", "Direction", "accepted_since", "compare", "compare_readable", "since"]

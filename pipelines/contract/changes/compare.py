@@ -29,3 +29,9 @@ def since(old: Contract, new: Contract, name: str) -> tuple[Change, ...]:
         for change in compare(old, new)
         if change.received and (name in change.purposes or name == change.subject)
     )
+
+
+def accepted_since(old: Contract, new: Contract, purpose: str) -> tuple[Change, ...]:
+    """Return the changes of what is accepted of one purpose's linkage, which no review covers; the worse ones first."""
+    found = [change for change in linkage.changes(old, new) if purpose in change.purposes]
+    return tuple(sorted(found, key=lambda change: ORDER.index(change.direction)))

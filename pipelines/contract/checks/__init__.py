@@ -10,6 +10,7 @@ from pipelines.contract.checks import (
     budget,
     classes,
     coverage,
+    epochs,
     freshness,
     linkage,
     names,
@@ -41,6 +42,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *promises.CHECKS,
     *budget.CHECKS,
     *linkage.CHECKS,
+    *epochs.CHECKS,
     *overlays.CHECKS,
     *freshness.CHECKS,
 )

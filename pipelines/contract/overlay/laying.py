@@ -89,7 +89,9 @@ class Laying:
         there = {(event.name, view.purpose) for event in self._base.events.values() for view in event.views
                  if (event.name, view.topic) not in self._removed.views}  # fmt: skip
         kept = tuple(one for one in linkage.accepted if all((one.event, name) in there for name in one.purposes))
-        return replace(linkage, accepted=kept)
+        purposes = {name for _, name in there}
+        across = tuple(one for one in linkage.across_epochs if one.purpose in purposes)
+        return replace(linkage, accepted=kept, across_epochs=across)
 
     def _each(self, node: Node, words: dict[str, Entry], lay: _Lay, gone: frozenset[str] = frozenset()) -> Node:
         if not isinstance(node, Mapping):
