@@ -21,6 +21,7 @@ from pipelines.cli.options import contract_option, json_option, overlay_option
 from pipelines.cli.printing import json_text, say_json
 from pipelines.cli.unsigned import print_unsigned
 from pipelines.contract import load_to_look_at
+from pipelines.contract.actions import is_limited
 from pipelines.explain import READING, UNFIT_CODES, Bench, Outgoing, Trial, find_event
 from pipelines.keys import throwaway_keyring
 from pipelines.minimize import FAULT_CODES
@@ -47,7 +48,13 @@ def _time(ctx: click.Context, param: click.Parameter, text: str | None) -> int:
 @click.command("try")
 @click.argument("event")
 @click.argument("file", type=click.File("rb"))
-@click.option("--at", "at_ms", callback=_time, metavar="TIME", help="The broker time to assume. Default: now.")
+@click.option(
+    "--at",
+    "at_ms",
+    callback=_time,
+    metavar="TIME",
+    help="The broker time to assume; limited times are held to it. Default: now.",
+)
 @click.option("--version", type=int, metavar="N", help="The schema version of JSON events. Default: the newest.")
 @contract_option
 @overlay_option
@@ -82,6 +89,10 @@ def command(
         for trial in trials:
             _print(console, event, trial)
         console.print(Text("Handles and ids are made with a throwaway key: they match no others.", "dim"))
+        if any(is_limited(rule.action) for view in event_type.views for rule in view.rules):
+            moment = datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+            limited = f"Limited times (`within`) were held to the broker time {moment}; --at sets another."
+            console.print(Text(limited, "dim"))
     if any(trial.code or any(view.code for view in trial.outgoing) for trial in trials):
         raise click.exceptions.Exit(Exit.FINDINGS)
 

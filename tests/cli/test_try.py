@@ -18,8 +18,8 @@ EXAMPLE = ROOT / "docs/examples/vpn.session.json"
 CANARY = "canary-7f3a"
 
 
-def run(*arguments: str, stdin: bytes | None = None) -> Result:
-    always = ["--contract", str(ROOT), "--at", "2026-11-23T10:42:00Z"]
+def run(*arguments: str, stdin: bytes | None = None, at: str = "2026-11-23T10:42:00Z") -> Result:
+    always = ["--contract", str(ROOT), "--at", at]
     return CliRunner().invoke(
         pipelines, ["try", "vpn.session", *arguments, *always], input=stdin, env={"COLUMNS": "250"}
     )
@@ -34,6 +34,15 @@ def test_try_shows_what_leaves_and_only_names_and_classes_of_what_came_in() -> N
     dropped = ["client_ip", "gateway_host", "auth_token", "event_id", "device_id", "account_id", "session_id"]
     for value in [*(given[name] for name in dropped), given["client"]["user_agent"], *given["dns_names"]]:
         assert value not in result.output
+
+
+@pytest.mark.parametrize(("at", "told"), [("2026-11-23T10:43:00Z", 3), ("2026-11-30T10:43:00Z", 0)])
+def test_try_holds_limited_times_to_the_broker_time_that_it_names(at: str, told: int) -> None:
+    (trial,) = orjson.loads(run(str(EXAMPLE), "--json", at=at).output)
+    times = [view["record"]["occurred_at"] for view in trial["outgoing"]]
+    assert len(times) == 3
+    assert sum(time is not None for time in times) == told
+    assert f"held to the broker time {at}" in " ".join(run(str(EXAMPLE), at=at).output.split())
 
 
 def test_try_reads_several_events_one_a_line_and_one_that_is_spread_over_lines() -> None:

@@ -62,6 +62,12 @@ def test_a_limited_time_is_written_with_two_spans_and_gives_a_time_or_null() -> 
     assert output("at: {truncate: {to: 1h, within: 3d}}", AT) == [{"name": "at", "type": ["null", TIMES]}]
 
 
+def test_a_limit_makes_another_derived_schema() -> None:
+    limited, unlimited = (view_of(f"at: {{truncate: {operand}}}", AT) for operand in ("{to: 1h, within: 3d}", "1h"))
+    assert limited.fingerprint != unlimited.fingerprint
+    assert output("at: {truncate: 1h}", AT) == [{"name": "at", "type": TIMES}]
+
+
 @pytest.mark.parametrize(
     ("operand", "checks"),
     [
