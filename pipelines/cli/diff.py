@@ -110,7 +110,7 @@ def _no_contract(named: str, loaded: Loaded) -> Trouble:
     errors = _errors(loaded)
     said = "".join(f"\n  {found.position}: {found.message} [{found.check}]" for found in errors[:_SHOWN])
     more = f"\n  … and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
-    hint = "Mend it, or compare with a state that can be read; `pipelines validate` says more."
+    hint = "Fix it, or compare with a state that can be read; `pipelines validate` says more."
     return Trouble(f"{named!r} cannot be read as a contract{said}{more}", hint=hint, exit_code=Exit.USAGE)
 
 

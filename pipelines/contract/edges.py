@@ -59,7 +59,7 @@ def edge(node: Node, field: str, reach: tuple[int, int], avro_type: AvroType, re
             return None
         number = number * DURATION_MS[unit] * 1_000_000 / unit_ns
     if number.denominator > 1 and not is_floating(avro_type):
-        what = f"{shown(said)} is no whole number in the field's unit, and its values are whole."
+        what = f"{shown(said)} is not a whole number in the field's unit, and its values are whole."
         report.add("rule-operand", node.position, what, "Write whole edges; only float and double take fractions.")
         return None
     if not reach[0] <= number <= reach[1]:

@@ -142,7 +142,7 @@ def _bucket(operand: Operand, report: Report) -> Action | None:
     edges = [edge(item, operand.field, reach, avro_type, report) for item in listed[: MAX_EDGES + 1]]
     whole = in_type([one for one in edges if one is not None], avro_type)
     if whole is None:
-        report.add("rule-operand", operand.node.position, "An edge is too large for a float.", "Mend the edge.")
+        report.add("rule-operand", operand.node.position, "An edge is too large for a float.", "Fix the edge.")
         return None
     if not 0 < len(listed) <= MAX_EDGES:
         report.add("rule-operand", operand.node.position, f"`bucket` takes 1 to {MAX_EDGES} edges.", "Write [edge, …].")

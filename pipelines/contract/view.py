@@ -149,7 +149,7 @@ def _resolve(line: Line, versions: tuple[RawSchema, ...], lists: Lists, report: 
     known = READS.get(line.action, {})
     if read is not None and (not isinstance(read, Scalar) or read.text not in known):
         said = shown(read.text) if isinstance(read, Scalar) else "This"
-        report.add("rule-operand", read.position, f"{said} is no reading rule.", f"Write {' or '.join(known)}.")
+        report.add("rule-operand", read.position, f"{said} is not a reading rule.", f"Write {' or '.join(known)}.")
         return None
     rule = read.text if isinstance(read, Scalar) else None
     applies, to_what = APPLIES[line.action] if rule is None else known[rule]

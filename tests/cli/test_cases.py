@@ -122,7 +122,7 @@ def test_a_wrong_policy_is_caught_by_the_shipped_cases(tmp_path: Path) -> None:
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "topics.yaml", tmp_path)
     policy = tmp_path / "policies/vpn/session.yaml"
-    policy.write_text(policy.read_text().replace("occurred_at: {truncate: 15m}", "occurred_at: {truncate: 1h}"))
+    policy.write_text(policy.read_text().replace("occurred_at: {truncate: {to: 15m", "occurred_at: {truncate: {to: 1h"))
     result = run(tmp_path, "vpn.session")
     assert result.exit_code == Exit.FINDINGS
     assert "occurred_at: expected 2026-11-23T10:30:00Z, came out 2026-11-23T10:00:00Z" in result.output

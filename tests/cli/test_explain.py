@@ -37,7 +37,7 @@ def test_explain_gives_json_to_a_program() -> None:
 
 def test_explain_says_how_much_each_output_and_each_record_can_say() -> None:
     shown = run("vpn.session", "error.code").output
-    assert "can say  45.9 bits a record besides the handle; at most 66" in shown
+    assert "can say  26.7 bits a record besides the handle; at most 48" in shown
     assert "quarantine a note without the value (6.1 bits)" in shown
     assert "(3.0 bits an item)" in run("ota.eligibility-check", "blockers").output
     assert " bits)" not in run("vpn.session", "device_id").output

@@ -83,7 +83,7 @@ def test_what_would_leave_is_seen_before_anybody_signs(walked: list[Ended]) -> N
     assert '"moved":"JAMMED"' in walked[LOOK].out
     assert "made-up room" not in walked[LOOK].out
     assert "UNSIGNED" in walked[CASES].out
-    assert "2 cases: 2 pass" in walked[CASES].out
+    assert "3 cases: 3 pass" in walked[CASES].out
 
 
 def test_it_is_valid_in_the_end_and_has_pages(folder: Path, walked: list[Ended]) -> None:

@@ -46,7 +46,7 @@ def test_a_program_gets_every_pair_and_what_was_accepted() -> None:
     fields = sum(field["bits"] for field in pair["fields"])
     assert pair["bits"] == pytest.approx(pair["time_bits"] + fields, abs=1), "what versions lack is counted once"
     assert pair["bits"] <= pair["ceiling_bits"]
-    assert (pair["accepted"]["up_to"], pair["accepted"]["ceiling"]) == (84, 88)
+    assert (pair["accepted"]["up_to"], pair["accepted"]["ceiling"]) == (64, 68)
     assert pair["measured"] is None
     assert {cell["event"] for cell in document["matrix"]} <= {pair["event"] for pair in document["pairs"]}
     for one in document["pairs"]:

@@ -182,7 +182,7 @@ def test_no_fifo_in_a_repository_is_waited_for(place: str, tmp_path: Path) -> No
     began = time.monotonic()
     why = signed_states(folder, {"support": "0" * 64}, as_of=TODAY)[1]
     assert time.monotonic() - began < 20
-    assert "is no regular file" in why
+    assert "is not a regular file" in why
     assert trap.name in why
 
 

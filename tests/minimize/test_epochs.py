@@ -26,7 +26,7 @@ from pipelines.keys.epochs import RootId
 from pipelines.keys.subkeys import Subkeys
 from pipelines.minimize import EventProgram, Fault, Minimized, compile_event
 from tests.contract.parts import raw, view
-from tests.minimize.events import HERE, raw_schema
+from tests.minimize.events import BROKER_MS, HERE, raw_schema
 from tests.minimize.exhaust import every, hops_of, joint_event, seeds, tiny_event
 from tests.support.random_data import Speller
 
@@ -159,7 +159,7 @@ def _records(one: Type, device: bytes, sent: tuple[int, Mapping[str, Any]], make
     """What each view says of an event besides the handle; None where it has no record."""
     version = one.event.versions[sent[0]]
     value = Speller(Random(0)).event(version.record, {**sent[1], "device": device}, version.fingerprint)
-    outcome = one.program.minimize(value, [maker] * len(one.event.views))
+    outcome = one.program.minimize(value, [maker] * len(one.event.views), BROKER_MS)
     assert not isinstance(outcome, Fault)
     made = [each if isinstance(each, Minimized) else None for each in outcome]
     assert {each.key for each in made if each is not None} <= {maker(device), None}

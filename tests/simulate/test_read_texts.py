@@ -50,7 +50,7 @@ def test_what_is_read_is_simulated_as_it_is_read(tmp_path: Path) -> None:
     program, encode = compile_event(event), Encoder(event.versions[0])
     codes: dict[str, int] = {}
     for made in Simulation(contract, seed=3, devices=20, faults=0.3).events(600, start_ms=START_MS):
-        outcome = program.minimize(made.value or encode(made.fields), [lambda _: b"\xee" * 16])
+        outcome = program.minimize(made.value or encode(made.fields), [lambda _: b"\xee" * 16], START_MS)
         if isinstance(outcome, Fault) or outcome[0] is None:
             assert made.fault == "structural"
         elif isinstance(outcome[0], Fault):

@@ -205,7 +205,7 @@ def _refuse_unless_regular(file: Path, seen: int) -> None:
     except FileNotFoundError:  # a link to nothing, or a file that git has just packed
         return
     if not regular:
-        raise NoGit(f"the repository's {file.parent.name}/{file.name} is no regular file")
+        raise NoGit(f"the repository's {file.parent.name}/{file.name} is not a regular file")
 
 
 def _files(top: Path) -> Iterator[Path]:
