@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.contract.avro import Array, Field, FieldClass, Map, Nullable, Record
+from pipelines.contract.formats import FORMATS, LONGEST, looks_like
 from pipelines.contract.model import Contract, Event
 from pipelines.explain import encode
 from pipelines.explain.lint import PATTERNS, LintFinding, judging, lint
-from pipelines.explain.lint.formats import FORMATS, LONGEST, looks_like
 from pipelines.sdk.encoding import encoders
 from pipelines.simulate import Simulation
 from pipelines.simulate.simulation import SimulatedEvent

@@ -22,6 +22,7 @@ from pipelines.contract.checks import (
     promises,
     reviews,
     schemas,
+    words,
 )
 from pipelines.contract.checks.check import Check
 from pipelines.contract.draft import Draft
@@ -34,6 +35,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *names.CHECKS,
     *coverage.CHECKS,
     *classes.CHECKS,
+    *words.CHECKS,
     *privacy.CHECKS,
     *access.CHECKS,
     *principals.CHECKS,

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pipelines.contract.avro import AvroType, FieldClass
+from pipelines.contract.formats import FORMATS
 from pipelines.contract.model import Event
 from pipelines.explain.leaves import leaves_of
-from pipelines.explain.lint.formats import FORMATS
 from pipelines.explain.lint.judging import HOME_TO_ALL, SHAPES, LintFinding, judge
 from pipelines.explain.lint.leaves import KEY, scalars
 from pipelines.explain.lint.tally import Tally, tells

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipelines.contract.avro import FieldClass
+from pipelines.contract.formats import FORMATS
 from pipelines.contract.view import STRICTEST_FIRST
-from pipelines.explain.lint.formats import FORMATS
 from pipelines.explain.lint.tally import Tally
 
 HOME_TO_ALL: Final = (FieldClass.CREDENTIAL, FieldClass.CONTENT)

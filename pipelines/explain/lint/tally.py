@@ -13,8 +13,8 @@ from hashlib import blake2b
 from typing import Final
 
 from pipelines.contract.avro import AvroType, Enum, Fixed, Primitive
+from pipelines.contract.formats import FORMATS, looks_like
 from pipelines.contract.logical import TIMES
-from pipelines.explain.lint.formats import FORMATS, looks_like
 
 _MOST_KEPT: Final = 1_000
 _MOST_REMEMBERED: Final = 10_000

@@ -2,7 +2,7 @@
 
 A format has the loosest class that what it finds may have. Its test takes one word, at most `LONGEST` characters, and
 is linear in it. What only looks alike (a version of four numbers, a package's name, a counter of fifteen digits) is
-told apart here where one word is enough, and in `judging` where it takes the field's other values.
+told apart here where one word is enough, and in `explain.lint` where it takes the field's other values.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 from uuid import UUID
-
-from stdnum import iban, imei, imsi
 
 from pipelines.contract.avro import FieldClass
 
@@ -125,6 +124,12 @@ def _phone(word: str) -> bool:
     return _PHONE.fullmatch(word) is not None and 8 <= sum(char.isdigit() for char in word) <= 15  # noqa: PLR2004 - E.164
 
 
+def _number(kind: str, text: str) -> bool:
+    """Whether a number is valid by the library's module for its kind, which is loaded with its registry when needed."""
+    valid: bool = import_module(f"stdnum.{kind}").is_valid(text)
+    return valid
+
+
 def _fifteen(text: str) -> bool:
     return _DIGITS.fullmatch(re.sub(r"[ -]", "", text)) is not None
 
@@ -153,7 +158,7 @@ WORDED: Final = (
         "iban",
         "an account at a bank (its check digits are right)",
         FieldClass.ACCOUNT_IDENTIFIER,
-        lambda word: _IBAN.fullmatch(word) is not None and iban.is_valid(word),
+        lambda word: _IBAN.fullmatch(word) is not None and _number("iban", word),
     ),
     Format("hostname", "the name of a host", FieldClass.NETWORK_IDENTIFIER, _hostname),
 )
@@ -163,7 +168,7 @@ NUMBERED: Final = (
         "imei",
         "an IMEI (its check digit is right)",
         FieldClass.DEVICE_IDENTIFIER,
-        lambda text: _fifteen(text) and imei.is_valid(text),
+        lambda text: _fifteen(text) and _number("imei", text),
         _fifteen,
         0.5,
     ),
@@ -171,7 +176,7 @@ NUMBERED: Final = (
         "imsi",
         "an IMSI (of a network that there is)",
         FieldClass.ACCOUNT_IDENTIFIER,
-        lambda text: _fifteen(text) and imsi.is_valid(text),
+        lambda text: _fifteen(text) and _number("imsi", text),
         _fifteen,
         0.9,
     ),
