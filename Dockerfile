@@ -37,6 +37,7 @@ ENV PATH=/opt/pipelines/bin \
     HOME=/home/pipelines \
     LANG=C.UTF-8 \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONSAFEPATH=1 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     PIPELINES_CONTRACT=/contract \
     PIPELINES_KEYRING=/keys/keyring.json \

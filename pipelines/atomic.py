@@ -31,25 +31,25 @@ def temporary_name(name: str) -> str:
     return f".{name}.{secrets.token_hex(8)}"
 
 
-def write_new(path: str | Path, content: bytes, *, mode: int, synced: bool, folder: int | None = None) -> None:
+def open_new(path: str | Path, *, mode: int, folder: int | None = None) -> int:
+    """Open a file that is not there yet for writing, and return its descriptor. Arguments and errors: `write_new`."""
+    return os.open(path, _NEW, mode, dir_fd=folder)
+
+
+def write_new(path: str | Path, content: bytes, *, mode: int, folder: int | None = None) -> None:
     """Write a file that is not there yet.
 
     Args:
         path: the file; relative to `folder` if that is given.
         content: the whole content.
         mode: the file's permissions, less the umask.
-        synced: also wait until the content is on disk.
         folder: an open folder.
 
     Raises:
         OSError: something has this name already, a link and a FIFO included, or the file cannot be written.
     """
-    descriptor = os.open(path, _NEW, mode, dir_fd=folder)
-    with os.fdopen(descriptor, "wb") as file:
+    with os.fdopen(open_new(path, mode=mode, folder=folder), "wb") as file:
         file.write(content)
-        file.flush()
-        if synced:
-            os.fsync(descriptor)
 
 
 def write_within(root: Path, path: str, content: bytes) -> None:
@@ -80,7 +80,7 @@ def write_within(root: Path, path: str, content: bytes) -> None:
             raise LeavesFolder(path)
         temporary = temporary_name(name)
         try:
-            write_new(temporary, content, mode=0o666, synced=False, folder=folder)
+            write_new(temporary, content, mode=0o666, folder=folder)
             os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
             with contextlib.suppress(FileNotFoundError):

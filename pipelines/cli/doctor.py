@@ -16,7 +16,7 @@ from pipelines.cli.console import console as make_console
 from pipelines.cli.options import contract_option, json_option, kafka_options, key_options, overlay_option
 from pipelines.cli.printing import say_json, visible
 from pipelines.doctor import Observation, Situation, State, look_at_installation, look_at_surroundings
-from pipelines.keys import open_keyring
+from pipelines.keys import DEFAULT_KEK_FILE, DEFAULT_KEYRING, open_keyring
 from pipelines.text_table import TextTable
 from pipelines.trouble import Exit
 
@@ -41,9 +41,9 @@ def command(
     """Look at this installation and say what is missing.
 
     Python and packages, whether the walk is compiled, Java and jars for the embedded broker, the clock, the contract,
-    the keyring and how far it reaches, whether Kafka answers, and whether its brokers and own topics keep a commit that
-    they acknowledged. Changes nothing. Exit code 3 when a part fails; a
-    warning is for what only some commands want.
+    the keyring and how far it reaches, other names of the key files, whether Kafka answers, and whether its brokers and
+    own topics keep a commit that they acknowledged. Changes nothing. Exit code 3 when a part fails; a warning is for
+    what only some commands want.
     """
     situation = Situation(
         contract_dir=contract_dir,
@@ -52,6 +52,7 @@ def command(
         kafka_is_named=bool(bootstrap or kafka_properties),
         keyring=lambda: open_keyring(keyring_file, kek_file),
         keyring_is_named=bool(keyring_file or kek_file),
+        key_files=(keyring_file or DEFAULT_KEYRING, kek_file or DEFAULT_KEK_FILE),
         overlay=overlay,
     )
     observations = [*look_at_installation(os.environ), *look_at_surroundings(situation)]

@@ -26,10 +26,12 @@ from pipelines.keys import (
     epoch_start,
     epoch_text,
     extend,
+    find_leftovers,
     kek_for_making,
     migrate,
     open_keyring,
     rewrap,
+    sweep,
 )
 from pipelines.relay.settings import GROUP_PREFIX
 from pipelines.text_table import TextTable
@@ -121,9 +123,14 @@ def status(
     keyring.verify()
     rows = [_row(keyring, purpose, now_ms) for purpose in _purposes(contract)]
     others = len(keyring.roots) - sum(row["roots"] for row in rows)
+    leftovers = [
+        str(file)
+        for path in (keyring_file or DEFAULT_KEYRING, kek_file or DEFAULT_KEK_FILE)
+        for file in find_leftovers(path)
+    ]
     if as_json:
         state = {"keyring": str(keyring_file or DEFAULT_KEYRING), "version": keyring.version}
-        say_json(state | {"purposes": rows, "other_roots": others})
+        say_json(state | {"purposes": rows, "other_roots": others, "leftovers": leftovers})
     else:
         make_console().print(_table(rows))
         if others:
@@ -133,6 +140,11 @@ def status(
     if "missing" in states:
         click.echo("A purpose has no root for now: its workers stop. Run `pipelines keys init`.", err=True)
         sys.exit(Exit.UNAVAILABLE)
+    if leftovers:
+        click.echo(f"Other names or temporary copies of the key files: {', '.join(leftovers)}.", err=True)
+        click.echo(
+            "`pipelines keys init` deletes what an interrupted command left behind; delete the rest yourself.", err=True
+        )
     if "short" in states:
         click.echo(f"A runway is below {span_text(SHORT_MS)}. Run `pipelines keys init`.", err=True)
 
@@ -160,6 +172,7 @@ def rewrap_command(new_kek_file: Path, keyring_file: Path | None, kek_file: Path
     path = keyring_file or DEFAULT_KEYRING
     old, new = LocalKeyEncryption.open(kek_file or DEFAULT_KEK_FILE), LocalKeyEncryption.create(new_kek_file)
     count = rewrap(path, old, new)
+    sweep(kek_file or DEFAULT_KEK_FILE)  # the old key is to be destroyed: no other name of it may stay
     if as_json:
         say_json({"keyring": str(path), "rewrapped": count})
     elif count:

@@ -15,7 +15,7 @@ from pipelines.contract.model import DAY_MS, Contract
 from pipelines.contract.report import counted
 from pipelines.doctor.durability import look_at_durability
 from pipelines.doctor.observation import Observation, State
-from pipelines.keys import VERSION, Keyring
+from pipelines.keys import VERSION, Keyring, find_leftovers
 from pipelines.trouble import Exit, Trouble
 
 RELEASED: Final = date(2026, 11, 23)
@@ -38,6 +38,7 @@ class Situation:
     kafka_is_named: bool
     keyring: Callable[[], Keyring]
     keyring_is_named: bool
+    key_files: tuple[Path, ...] = ()
     overlay: str | None = None
 
 
@@ -48,6 +49,7 @@ def look_at_surroundings(situation: Situation) -> Iterator[Observation]:
     contract, observation = _contract(situation.contract_dir, today, situation.overlay)
     yield observation
     yield _keyring(situation, contract)
+    yield _key_files(situation.key_files)
     yield from _kafka(situation)
 
 
@@ -104,6 +106,17 @@ def _keyring(situation: Situation, contract: Contract | None) -> Observation:
         old = f"{found}; version {keyring.version}, which an attacker who learns one root can forge"
         return Observation("keyring", State.WARN, old, "Stop the workers and run `pipelines keys migrate`.")
     return Observation("keyring", State.OK, found)
+
+
+def _key_files(paths: tuple[Path, ...]) -> Observation:
+    left = [str(leftover) for path in paths for leftover in find_leftovers(path)]
+    if not left:
+        return Observation("key files", State.OK, "no other name and no temporary copy of one")
+    found = f"other names or temporary copies: {', '.join(left)}"
+    remedy = (
+        "`pipelines keys init` deletes what an interrupted command left; delete the rest, or a deleted key lives on."
+    )
+    return Observation("key files", State.WARN, found, remedy)
 
 
 def _kafka(situation: Situation) -> Iterator[Observation]:

@@ -11,6 +11,7 @@ from pipelines.keys.encryption import KeyEncryption, LocalKeyEncryption
 from pipelines.keys.epochs import RootId, epoch_start, epoch_text
 from pipelines.keys.eventid import BLOCK_BYTES, block_in, event_block, partition_head, topic_hash
 from pipelines.keys.keyring import Keyring
+from pipelines.keys.leftovers import find_leftovers, sweep
 from pipelines.keys.making import Extension, extend, rewrap
 from pipelines.keys.migrating import Migration, migrate
 from pipelines.keys.places import DEFAULT_KEK_FILE, DEFAULT_KEYRING, kek_for_making, open_keyring
@@ -37,11 +38,13 @@ __all__ = [
     "epoch_text",
     "event_block",
     "extend",
+    "find_leftovers",
     "kek_for_making",
     "migrate",
     "open_keyring",
     "partition_head",
     "rewrap",
+    "sweep",
     "throwaway_keyring",
     "topic_hash",
 ]

@@ -16,6 +16,7 @@ from pipelines.keys.document import MOST_ROOTS
 from pipelines.keys.encryption import KeyEncryption
 from pipelines.keys.epochs import RootId, epoch_starts
 from pipelines.keys.keyring import absent, read_contents, write_contents
+from pipelines.keys.leftovers import sweep
 from pipelines.keys.locking import LOCK_SECONDS, provide_use_lock, written_alone
 from pipelines.keys.subkeys import ROOT_BYTES
 from pipelines.trouble import Exit, Trouble
@@ -72,6 +73,7 @@ def extend(
         )
     with written_alone(path, lock_s):
         provide_use_lock(path)
+        sweep(path)
         found = read_contents(path, kek)
         before = found or Contents.new()
         present = before.with_purposes(purpose.name for purpose, _ in spans)

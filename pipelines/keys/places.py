@@ -5,6 +5,7 @@ from typing import Final
 
 from pipelines.keys.encryption import LocalKeyEncryption
 from pipelines.keys.keyring import Keyring
+from pipelines.keys.leftovers import sweep
 from pipelines.trouble import Exit, Trouble
 
 DEFAULT_KEYRING: Final = Path(".pipelines/keyring.json")
@@ -38,6 +39,7 @@ def kek_for_making(keyring: Path | None = None, kek_file: Path | None = None) ->
     """
     found = LocalKeyEncryption.find(kek_file or DEFAULT_KEK_FILE)
     if found is not None:
+        sweep(kek_file or DEFAULT_KEK_FILE)
         return found, False
     if kek_file is not None:
         raise Trouble(

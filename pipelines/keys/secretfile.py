@@ -14,12 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pipelines.atomic import temporary_name, write_new
+from pipelines.atomic import open_new, temporary_name
+from pipelines.keys.leftovers import claim, sweep, sync_folder
 from pipelines.trouble import Exit, Trouble
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 # Linux's O_PATH needs no right to list the folder.
 _LOOKING: Final[int] = getattr(os, "O_PATH", os.O_RDONLY)
+# Linux's O_TMPFILE makes a file without a name; not every file system has it.
+_NAMELESS: Final[int] = getattr(os, "O_TMPFILE", 0)
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 # Non-blocking: a FIFO at this path must not hang the worker.
 _READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -78,15 +81,50 @@ def replace(path: Path, content: bytes, *, what: str) -> None:
 
 
 def create(path: Path, content: bytes, *, what: str) -> bool:
-    """Write a secret file, unless one is there; on disk it is in either case. True if this call made it."""
-    with _failing_as_trouble(path, what), _temporary(path, content) as temporary:
+    """Write a secret file, unless one is there; on disk it is in either case. True if this call made it.
+
+    Where the file system allows it, the content has no other name at any moment, so that a key that is deleted is gone.
+    Elsewhere the temporary name of a call that was killed stays until the next call, or until `sweep`.
+    """
+    with _failing_as_trouble(path, what):
+        made = _create_nameless(path, content)
+        if made is None:
+            with _temporary(path, content) as temporary:
+                made = _linked(str(temporary), path)
+    return made
+
+
+def _create_nameless(path: Path, content: bytes) -> bool | None:
+    """Link a synced file that has no name yet to `path` (open(2), O_TMPFILE). None: that is not possible here."""
+    _prepare(path)
+    try:
+        descriptor = os.open(path.parent, _NAMELESS | os.O_WRONLY | os.O_CLOEXEC, 0o600) if _NAMELESS else None
+    except OSError:
+        descriptor = None
+    if descriptor is None:
+        return None
+    with os.fdopen(descriptor, "wb") as file:
+        _write_synced(descriptor, content)
         try:
-            path.hardlink_to(temporary)  # unlike a rename, it never takes another file's place
-        except FileExistsError:
-            with contextlib.suppress(OSError), os.fdopen(os.open(path, _READING), "rb") as there:
-                os.fsync(there.fileno())
-            return False
-        return True
+            made = _linked(f"/proc/self/fd/{file.fileno()}", path)
+        except OSError:  # no /proc here
+            return None
+    sync_folder(path.parent)
+    return made
+
+
+def _linked(source: str, path: Path) -> bool:
+    """Give a file the name `path`; unlike a rename, it never takes another file's place. False: one is there."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link(source, path.name, dst_dir_fd=folder)  # with a folder, Python follows the link in /proc
+    except FileExistsError:
+        with contextlib.suppress(OSError), os.fdopen(os.open(path, _READING), "rb") as there:
+            os.fsync(there.fileno())
+        return False
+    finally:
+        os.close(folder)
+    return True
 
 
 def _opened(path: Path, what: str) -> int:
@@ -112,18 +150,37 @@ def _opened(path: Path, what: str) -> int:
 @contextlib.contextmanager
 def _temporary(path: Path, content: bytes) -> Iterator[Path]:
     """A synced file of mode 0600 beside `path`; afterwards it is gone and the folder is synced."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(temporary_name(path.name))
+    _prepare(path)
+    temporary, descriptor = _claimed(path)
     try:
-        write_new(temporary, content, mode=0o600, synced=True)
+        _write_synced(descriptor, content)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        os.close(descriptor)
+        sync_folder(path.parent)
+
+
+def _prepare(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sweep(path)
+
+
+def _claimed(path: Path) -> tuple[Path, int]:
+    """Open a new temporary file beside `path` that no other process sweeps away."""
+    while True:
+        temporary = path.with_name(temporary_name(path.name))
+        descriptor = open_new(temporary, mode=0o600)
+        if claim(descriptor):
+            return temporary, descriptor
+        os.close(descriptor)
+
+
+def _write_synced(descriptor: int, content: bytes) -> None:
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
 
 
 @contextlib.contextmanager

@@ -73,6 +73,8 @@ class Slot:
 class Launch:
     """How a worker's process is started.
 
+    `command`: with `-P` (Python 3.11), since `-m` alone imports from the current folder first, which is the contract's
+    by default, and no code of a contract's folder may run in the process with the keys.
     `output` is where its log lines go (a file descriptor; None: this process's standard error). `environment` is added
     to this process's own. `grace_s` is how long a worker that is asked to end may take: a batch in progress is done
     within its transaction's timeout. `spare` keeps one process more, which a worker's death makes a worker at once.
@@ -81,7 +83,7 @@ class Launch:
     once. Of those that did not, the first ten within `quick_within_s` are, too, unless they refused to work.
     """
 
-    command: Sequence[str] = (sys.executable, "-m", "pipelines.relay.process")
+    command: Sequence[str] = (sys.executable, "-P", "-m", "pipelines.relay.process")
     environment: Mapping[str, str] = field(default_factory=dict)
     output: int | None = None
     grace_s: float = 60.0

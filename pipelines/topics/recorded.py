@@ -24,16 +24,41 @@ _FEWEST: Final = {"ttl_ms", "consumers"}
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The record that says something: its offset in the topic of changes, and who it says wrote it."""
+
+    offset: int
+    by: str
+
+
+UNKNOWN: Final = Origin(-1, "")
+
+
+@dataclass(frozen=True, slots=True)
 class Settles:
-    """Until `kept_from_ms` (ms since 1970) there may be records as old as they might become before: `lived_ms`."""
+    """Until `kept_from_ms` (ms since 1970) there may be records as old as they might become before: `lived_ms`.
+
+    That is what a record says, and whoever may write to the topic may write one: see `settling.bounded`. `written_ms`
+    is when the broker took the record, `was` what the changes before it say of the settings that they replaced: setting
+    → ms, `FOREVER_MS` for one that is no length or was not set.
+    """
 
     kept_from_ms: int
     lived_ms: int
+    written_ms: int = 0
+    was: Mapping[str, int] = field(default_factory=dict)
+    origin: Origin = UNKNOWN
 
     def with_(self, other: Settles) -> Settles:
-        """Both at once."""
-        kept_from_ms = max(self.kept_from_ms, other.kept_from_ms)
-        return Settles(kept_from_ms, max(self.lived_ms, other.lived_ms))
+        """Both at once. The origin is that of the one which settles later."""
+        later = max(self, other, key=lambda each: each.kept_from_ms)
+        return Settles(
+            later.kept_from_ms,
+            max(self.lived_ms, other.lived_ms),
+            max(self.written_ms, other.written_ms),
+            _longest(self.was, other.was),
+            later.origin,
+        )
 
 
 @dataclass(slots=True)
@@ -43,7 +68,8 @@ class Recorded:
     `settles`: the topics in which older records may be than promised, after what the applied plans changed.
     `plan` is the fingerprint of the plan that was applied last. `hidden`: they may not be read. `lets_in`: how old each
     topic lets records in, as it was set last (ms). `latecomers`: as the last applied plan left them. `unconfirmed`:
-    what topics let in before changes of which no `applied` says that they are made.
+    what topics let in before changes of which no `applied` says that they are made. `replaced`: as `Settles.was`, of
+    changes after which no `applied` has said since when the topic's promise is kept.
     """
 
     audience: Mapping[str, Audience] | None = None
@@ -53,26 +79,28 @@ class Recorded:
     lets_in: dict[str, int] = field(default_factory=dict)
     latecomers: dict[str, Latecomers] = field(default_factory=dict)
     unconfirmed: dict[str, int] = field(default_factory=dict)
+    replaced: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def hear(self, body: Mapping[str, Any], written_ms: int) -> None:
-        """Take in one record, which the broker took at that time."""
+    def hear(self, body: Mapping[str, Any], written_ms: int, offset: int = -1) -> None:
+        """Take in one record, which the broker took at that time and put at that offset."""
         match body.get("kind"):
             case "change":
                 self._hear_change(body.get("step"))
             case "applied":
-                self._hear_applied(body, written_ms)
+                self._hear_applied(body, written_ms, Origin(offset, str(body.get("by", ""))))
 
     def _hear_change(self, step: object) -> None:
         match step:
             case {"kind": "create", "topic": str(topic), "settings": {**settings}}:
                 # Made anew: nothing is in it that came before.
-                for known in (self.lets_in, self.unconfirmed, self.latecomers):
+                for known in (self.lets_in, self.unconfirmed, self.latecomers, self.replaced):
                     known.pop(topic, None)
                 self._hear_limit(topic, settings)
             case {"kind": "set", "topic": str(topic), "settings": {**settings}, "before": {**before}}:
+                was = {str(name): _length(before.get(name), FOREVER_MS) for name in settings}
+                self.replaced[topic] = _longest(self.replaced.get(topic, {}), was)
                 if OLDEST in settings:
-                    was = _length(before.get(OLDEST), FOREVER_MS)
-                    self.unconfirmed[topic] = max(was, self.unconfirmed.get(topic, 0))
+                    self.unconfirmed[topic] = max(was[OLDEST], self.unconfirmed.get(topic, 0))
                     self._hear_limit(topic, settings)
                 if topic in self.latecomers and _length(settings.get(SEGMENT), FOREVER_MS) < _length(
                     before.get(SEGMENT), FOREVER_MS
@@ -84,13 +112,16 @@ class Recorded:
         if oldest_ms >= 0:
             self.lets_in[topic] = oldest_ms
 
-    def _hear_applied(self, body: Mapping[str, Any], written_ms: int) -> None:
+    def _hear_applied(self, body: Mapping[str, Any], written_ms: int, origin: Origin) -> None:
         self.audience = audience_of(body.get("audience")) or self.audience
         lived = _lengths(body.get("lived"))
         for topic, kept_from_ms in _moments(body.get("kept_from")).items():
-            now, before = Settles(kept_from_ms, lived.get(topic, FOREVER_MS)), self.settles.get(topic)
-            settling = before is not None and before.kept_from_ms > written_ms
-            self.settles[topic] = now.with_(before) if before is not None and settling else now
+            lived_ms, was = lived.get(topic, FOREVER_MS), self.replaced.pop(topic, {})
+            now, before = Settles(kept_from_ms, lived_ms, written_ms, was, origin), self.settles.get(topic)
+            if before is None or before.kept_from_ms <= written_ms:
+                self.settles[topic] = now
+            elif was:  # without a change before it, it has nothing to add to what settles
+                self.settles[topic] = now.with_(before)
         self.plan = str(body.get("plan", self.plan))
         if "lets_in" not in body:  # a release that did not know of latecomers; its changes tell of them
             self.latecomers |= {topic: Latecomers(ms, written_ms) for topic, ms in self.unconfirmed.items()}
@@ -109,7 +140,7 @@ def recorded(contract: Contract, cluster: Cluster) -> Recorded:
     found = Recorded()
     try:
         for message in records(cluster, contract.changes.name):
-            found.hear(body_of(message.value()), message.timestamp()[1])
+            found.hear(body_of(message.value()), message.timestamp()[1], message.offset() or 0)
     except Trouble as trouble:
         if "AUTHORIZATION_FAILED" in str(trouble):
             return Recorded(hidden=True)
@@ -137,6 +168,10 @@ def _moments(document: object) -> dict[str, int]:
 def _lengths(document: object) -> dict[str, int]:
     said = document.items() if isinstance(document, dict) else ()
     return {topic: value for topic, value in said if type(value) is int}
+
+
+def _longest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: max(one.get(name, 0), other.get(name, 0)) for name in one.keys() | other.keys()}
 
 
 def _length(text: object, otherwise: int) -> int:

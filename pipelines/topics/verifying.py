@@ -25,8 +25,9 @@ from pipelines.topics.judging import Breach, Difference, harmless, judge, lives_
 from pipelines.topics.latecomers import HeldBack, gone_after_ms, held_back
 from pipelines.topics.looking import look, with_latecomers
 from pipelines.topics.promise import Promise, promises
-from pipelines.topics.recorded import Settles
+from pipelines.topics.recorded import UNKNOWN, Origin, Settles
 from pipelines.topics.risks import Risk, risks
+from pipelines.topics.settling import bounded
 from pipelines.topics.spans import is_endless, moment, span
 from pipelines.topics.state import INITIAL_DELAY_MS, ClusterState
 
@@ -59,13 +60,15 @@ class Unproven:
 class Settling:
     """A topic with a record that is older than promised since a change; by `kept_from_ms` it is gone.
 
-    `ahead_ms`: so far ahead of the clock the record is dated; then its age counts from now.
+    `ahead_ms`: so far ahead of the clock the record is dated; then its age counts from now. `origin`: the record of
+    changes that says so.
     """
 
     topic: str
     oldest_ms: int
     kept_from_ms: int
     ahead_ms: int = 0
+    origin: Origin = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ def verify(contract: Contract, cluster: Cluster, now_ms: int, *, initial_delay_m
         ages = _ages(promise.topic, oldest, now_ms)
         ahead = ahead_of(promise.topic, furthest, now_ms)
         figures.append(_figures(promise, state, ages, ahead))
-        change = record.settles.get(promise.topic)
+        said = record.settles.get(promise.topic)
+        change = None if said is None or promise.topic not in state.topics else bounded(said, promise, state)
         for each in (
             *_too_old(promise, ages, change, now_ms),
             *too_far_ahead(promise, state, ahead, change, now_ms),
@@ -170,7 +174,7 @@ def _too_old(
     if change is not None and now_ms < change.kept_from_ms:
         settling = [age for age in late.values() if age <= change.lived_ms]
         if settling:
-            yield Settling(promise.topic, max(settling), change.kept_from_ms)
+            yield Settling(promise.topic, max(settling), change.kept_from_ms, origin=change.origin)
         late = {number: age for number, age in late.items() if age > change.lived_ms}
     if not late:
         return
@@ -201,7 +205,7 @@ def too_far_ahead(
     gone_ms = gone_after_ms(promise, state)
     wait_ms = _furthest(far.values())
     if change is not None and now_ms + wait_ms + gone_ms <= change.kept_from_ms + slack_ms:
-        yield Settling(promise.topic, 0, change.kept_from_ms, wait_ms)
+        yield Settling(promise.topic, 0, change.kept_from_ms, wait_ms, change.origin)
         return
     where = ", ".join(f"{number} (offset {each.offset})" for number, each in sorted(far.items()))
     yield Breach(
@@ -252,7 +256,7 @@ def verdict_lines(verdict: Verdict, width: int = 200) -> Iterator[str]:
         dated = f"dated {_far(settling.ahead_ms)} ahead" if settling.ahead_ms else f"{span(settling.oldest_ms)} old"
         yield (
             f"SETTLING {settling.topic}: a record is {dated}, from before a change; the TTL is "
-            f"kept from {moment(settling.kept_from_ms)}"
+            f"kept from {moment(settling.kept_from_ms)}{_by(settling.origin)}"
         )
     for topic, held in verdict.held.items():
         named = ", ".join(f"{name}={value}" for name, value in held.settings.items())
@@ -273,6 +277,11 @@ def verdict_lines(verdict: Verdict, width: int = 200) -> Iterator[str]:
     broken = len({breach.topic for breach in verdict.breaches} & {each.topic for each in verdict.figures})
     kept = f"{len(verdict.figures) - broken} of {len(verdict.figures)} promises hold"
     yield kept + (f", {len(verdict.unproven)} partition(s) unproven" if verdict.unproven else "")
+
+
+def _by(origin: Origin) -> str:
+    """Whose word that is, where it is known: nothing but the record of changes tells of it."""
+    return f" (record {origin.offset} of the topic of changes says so, by {origin.by!r})" if origin.offset >= 0 else ""
 
 
 def _far(ahead_ms: int) -> str:

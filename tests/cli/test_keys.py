@@ -416,3 +416,27 @@ def test_rewrap_without_a_keyring_or_its_key_changes_nothing(run: Pipelines) -> 
     ended = run("rewrap", "--new-kek-file", "kek.new")
     assert ended.code == 3
     assert "no keyring" in ended.err
+
+
+def test_status_names_copies_of_the_key_files_and_init_deletes_those_that_a_killed_command_left(run: Pipelines) -> None:
+    run("init")
+    folder = Path(".pipelines")
+    names = [folder / ".kek.0123456789abcdef", folder / ".keyring.json.0123456789abcdef", folder / "mine"]
+    for copy, path in zip(names, ("kek", "keyring.json", "kek"), strict=True):
+        copy.hardlink_to(folder / path)
+    ended = run("status")
+    assert ended.code == 0
+    assert all(str(name) in ended.err for name in names)
+    assert set(orjson.loads(run("status", "--json").out)["leftovers"]) == set(map(str, names))
+    run("init")
+    assert orjson.loads(run("status", "--json").out)["leftovers"] == [str(folder / "mine")]
+    (folder / "mine").unlink()
+    assert run("status").err == ""
+
+
+def test_rewrap_leaves_no_other_name_of_the_old_key(run: Pipelines) -> None:
+    run("init")
+    kek = Path(".pipelines/kek")
+    Path(".pipelines/.kek.0123456789abcdef").hardlink_to(kek)
+    assert run("rewrap", "--new-kek-file", "kek.new").code == 0
+    assert kek.stat().st_nlink == 1

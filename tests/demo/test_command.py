@@ -21,6 +21,7 @@ from pipelines.contract import build, digest_of, load
 from pipelines.contract.model import Contract
 from pipelines.demo.checks import CHECKS
 from pipelines.trouble import Exit
+from tests.support.planted import imported, plant, top_level_modules_of
 from tests.support.processes import ended, finished
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +108,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([PIPELINES, "demo", "--clear"], cwd=here, check=True, stdout=subprocess.DEVNULL)
 
 
-def test_a_run_holds_every_check_says_so_as_one_document_and_leaves_nothing(folder: Path) -> None:
+def test_a_run_holds_every_check_says_so_as_one_document_and_leaves_and_imports_nothing(
+    folder: Path, tmp_path: Path
+) -> None:
+    plant(folder, top_level_modules_of("pipelines.relay.process"), tmp_path / "imported")
+    before = set(folder.iterdir())
     done = run(folder, ROOT, "--json", "--events", "2000", "--faults", "0.05")
     assert done.exit_code == 0, done.stdout + done.stderr
     assert done.document["held"] is True
@@ -116,7 +121,8 @@ def test_a_run_holds_every_check_says_so_as_one_document_and_leaves_nothing(fold
     assert sum(max(view["in"] for view in views.values()) for views in done.document["flow"].values()) == 2000
     assert done.document["example"]["after"]
     assert done.stderr == ""
-    assert list(folder.iterdir()) == []
+    assert set(folder.iterdir()) == before
+    assert imported(tmp_path / "imported") == []
     assert processes_in(folder) == []
 
 

@@ -145,3 +145,14 @@ def test_jars_that_are_not_fetched_yet_are_a_warning_and_nothing_is_fetched(tmp_
 def test_a_java_that_is_named_wrongly_is_told() -> None:
     seen = {one.part: one for one in look_at_installation({"PIPELINES_JAVA": "/no/such/java"})}
     assert seen["java"].state is State.WARN
+
+
+def test_another_name_of_a_key_file_is_named_with_the_way_out(tmp_path: Path) -> None:
+    kek = tmp_path / "kek"
+    LocalKeyEncryption.create(kek)
+    assert look(key_files=(kek,))["key files"].state is State.OK
+    (tmp_path / ".kek.0123456789abcdef").hardlink_to(kek)
+    seen = look(key_files=(kek,))["key files"]
+    assert seen.state is State.WARN
+    assert ".kek.0123456789abcdef" in seen.found
+    assert "pipelines keys init" in (seen.remedy or "")

@@ -22,10 +22,11 @@ from pipelines.minimize import compiled
 from pipelines.relay.audit import behind, read_books
 from pipelines.relay.books import Books, PartitionBook
 from pipelines.trouble import Exit
-from tests.support.commands import arguments, free_port, has_ended, run, running
+from tests.support.commands import arguments, done, free_port, has_ended, run, running
 from tests.support.kafka import alter, delete_topics
 from tests.support.old_keyring import write_version_1
 from tests.support.oracle import committed, differences, expect, reordered
+from tests.support.planted import imported, plant, top_level_modules_of
 from tests.support.relay_fixture import RelayFixture, build
 from tests.support.relay_fixture import running as working
 from tests.support.waiting import CALL_S, until
@@ -129,6 +130,19 @@ def test_a_second_run_of_a_slot_is_refused_and_the_first_goes_on(house: RelayFix
         assert "--instance" in second.stderr
         assert crew.end() == Exit.DONE
         assert crew.said("consumer.replaced") == []
+
+
+def test_a_run_its_workers_and_a_spare_import_nothing_from_the_contracts_folder(house: RelayFixture) -> None:
+    noted = house.folder / "imported.txt"
+    plant(house.folder, top_level_modules_of("pipelines.relay.process"), noted)
+    assert done("validate", cwd=house.folder)
+    with running(*arguments(house), cwd=house.folder) as crew:
+        crew.wait_until_said("worker.ready")
+        (worker,) = crew.workers()
+        worker.kill()
+        crew.wait_until_said("worker.ready", times=2)
+        assert crew.end() == Exit.DONE
+    assert imported(noted) == []
 
 
 def test_a_port_for_metrics_that_is_taken_is_named(house: RelayFixture) -> None:

@@ -48,7 +48,7 @@ def test_what_cannot_be_told_is_recorded_so_and_settles_nothing() -> None:
     said = Recorded()
     said.hear(applied_body(Done({}, {"audit.a": 5 * HOUR_MS}, {"audit.a": 9}, {}, {})), HOUR_MS)
     said.hear(body, HOUR_MS)
-    assert said.settles == {"audit.a": Settles(5 * HOUR_MS, 9)}
+    assert said.settles == {"audit.a": Settles(5 * HOUR_MS, 9, HOUR_MS)}
     applied = Applied("p", (), (), {"raw.a.b": None, "audit.a": 0}, (), {"audit.a": None})
     lines = list(applied_lines(applied))
     assert [line.partition(":")[0] for line in lines] == ["audit.a", "raw.a.b", "audit.a"]

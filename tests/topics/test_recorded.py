@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.retention import FOREVER_MS
 from pipelines.topics.record import Done, applied_body, change_body
-from pipelines.topics.recorded import Recorded, Settles
+from pipelines.topics.recorded import Origin, Recorded, Settles
 from pipelines.topics.spans import moment
 from pipelines.topics.state import OLDEST, SEGMENT, Audience, Latecomers
 from pipelines.topics.steps import Step
@@ -20,11 +20,21 @@ def cut(kept_from_ms: int, lived_ms: int) -> dict[str, object]:
 
 def test_a_second_cut_while_the_first_settles_settles_with_it() -> None:
     said = Recorded()
-    said.hear(cut(10 * HOUR_MS, 9 * HOUR_MS), HOUR_MS)
-    said.hear(cut(7 * HOUR_MS, 5 * HOUR_MS), 2 * HOUR_MS)
-    assert said.settles == {"audit.a": Settles(10 * HOUR_MS, 9 * HOUR_MS)}
-    said.hear(cut(12 * HOUR_MS, 3 * HOUR_MS), 11 * HOUR_MS)
-    assert said.settles == {"audit.a": Settles(12 * HOUR_MS, 3 * HOUR_MS)}
+    said.hear(cut(10 * HOUR_MS, 9 * HOUR_MS), HOUR_MS, 1)
+    said.hear(change_body(Step("set", "audit.a", {SEGMENT: "5"}, {SEGMENT: "7"})), 2 * HOUR_MS)
+    said.hear(cut(7 * HOUR_MS, 5 * HOUR_MS), 2 * HOUR_MS, 3)
+    both = Settles(10 * HOUR_MS, 9 * HOUR_MS, 2 * HOUR_MS, {SEGMENT: 7}, Origin(1, ""))
+    assert said.settles == {"audit.a": both}
+    said.hear(cut(12 * HOUR_MS, 3 * HOUR_MS), 11 * HOUR_MS, 4)
+    assert said.settles == {"audit.a": Settles(12 * HOUR_MS, 3 * HOUR_MS, 11 * HOUR_MS, {}, Origin(4, ""))}
+
+
+def test_a_record_with_no_change_before_it_does_not_lengthen_what_settles() -> None:
+    said = Recorded()
+    said.hear(change_body(Step("set", "audit.a", {SEGMENT: "5"}, {SEGMENT: "7"})), HOUR_MS)
+    said.hear(cut(10 * HOUR_MS, 9 * HOUR_MS), HOUR_MS, 1)
+    said.hear(cut(99 * HOUR_MS, 99 * HOUR_MS), 9 * HOUR_MS, 2)
+    assert said.settles == {"audit.a": Settles(10 * HOUR_MS, 9 * HOUR_MS, HOUR_MS, {SEGMENT: 7}, Origin(1, ""))}
 
 
 def test_what_an_earlier_release_recorded_is_understood() -> None:
@@ -34,7 +44,7 @@ def test_what_an_earlier_release_recorded_is_understood() -> None:
     whom = {"audit.a": {"ttl_ms": 9, "consumers": ["desk"]}}
     said.hear({"kind": "applied", "plan": "p", "kept_from": {"audit.a": moment(5_000)}, "audience": whom}, 2_000)
     assert said.audience == {"audit.a": Audience(9, ("desk",))}
-    assert said.settles == {"audit.a": Settles(5_000, FOREVER_MS)}
+    assert said.settles == {"audit.a": Settles(5_000, FOREVER_MS, 2_000, {OLDEST: 7})}
     assert (said.lets_in, said.latecomers) == ({"audit.a": 5}, {"audit.a": Latecomers(7, 2_000)})
     assert (said.unconfirmed, said.plan) == ({}, "p")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import orjson
+
 from pipelines.broker import Cluster
 from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
 from pipelines.retention import FOREVER_MS
@@ -13,6 +15,7 @@ from pipelines.topics.looking import look_around
 from pipelines.topics.planning import plan
 from pipelines.topics.state import AHEAD
 from pipelines.topics.verifying import verify
+from tests.support.kafka import flushed
 from tests.topics.contracts import Alter
 from tests.topics.verdicts import plant_old, seen, write_old
 
@@ -59,6 +62,7 @@ def test_what_is_older_than_a_ttl_that_was_just_cut_is_settling_until_it_is_kept
     assert verdict.breaches == ()
     (settling,) = verdict.settling
     assert 0 <= settling.kept_from_ms - done.kept_from_ms[topic] <= 1000
+    assert settling.origin.by == "tests"
     later = verify(cut, cluster, settling.kept_from_ms)
     assert [breach.code for breach in later.breaches] == ["oldest"]
     # What is older than it could become before the cut is not settling: it should have been gone already.
@@ -67,3 +71,23 @@ def test_what_is_older_than_a_ttl_that_was_just_cut_is_settling_until_it_is_kept
     (breach,) = verdict.breaches
     assert (breach.code, "partition 0 is" in breach.message) == ("oldest", True)
     assert len(verdict.settling) == 1
+
+
+def test_a_forged_record_of_changes_excuses_no_record_that_is_too_old(
+    cluster: Cluster, contract: Contract, alter: Alter
+) -> None:
+    (topic,) = contract.topics
+    create_missing(contract, cluster, "tests")
+    plant_old(cluster, alter, topic, 50 * DAY_MS)
+    forged = {
+        "format": 1,
+        "kind": "applied",
+        "kept_from": {topic: "2126-01-01T00:00:00Z"},
+        "lived": {topic: 9 * 10**15},
+    }
+    producer = cluster.producer()
+    producer.produce(contract.changes.name, orjson.dumps(forged))
+    flushed(producer)
+    verdict = seen(cluster, contract)
+    assert [(breach.topic, breach.code) for breach in verdict.breaches] == [(topic, "oldest")]
+    assert verdict.settling == ()
