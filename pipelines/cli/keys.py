@@ -129,10 +129,12 @@ def status(
         for file in find_leftovers(path)
     ]
     if as_json:
-        state = {"keyring": str(keyring_file or DEFAULT_KEYRING), "version": keyring.version}
+        state = {"keyring": str(keyring_file or DEFAULT_KEYRING), "version": keyring.version, "mark": keyring.mark}
         say_json(state | {"purposes": rows, "other_roots": others, "leftovers": leftovers})
     else:
         make_console().print(_table(rows))
+        if keyring.mark:
+            click.echo(f"Keyring {keyring.mark}: every host of this deployment shows this mark.")
         if others:
             click.echo(f"{others} more roots belong to purposes, rotations or incarnations that are not used any more.")
         _warn_of_version(keyring)

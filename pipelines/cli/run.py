@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import socket
 import tempfile
@@ -28,12 +29,20 @@ from pipelines.relay.endpoint import serve
 from pipelines.relay.health import forget, stuck
 from pipelines.relay.logs import LogStyle, configure
 from pipelines.relay.on_disk import ContractOnDisk
+from pipelines.relay.one_keyring import refuse_another_of
 from pipelines.relay.preflight import keyring_of, topic_ids
 from pipelines.relay.settings import WorkerSettings
 from pipelines.relay.slotlock import hold
 from pipelines.relay.supervisor import Launch, Supervisor
 from pipelines.relay.worker_metrics import registry_of
 from pipelines.topics.watching import Watch, Watched
+
+
+def _mark(ctx: click.Context, param: click.Parameter, text: str) -> str:
+    """A keyring's mark as `keys status` shows it; empty for none."""
+    if text and not re.fullmatch(r"[0-9a-f]{16}", text):
+        raise click.BadParameter("write the 16 hexadecimal digits that `pipelines keys status` shows", ctx, param)
+    return text
 
 
 @click.command(short_help="Run the minimizer workers.")
@@ -67,6 +76,14 @@ from pipelines.topics.watching import Watch, Watched
     show_default=True,
     envvar="PIPELINES_METRICS_ADDRESS",
     help="The address to serve them at. They hold names and counts, and have no password.",
+)
+@click.option(
+    "--replaces-keyring",
+    metavar="MARK",
+    default="",
+    show_default="none",
+    callback=_mark,
+    help="The mark of a keyring that is lost for good: go on after it with this one, under other handles.",
 )
 @click.option(
     "--linger-ms",
@@ -103,6 +120,7 @@ def command(
     protocol: Literal["classic", "consumer"],
     metrics_port: int,
     metrics_address: str,
+    replaces_keyring: str,
     linger_ms: int,
     batch_events: int,
     verify_every_s: float,
@@ -120,8 +138,8 @@ def command(
 
     Each source gets its own processes, so a busy one does not delay the others. A worker that dies is restarted in its
     slot and goes on exactly where its last commit left off. Refuses to start when the contract has errors (exit 1), a
-    key for now is missing (exit 3), or a topic breaks its promise (exit 4). A promise that somebody
-    breaks while it runs is an error in the log (`topics.drift`) and in the metrics, until it is fixed.
+    key for now is missing (exit 3), a topic breaks its promise, or another keyring was used before (exit 4). A promise
+    that somebody breaks while it runs is an error in the log (`topics.drift`) and in the metrics, until it is fixed.
 
     Log lines go to standard error: as text on a terminal, as JSON elsewhere.
 
@@ -140,6 +158,7 @@ def command(
             slot=slot,
             contract_dir=contract_dir.resolve(),
             overlay=overlay,
+            replaces_keyring=replaces_keyring,
             bootstrap=cluster.bootstrap,
             properties=cluster.properties,
             keyring=(keyring_file or DEFAULT_KEYRING).resolve(),
@@ -155,7 +174,8 @@ def command(
     # What a worker would refuse is better said once, here, than by each of them forever.
     held = contextlib.ExitStack()
     for one in settings[::workers]:
-        keyring_of(one, contract)
+        mark = keyring_of(one, contract).mark
+        refuse_another_of(contract, cluster.admin(), one.source, mark, replaces_keyring)
         ids = topic_ids(contract, cluster, one.source, initial_delay_ms)
         for lock in hold((each for each in settings if each.source == one.source), ids):
             held.enter_context(lock)

@@ -21,6 +21,8 @@ GENERATION: Final = 1
 BINDING_BYTES: Final = 32
 
 _INTEGRITY: Final = b"telemetry-pipelines/keyring-2/integrity"
+_MARK: Final = b"telemetry-pipelines/keyring-2/mark"
+_MARK_DIGITS: Final = 16
 _ROOT: Final = b"telemetry-pipelines/keyring-2/root/derivation-%d"
 _NUMBER_BYTES: Final = 8
 
@@ -40,6 +42,11 @@ def place_of(deployment: bytes, root_id: RootId) -> bytes:
 def root_binding(deployment: bytes, root_id: RootId, derivation: int) -> bytes:
     """Return what stands beside a root in its wrapping; it also fixes how keys are derived from the root."""
     return sha256(field(_ROOT % derivation) + place_of(deployment, root_id)).digest()
+
+
+def deployment_mark(deployment: bytes) -> str:
+    """Return what a deployment's keyring is known by in public: 16 hexadecimal digits, which say nothing of a key."""
+    return sha256(field(_MARK) + field(deployment)).hexdigest()[:_MARK_DIGITS]
 
 
 def integrity_binding(deployment: bytes) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from pipelines.keys import document, secretfile
+from pipelines.keys.binding import deployment_mark
 from pipelines.keys.contents import VERSION, Contents
 from pipelines.keys.encryption import KeyEncryption
 from pipelines.keys.epochs import RootId, epoch_start
@@ -74,6 +75,12 @@ class Keyring:
     def version(self) -> int:
         """The version of the file's format."""
         return self._contents.version
+
+    @property
+    def mark(self) -> str:
+        """What all copies of this keyring have in common: 16 hexadecimal digits, no secret. Empty in version 1."""
+        deployment = self._contents.deployment
+        return deployment_mark(deployment) if deployment else ""
 
     @property
     def roots(self) -> tuple[RootId, ...]:

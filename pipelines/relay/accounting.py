@@ -16,14 +16,17 @@ import orjson
 from pipelines.relay.books import PartitionBook, ViewBook
 
 _FORMAT = 1
+_MARK = re.compile(r"[0-9a-f]{16}")
 # An instance and a slot: what Kafka allows in the name of a resource, so that nothing else is ever fenced.
 _PLACE = re.compile(r"[A-Za-z0-9._-]{1,200}\.[0-9]{1,6}")
 # One less than Kafka's offset.metadata.max.bytes: confluent-kafka sends the text with the NUL at its end.
 METADATA_LIMIT_BYTES = 4095
 
 
-def to_metadata(book: PartitionBook, by: str = "") -> str:
-    """The books as offset metadata (ASCII JSON, at most 4,095 bytes), and `by` whom, where there is room for that.
+def to_metadata(book: PartitionBook, by: str = "", keyring: str = "") -> str:
+    """The books as offset metadata (ASCII JSON, at most 4,095 bytes).
+
+    Where there is room, also with which `keyring` (its mark), and `by` whom. Releases that know neither pass over them.
 
     Raises:
         ValueError: more views than fit, which the contract's own check refuses.
@@ -33,8 +36,12 @@ def to_metadata(book: PartitionBook, by: str = "") -> str:
     text = orjson.dumps(document).decode("ascii")
     if len(text) > METADATA_LIMIT_BYTES:
         raise ValueError(f"the books of {len(book.views)} views exceed {METADATA_LIMIT_BYTES} bytes")
-    signed = orjson.dumps({**document, "by": by}) if by else b""
-    return signed.decode() if signed.isascii() and 0 < len(signed) <= METADATA_LIMIT_BYTES else text
+    marked = {**document, "keyring": keyring} if keyring else document
+    for fuller in ({**marked, "by": by} if by else marked, marked):
+        more = orjson.dumps(fuller)
+        if more.isascii() and len(more) <= METADATA_LIMIT_BYTES:
+            return more.decode()
+    return text
 
 
 def from_metadata(next_offset: int, metadata: str | None) -> PartitionBook:
@@ -62,12 +69,21 @@ def from_metadata(next_offset: int, metadata: str | None) -> PartitionBook:
 
 def committer(metadata: str | None) -> str | None:
     """By whom an offset was committed, if its metadata says so."""
+    return _said(metadata, "by", _PLACE)
+
+
+def keyring_mark(metadata: str | None) -> str | None:
+    """The mark of the keyring that a commit's handles were made with, if its metadata says so."""
+    return _said(metadata, "keyring", _MARK)
+
+
+def _said(metadata: str | None, name: str, form: re.Pattern[str]) -> str | None:
     try:
         document: Any = orjson.loads(metadata or "")
     except orjson.JSONDecodeError:
         return None
-    by = document.get("by") if isinstance(document, dict) else None
-    return by if isinstance(by, str) and _PLACE.fullmatch(by) else None
+    said = document.get(name) if isinstance(document, dict) else None
+    return said if isinstance(said, str) and form.fullmatch(said) else None
 
 
 def _view_book(counts: object) -> ViewBook:

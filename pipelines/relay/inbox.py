@@ -115,7 +115,9 @@ class Inbox:
     def offsets(self, books: Books) -> list[TopicPartition]:
         """What a transaction commits: each partition's next offset, with its books."""
         return [
-            TopicPartition(topic, partition, book.next_offset, to_metadata(book, self._settings.place))
+            TopicPartition(
+                topic, partition, book.next_offset, to_metadata(book, self._settings.place, self._station.keyring)
+            )
             for (topic, partition), book in books.items()
         ]
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 
 from pipelines.broker import Consumer, KafkaError, KafkaException, TopicPartition
-from pipelines.relay.accounting import from_metadata
+from pipelines.relay.accounting import from_metadata, keyring_mark
 from pipelines.relay.books import Books, PartitionBook
 from pipelines.relay.former import fence, others
 from pipelines.relay.hanging import hangs
+from pipelines.relay.one_keyring import refuse_another
 from pipelines.relay.station import Station
 from pipelines.trouble import Exit, Trouble
 
@@ -25,7 +26,7 @@ def read_books(
 
     Raises:
         KafkaException: they cannot be had.
-        Trouble: an offset is not a minimizer's (exit 4).
+        Trouble: an offset is not a minimizer's, or was committed with another keyring (exit 4).
     """
     books: Books = {}
     for committed in _stable(station, consumer, partitions) if partitions else ():
@@ -143,6 +144,8 @@ def _book(station: Station, committed: TopicPartition, low: int, high: int) -> P
             hint="Something else commits in this group. Stop it, and set the offsets back to those of a minimizer.",
             exit_code=Exit.REFUSED,
         ) from None
+    mark = keyring_mark(committed.metadata)
+    refuse_another({(topic, partition): mark}, station.keyring, station.settings.replaces_keyring)
     if offset > high:
         raise Trouble(
             f"the group {group} stands past the end of {topic}/{partition}",

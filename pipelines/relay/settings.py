@@ -21,11 +21,11 @@ GROUP_PREFIX: Final = "minimizer."
 class WorkerSettings:
     """One worker: one source, one slot.
 
-    `overlay` names what is laid over the contract. `initial_delay_ms` is the
-    brokers' `log.initial.task.delay.ms`. `batch_events` bounds a transaction, `linger_ms` is how long a batch
-    waits to fill. `max_poll_ms` is how long a worker may be away from its group, and so how long a rebalance waits for
-    anybody; it is at least the session timeout. Times are milliseconds; those of `limits`, which says for how long the
-    worker waits for what, are seconds.
+    `overlay` names what is laid over the contract. `replaces_keyring` is the mark of a lost keyring that this one takes
+    the place of. `initial_delay_ms` is the brokers' `log.initial.task.delay.ms`. `batch_events` bounds a transaction,
+    `linger_ms` is how long a batch waits to fill. `max_poll_ms` is how long a worker may be away from its group, and so
+    how long a rebalance waits for anybody; it is at least the session timeout. Times are milliseconds; those of
+    `limits`, which says for how long the worker waits for what, are seconds.
     """
 
     source: str
@@ -43,6 +43,7 @@ class WorkerSettings:
     max_poll_ms: int = 60_000
     slow_commit_ms: int = 400
     overlay: str | None = None
+    replaces_keyring: str = ""
     initial_delay_ms: int = INITIAL_DELAY_MS
     limits: RelayLimits = field(default_factory=RelayLimits)
 

@@ -15,13 +15,17 @@ from pipelines.relay.steps import Step, Watch
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """One slot's surroundings. `waiting`, if set, is called while the worker waits for brokers."""
+    """One slot's surroundings.
+
+    `waiting`, if set, is called while the worker waits for brokers. `keyring` is the mark of the keyring in use.
+    """
 
     settings: WorkerSettings
     cluster: Cluster
     log: BoundLogger
     watch: Watch | None = None
     waiting: Callable[[], None] | None = None
+    keyring: str = ""
 
     def at(self, step: Step) -> None:
         """Give a sign of life, and tell the watcher, if there is one, that this step is reached."""

@@ -49,7 +49,7 @@ class Worker:
         topic_ids: Mapping[str, bytes],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        station = self._station = replace(station, waiting=self._show_gauges)
+        station = self._station = replace(station, waiting=self._show_gauges, keyring=keyring.mark)
         self._log = station.log
         self._clock = clock
         self._stopping = StopFlag()

@@ -101,7 +101,7 @@ class Replay:
 
         Raises:
             Trouble: (exit 3) a key is missing, the cluster is out of reach, or it cannot be recorded; (exit 4) another
-                replay of this event type began. Nothing is half-done then; repeat it.
+                replay of this event type began, or the relay used another keyring. Nothing is half-done then.
         """
         topics = self._task.selection.topics
         outbox = Outbox(self._station, topics, self._contract.quarantine.name, lambda: False)
@@ -115,7 +115,7 @@ class Replay:
         with closing(Ledger(self._station.cluster, self._raw, self._settings)) as ledger:
             edges = ledger.edges(self._task.selection)
             wanted = self._task.selection.spans(edges)
-            spans = before(wanted, ledger.relayed())
+            spans = before(wanted, ledger.relayed(self._keys.mark))
             gone = self._task.selection.gone(edges)
             position = self._begin(ledger, gone)
             resumed = position.tally.batches > 0

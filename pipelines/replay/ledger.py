@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from pipelines.broker import Admin, Cluster, Committed, TopicPartition
 from pipelines.contract.model import RawTopic
+from pipelines.relay.accounting import keyring_mark
+from pipelines.relay.one_keyring import refuse_another
 from pipelines.replay.selection import Edges, Selection, Spans
 from pipelines.replay.tally import Tally
 from pipelines.replay.task import ReplaySettings
@@ -54,9 +56,14 @@ class Ledger:
             edges[place[1]] = Edges(starts[place].offset, end, first if first >= 0 else end, last if last >= 0 else end)
         return edges
 
-    def relayed(self) -> dict[int, int]:
-        """Up to where the relay has committed; what comes later it will bring itself."""
+    def relayed(self, keyring: str) -> dict[int, int]:
+        """Up to where the relay has committed; what comes later it will bring itself.
+
+        Raises:
+            Trouble: (exit 4) that was with another keyring than the one with this mark.
+        """
         committed = self._admin.committed(f"minimizer.{self._settings.source}", self._places)
+        refuse_another({place: keyring_mark(found.metadata) for place, found in committed.items()}, keyring)
         return {number: offset.offset for (_, number), offset in committed.items()}
 
     def position(self) -> Position:

@@ -1,5 +1,6 @@
 """`pipelines keys`, from the arguments to the exit code. The contract is a value: loading one has its own tests."""
 
+import re
 import stat
 import sys
 from collections.abc import Callable, Sequence
@@ -440,3 +441,12 @@ def test_rewrap_leaves_no_other_name_of_the_old_key(run: Pipelines) -> None:
     Path(".pipelines/.kek.0123456789abcdef").hardlink_to(kek)
     assert run("rewrap", "--new-kek-file", "kek.new").code == 0
     assert kek.stat().st_nlink == 1
+
+
+def test_status_shows_the_mark_by_which_hosts_know_that_they_have_one_keyring(run: Pipelines) -> None:
+    run("init")
+    mark = orjson.loads(run("status", "--json").out)["mark"]
+    assert re.fullmatch("[0-9a-f]{16}", mark)
+    assert f"Keyring {mark}: every host" in run("status").out
+    run("rewrap", "--new-kek-file", "kek.new")
+    assert orjson.loads(run("status", "--json", "--kek-file", "kek.new").out)["mark"] == mark

@@ -267,3 +267,20 @@ def test_a_replay_that_cannot_be_recorded_writes_nothing(scene: Scene) -> None:
         replay.execute()
     assert refused.value.exit_code == Exit.UNAVAILABLE
     assert found(scene, house.handled) == []
+
+
+def test_a_replay_with_another_keyring_than_the_relays_is_refused_and_sends_nothing(scene: Scene) -> None:
+    house = scene.house
+    house.publish([house.ping(number) for number in range(6)])
+    scene.relay()
+    before = ids(scene, house.handled)
+    for name in ("keyring.json", "kek"):
+        (house.folder / name).unlink()
+    kek, now_ms = LocalKeyEncryption.create(house.folder / "kek"), int(time.time() * 1000)
+    span = {"first_ms": now_ms - 4 * DAY_MS, "last_ms": now_ms + DAY_MS}
+    extend(house.folder / "keyring.json", kek, house.contract.purposes.values(), **span)
+    for outcome in (scene.replay().dry_run, scene.replay().execute):
+        with pytest.raises(Trouble, match="were relayed with another keyring") as refused:
+            outcome()
+        assert refused.value.exit_code is Exit.REFUSED
+    assert ids(scene, house.handled) == before
