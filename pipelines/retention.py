@@ -44,6 +44,8 @@ SWEEP_MS: Final = 10_000
 """How often the transaction coordinator looks for transactions that timed out."""
 SLACK_MS: Final = 60_000
 """For clocks that differ, records that are ahead, and passes that start late."""
+AHEAD_MS: Final = 300_000
+"""A raw event may be dated ahead of the clock by so much; see `relay.believed`."""
 LEAST_RETENTION_MS: Final = 60_000
 """A shorter `retention.ms` leaves consumers no time to read."""
 LEAST_SEGMENT_MS: Final = 10_000

@@ -14,6 +14,7 @@ from typing import Final
 from pipelines.envelope import Kind, quarantine_records
 from pipelines.relay.books import Books, PartitionBook
 from pipelines.relay.parcel import Header, Parcel
+from pipelines.retention import AHEAD_MS, SLACK_MS
 
 _DRAWN: Final = 8  # bytes of randomness a record
 
@@ -31,9 +32,10 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Batch:
-    """What a transaction will hold. `now_ms` is the wall clock when the batch was polled.
+    """What a transaction will hold. `now_ms` is the believed time when the batch was polled, or that of a later event.
 
-    `events` are the raw events in it.
+    `events` are the raw events in it. `newest_ms` is the latest broker time that an event may have: the believed time
+    and `AHEAD_MS`. The `ahead` events were later than that, by at most `ahead_ms`.
     `ordered` are parcels that keep the raw order; a topic's next parcel holds what came after its last one.
     `loose` are those of records without a handle, by event type, topic and time; they are shuffled before they are
     sent.
@@ -48,6 +50,17 @@ class Batch:
     loose: dict[tuple[str, str, int], Parcel] = field(default_factory=dict)
     quarantine: dict[Kind, list[int]] = field(default_factory=dict)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    newest_ms: int = field(init=False)
+    ahead: int = 0
+    ahead_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self.newest_ms = self.now_ms + AHEAD_MS
+
+    @property
+    def doubts_clock(self) -> bool:
+        """Whether an event was so far ahead of the believed time that a broker should be asked for the time."""
+        return self.ahead > 0 or self.now_ms > self.newest_ms - AHEAD_MS + SLACK_MS
 
     def book(self, committed: Books, raw_topic: str, partition: int) -> PartitionBook:
         """The batch's own copy of a partition's books."""

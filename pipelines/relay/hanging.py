@@ -110,10 +110,12 @@ class Hanging:
 
         Bears silent brokers. On a network so slow that the moment is too short the next one is twice as long.
         """
+        asked = [TopicPartition(each.topic, each.partition) for each in offsets]
+        if not asked:
+            return True
         if self._reader is None:
             settings = {"group.id": self._station.settings.group, "isolation.level": "read_committed"}
             self._reader = self._station.cluster.consumer(**settings)
-        asked = [TopicPartition(each.topic, each.partition) for each in offsets]
         try:
             told = not any(each.error for each in self._reader.committed(asked, self._offsets_wait_s))
         except KafkaException:

@@ -14,7 +14,7 @@ _BROKER_TIME: Final = 2  # librdkafka's LogAppendTime
 
 
 class Intake:
-    """Of one worker. `broker_ms` is the newest broker time that was ever ahead of this worker's clock (0: none was).
+    """Of one worker.
 
     Args:
         lanes: raw topic → the lane of its event type.
@@ -22,7 +22,6 @@ class Intake:
 
     def __init__(self, lanes: Mapping[str, Lane]) -> None:
         self._lanes = dict(lanes)
-        self.broker_ms = 0
 
     def take(self, batch: Batch, books: Books, messages: Iterable[Any]) -> None:
         """Minimize them all into the batch. `books` are the committed ones, which the batch copies.
@@ -46,10 +45,6 @@ class Intake:
             if kind != _BROKER_TIME:
                 lane.refuse(batch, book, raw, NO_BROKER_TIME)
                 continue
-            if raw.timestamp_ms > batch.now_ms:
-                # It is later than this worker's clock says. What is too late is then decided by the brokers' time, or a
-                # worker whose clock is behind would relay what is past its time, and that would outlive its TTL.
-                batch.now_ms = self.broker_ms = raw.timestamp_ms
             lane.take(batch, book, raw)
 
     def give_up(self, batch: Batch, books: Books, span: Span) -> None:

@@ -26,6 +26,8 @@ LARGEST_VALUE_BYTES = 900_000
 TOO_LARGE = Fault("too_large", "")
 # The record's time is its producer's: it was written before the topic had LogAppendTime.
 NO_BROKER_TIME = Fault("no_broker_time", "")
+# The record's broker time is later than this worker and the brokers believe: its leader's clock was wrong.
+AHEAD_OF_CLOCK = Fault("ahead_of_clock", "")
 # The Kafka client cannot unpack the batch that the record came in; nobody has seen it.
 UNREADABLE = Fault("unreadable", "")
 # The minimizer itself failed on this event; worth a report with the event type.
@@ -84,6 +86,15 @@ class Lane:
             Trouble: the keyring has no root for the event's epoch (exit 3); the batch must then be thrown away.
         """
         timestamp_ms, value = raw.timestamp_ms, raw.value
+        if timestamp_ms > batch.now_ms:
+            if timestamp_ms > batch.newest_ms:
+                # Before anything else: there may be no key for that time, and no topic takes it.
+                batch.ahead += 1
+                batch.ahead_ms = max(batch.ahead_ms, timestamp_ms - batch.newest_ms)
+                self.refuse(batch, book, raw, AHEAD_OF_CLOCK)
+                return
+            # A worker whose clock is behind would relay what is past its time, and that would outlive its TTL.
+            batch.now_ms = timestamp_ms
         window = self._window
         if window is None or not window.start_ms <= timestamp_ms < window.end_ms:
             window = self._windows.at(timestamp_ms)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from pipelines.broker import KafkaError, KafkaException, Producer, TopicPartition
+from pipelines.broker import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer, TopicPartition
 from pipelines.relay.batch import Batch
 from pipelines.relay.deadline import OverdueError, within
 from pipelines.relay.metrics import COMMIT_SECONDS
@@ -50,6 +50,8 @@ class Outbox:
         self._quarantine = quarantine
         self._succession = Succession(station, {*topics, quarantine}, stopping)
         self._offsets_wait_s = _OFFSETS_WAIT_S
+        self.time_refused = False
+        """Whether the last batch failed because brokers refused the time of a record."""
         self._known = 0  # the generation of the producer in whose time offsets were read, or a batch was sent
 
     def deliver(self, batch: Batch, offsets: list[TopicPartition], membership: object) -> bool:
@@ -66,6 +68,7 @@ class Outbox:
         Raises:
             Trouble: the cluster refuses this worker, and will go on doing so.
         """
+        self.time_refused = False
         producer = self._succession.ready()
         if not self._succession.decided(offsets, new=self._succession.generation != self._known):
             self._log.warning("batch.failed", reason="undecided", events=batch.events)
@@ -100,6 +103,43 @@ class Outbox:
         """Make sure that no transaction of this slot is open: committed offsets read after this are final."""
         self._succession.ready()
         self._known = self._succession.generation
+
+    def brokers_ms(self) -> int | None:
+        """Return the present time (ms) of a broker: of the one that leads a partition of quarantine.
+
+        Kafka answers no question for its time, but a topic with LogAppendTime tells the time at which it took a record.
+        So an empty record goes there, in a transaction that is aborted. Blocks as `deliver` does. None: no broker told.
+
+        Raises:
+            StoppedError: the worker was told to stop meanwhile.
+            Trouble: the cluster refuses this worker, and will go on doing so.
+        """
+        producer = self._succession.ready()
+        told: list[int] = []
+
+        def taken(error: KafkaError | None, message: Message) -> None:
+            kind, timestamp_ms = message.timestamp()
+            if error is None and kind == TIMESTAMP_LOG_APPEND_TIME:
+                told.append(timestamp_ms)
+
+        if not self._succession.decided([], new=False):
+            return None
+        # Another producer comes next, unless all goes well: it aborts whatever is left open.
+        doubt, self._succession.doubt = self._succession.doubt, "time_unanswered"
+        try:
+            producer.begin_transaction()
+            producer.produce(self._quarantine, b"", on_delivery=taken)
+            if producer.flush(_WAIT_S) == 0 and told:
+                started = time.monotonic()
+                producer.abort_transaction(_WAIT_S)
+                self._succession.ended()
+                if (time.monotonic() - started) * 1000 <= self._settings.slow_commit_ms:
+                    self._succession.doubt = doubt
+        except BrokerLostError:
+            self._succession.doubt = "broker_lost"
+        except KafkaException as failure:
+            self._succession.refused(failure.args[0])
+        return told[0] if told else None
 
     def close(self) -> None:
         """Let the producer go. An open transaction, which only a failed batch leaves, ends by its timeout."""
@@ -142,6 +182,7 @@ class Outbox:
     def _failed(self, producer: Producer, error: KafkaError, batch: Batch, *, flushed: bool) -> None:
         self._log.warning("batch.failed", reason=error.name(), events=batch.events)
         self._succession.refused(error)
+        self.time_refused = error.code() == KafkaError.INVALID_TIMESTAMP
         self._succession.makes_smaller(error)
         doubt, self._succession.doubt = self._succession.doubt, error.name()
         # An abort before the coordinator knows the transaction's partitions is fatal (librdkafka #4849); after a

@@ -18,8 +18,9 @@ from pipelines.contract.model import Contract
 from pipelines.keys import Keyring, topic_hash
 from pipelines.relay import metrics
 from pipelines.relay.batch import Batch
+from pipelines.relay.believed import BelievedTime
 from pipelines.relay.gauges import Gauges
-from pipelines.relay.inbox import Inbox
+from pipelines.relay.inbox import Inbox, Polled
 from pipelines.relay.intake import Intake
 from pipelines.relay.lane import Lane
 from pipelines.relay.membership import ConsumerLostError
@@ -27,7 +28,6 @@ from pipelines.relay.outbox import Outbox
 from pipelines.relay.station import Station
 from pipelines.relay.steps import Step
 from pipelines.relay.succession import StoppedError
-from pipelines.retention import SLACK_MS
 from pipelines.stopping import StopFlag
 
 _CONSUMER_PAUSE_S = 0.2
@@ -65,7 +65,7 @@ class Worker:
         self._gauges = Gauges(contract, keyring, station.log, topics, (self._source, station.settings.slot))
         outputs = {name for names in topics.values() for name in names}
         self._outbox = Outbox(station, outputs, contract.quarantine.name, self._stopping.is_set)
-        self._clock_doubted = False
+        self._believed = BelievedTime(clock, self._outbox.brokers_ms, self._source, station.log)
 
     def stop(self, cause: str) -> None:
         """Finish the batch in progress, then leave. May be called from a signal handler or another thread."""
@@ -107,8 +107,34 @@ class Worker:
         self._station.at(Step.POLLED)
         if polled is None:
             return
-        believed_ms = self._intake.broker_ms
-        batch = Batch(now_ms=max(int(self._clock() * 1000), believed_ms), events=len(polled.events))
+        batch = self._minimized_in_time(polled)
+        if batch is None:
+            self._recover()
+        elif self._outbox.deliver(batch, self._inbox.offsets(batch.books), polled.membership):
+            metrics.committed(batch, self._inbox.books)
+            self._inbox.advance(batch.books)
+            self._gauges.committed()
+            metrics.BATCH_SECONDS.labels(self._source).observe(time.monotonic() - started)
+        else:
+            if self._outbox.time_refused:
+                self._believed.doubt()
+            self._recover()
+
+    def _minimized_in_time(self, polled: Polled) -> Batch | None:
+        """Minimize what was polled, by a time that a broker has confirmed if need be; None: no broker answered."""
+        if self._believed.due() and not self._believed.ask():
+            return None
+        batch = self._minimized(polled)
+        if self._believed.must_ask(batch):
+            if not self._believed.ask():
+                return None
+            batch = self._minimized(polled)
+            if batch.ahead:
+                self._log.error("input.ahead", events=batch.ahead, seconds=batch.ahead_ms // 1000)
+        return batch
+
+    def _minimized(self, polled: Polled) -> Batch:
+        batch = Batch(now_ms=self._believed.now_ms(), events=len(polled.events))
         for raw_topic, partition in self._inbox.unsaved:
             batch.book(self._inbox.books, raw_topic, partition)
         self._intake.take(batch, self._inbox.books, polled.events)
@@ -116,29 +142,13 @@ class Worker:
             batch.book(self._inbox.books, raw_topic, partition).next_offset = end
         for span in polled.unreadable:
             self._intake.give_up(batch, self._inbox.books, span)
-        if self._intake.broker_ms != believed_ms:
-            self._doubt_clock()
-        if self._outbox.deliver(batch, self._inbox.offsets(batch.books), polled.membership):
-            metrics.committed(batch, self._inbox.books)
-            self._inbox.advance(batch.books)
-            self._gauges.committed()
-            metrics.BATCH_SECONDS.labels(self._source).observe(time.monotonic() - started)
-        else:
-            self._recover()
+        return batch
 
     def _show_gauges(self) -> None:
         """Show where the partitions stand. A consumer that does not answer leaves it as it was."""
         if self._gauges.due(self._clock()):
             with suppress(ConsumerLostError, KafkaException):
                 self._gauges.show(self._clock(), self._inbox.standings())
-
-    def _doubt_clock(self) -> None:
-        """Show how far this worker's clock is behind, and say it once if it is too far."""
-        behind_ms = self._intake.broker_ms - int(self._clock() * 1000)
-        metrics.CLOCK_BEHIND.labels(self._source).set(behind_ms / 1000)
-        if behind_ms > SLACK_MS and not self._clock_doubted:
-            self._clock_doubted = True
-            self._log.error("clock.behind", seconds=behind_ms // 1000)
 
     def _recover(self) -> None:
         self._station.at(Step.RECOVERING)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pipelines.broker import TIMESTAMP_LOG_APPEND_TIME, Message
 from pipelines.contract.model import DAY_MS, Contract, Purpose
 from pipelines.keys import Keyring, topic_hash
+from pipelines.relay.believed import BelievedTime
 from pipelines.relay.books import PartitionBook
 from pipelines.relay.lane import NO_BROKER_TIME, Lane, Raw
 from pipelines.relay.outbox import Outbox
@@ -84,6 +85,7 @@ class Replay:
         self._raw = contract.raw_topics[self._event.raw_topic]
         self._topic_hash = topic_hash(topic_id)
         self._clock, self._tell, self._recorder = clock, tell, recorder
+        self._believed = self._believing(lambda: int(clock() * 1000))  # a dry run writes nothing, so it asks nobody
         self._lanes: dict[Views, Lane] = {}
         self._present: dict[str, Present] = {}
         self._notes: set[bytes] = set()
@@ -105,6 +107,7 @@ class Replay:
         """
         topics = self._task.selection.topics
         outbox = Outbox(self._station, topics, self._contract.quarantine.name, lambda: False)
+        self._believed = self._believing(outbox.brokers_ms)
         try:
             outbox.settle()
             return self._through(outbox)
@@ -158,16 +161,25 @@ class Replay:
         reader = RawReader(self._station.cluster, self._raw.name, left, self._settings.batch_events)
         with closing(reader.portions()) as portions:
             for portion in portions:
-                batch, position = self._minimized(position, portion)
-                if outbox and not outbox.deliver(batch, ledger.commits(position), ledger.membership):
+                if self._believed.due() and not self._believed.ask():
                     return None
+                batch, after_it = self._minimized(position, portion)
+                if self._believed.must_ask(batch):
+                    if not self._believed.ask():
+                        return None
+                    batch, after_it = self._minimized(position, portion)
+                if outbox and not outbox.deliver(batch, ledger.commits(after_it), ledger.membership):
+                    if outbox.time_refused:
+                        self._believed.doubt()
+                    return None
+                position = after_it
                 self._tell(total - length(after(spans, position.offsets)), total)
         return position
 
     def _minimized(self, position: Position, portion: Portion) -> tuple[ReplayBatch, Position]:
         """A portion as a batch, and where the replay is once that is committed."""
         tally = position.tally.copy()
-        batch = ReplayBatch(now_ms=self._now_ms(portion), events=len(portion.events))
+        batch = ReplayBatch(now_ms=self._believed.now_ms(), events=len(portion.events))
         books: dict[Views, PartitionBook] = {}
         for message in portion.events:
             self._take(batch, tally, books, message)
@@ -225,7 +237,5 @@ class Replay:
         """The purpose of the view of a topic."""
         return self._contract.purposes[self._contract.topics[topic].purpose]
 
-    def _now_ms(self, portion: Portion) -> int:
-        """The later of this clock and the newest broker time of the portion: a slow clock must not let old ones in."""
-        newest = max((message.timestamp()[1] for message in portion.events), default=0)
-        return max(int(self._clock() * 1000), newest)
+    def _believing(self, ask: Callable[[], int | None]) -> BelievedTime:
+        return BelievedTime(self._clock, ask, self._settings.source, self._station.log)

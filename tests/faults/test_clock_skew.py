@@ -1,17 +1,22 @@
-"""Clocks that are wrong: a producer's, a worker's. What comes out stays exact and in order."""
+"""Clocks that are wrong: a producer's, a worker's, a broker's. What comes out stays exact and in order."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from pipelines.broker import Cluster, headers_of, records
+from pipelines.broker import Cluster, EmbeddedKafka, headers_of, records
 from pipelines.relay.audit import read_books
+from pipelines.replay.notes import Wish, gather
+from tests.support.brokers import Brokers, Kind
 from tests.support.exactness import everything_came_out_once
+from tests.support.kafka import SHORT_TIMINGS
 from tests.support.relay_fixture import RelayFixture, build, running
+from tests.support.skewed_clock import skewed_environments
 from tests.support.waiting import CALL_S
 
 HOUR_S = 3600
@@ -63,3 +68,33 @@ def test_a_worker_whose_clock_is_behind_believes_the_brokers_and_says_so(tmp_pat
     assert len(behind) == 1
     assert HOUR_S - 60 < behind[0] <= HOUR_S
     everything_came_out_once(house, 30)
+
+
+def test_one_record_from_a_broker_whose_clock_was_ahead_stops_nothing_once_the_clock_is_right(
+    tmp_path: Path, broker_pool: Brokers
+) -> None:
+    ahead = broker_pool.private(Kind("ahead", environments=skewed_environments(tmp_path, {1: 2 * HOUR_S})))
+    house = build(tmp_path / "house", ahead.cluster)
+    house.publish([house.ping(1), b"not an event"], partition=0)
+    (first, *_) = records(ahead.cluster, house.raw_topic)
+    assert first.timestamp()[1] > (time.time() + HOUR_S) * 1000
+    ahead.stop()
+    right = EmbeddedKafka(ahead.folder, settings=SHORT_TIMINGS)
+    right.start()
+    try:
+        house = replace(house, cluster=right.cluster)
+        house.publish([house.ping(n) for n in range(300)])
+        with capture_logs() as lines:
+            relay(house)
+        gathered = gather(house.contract, house.cluster, Wish())
+        books = read_books(house.contract, house.cluster.admin(timeout_s=CALL_S)).values()
+    finally:
+        right.stop()
+    assert [line["event"] for line in lines if line["event"] in {"batch.failed", "clock.behind"}] == []
+    assert [(each.note.offset, each.note.code) for each in gathered.notes] == [
+        (0, "ahead_of_clock"),
+        (1, "ahead_of_clock"),
+    ]
+    assert gathered.foreign == 0
+    fates = [book.views[house.handled] for book in books]
+    assert [sum(getattr(fate, kind) for fate in fates) for kind in ("out", "quarantined", "expired")] == [300, 2, 0]

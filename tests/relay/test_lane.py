@@ -20,6 +20,7 @@ from pipelines.minimize.reference import minimize_event
 from pipelines.relay.batch import Batch, Outgoing
 from pipelines.relay.books import PartitionBook
 from pipelines.relay.lane import (
+    AHEAD_OF_CLOCK,
     INTERNAL,
     LARGEST_RAW_BYTES,
     LARGEST_VALUE_BYTES,
@@ -29,6 +30,7 @@ from pipelines.relay.lane import (
     Lane,
     Raw,
 )
+from pipelines.retention import AHEAD_MS
 from tests.support.relay_fixture import TODAY, encode_ping, write_contract
 
 NOON = 1_795_000_000_000 // DAY_MS * DAY_MS + 12 * HOUR_MS
@@ -68,7 +70,7 @@ def ping(
 
 
 def seen(contract: Contract, raw: Raw) -> list[Outgoing]:
-    return sorted(take(lane_of(contract), [raw])[0].records(), key=lambda record: record.topic)
+    return sorted(take(lane_of(contract), [raw], raw.timestamp_ms)[0].records(), key=lambda record: record.topic)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +167,10 @@ def test_records_without_a_handle_keep_no_order_and_tell_no_epoch_even_where_oth
 
 
 @pytest.mark.parametrize(
-    "code", sorted({*FAULT_CODES, *(fault.code for fault in (INTERNAL, NO_BROKER_TIME, TOO_LARGE, UNREADABLE))})
+    "code",
+    sorted(
+        {*FAULT_CODES, *(fault.code for fault in (AHEAD_OF_CLOCK, INTERNAL, NO_BROKER_TIME, TOO_LARGE, UNREADABLE))}
+    ),
 )
 def test_every_fault_that_there_is_can_be_noted(contract: Contract, code: str) -> None:
     lane, batch, book = lane_of(contract), Batch(NOON), PartitionBook(0)
@@ -190,7 +195,7 @@ def test_a_review_that_ends_at_midnight_suspends_its_view_from_the_first_millise
     midnight = int((date(2026, 12, 1) - date(1970, 1, 1)).total_seconds()) * 1000
     lane = lane_of(contract)
     raws = [ping(contract, 1, n, midnight + ms) for n, ms in enumerate((-1, 0, -HOUR_MS, HOUR_MS, 1))]
-    _, book = take(lane, raws, now_ms=midnight)
+    _, book = take(lane, raws, now_ms=midnight + HOUR_MS)
     handled = next(topic for topic in lane.topics if "probe-probe" in topic)
     assert (book.views[handled].out, book.views[handled].suspended) == (2, 3)
 
@@ -218,6 +223,33 @@ def test_the_fate_of_every_event_is_counted_once_in_every_view(contract: Contrac
     assert sum(batch.reasons.values()) == 3
     keys = [record.key for record in batch.records() if "probe-probe" in record.topic]
     assert [key is None for key in keys] == [False, True]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(-30 * HOUR_MS, AHEAD_MS),
+            st.sampled_from([0, 1, AHEAD_MS, AHEAD_MS + 1]),
+            st.integers(AHEAD_MS + 1, 100 * 365 * DAY_MS),  # there is no key for most of these
+        ),
+        max_size=12,
+    )
+)
+def test_an_event_is_quarantined_as_ahead_exactly_when_it_is_later_than_five_minutes_and_moves_no_other(
+    contract: Contract, apart_ms: list[int]
+) -> None:
+    raws = [ping(contract, 1, offset, NOON + ms) for offset, ms in enumerate(apart_ms)]
+    ahead = [raw.offset for raw in raws if raw.timestamp_ms > NOON + AHEAD_MS]
+    batch, book = take(lane_of(contract), raws)
+    alone, its_book = take(lane_of(contract), [raw for raw in raws if raw.offset not in ahead])
+    noted = [note for value in batch.notes() for note in (read_notes(value) or pytest.fail("no note")).each()]
+    assert [(note.code, note.view, note.offset) for note in noted] == [("ahead_of_clock", None, at) for at in ahead]
+    assert batch.ahead == len(ahead)
+    assert batch.now_ms == alone.now_ms <= NOON + AHEAD_MS
+    for topic, view in book.views.items():
+        other = its_book.views[topic]
+        assert (view.out, view.expired, view.quarantined) == (other.out, other.expired, len(ahead))
+    assert len(list(batch.records())) == len(list(alone.records()))
 
 
 def test_a_fault_of_ours_on_one_event_is_quarantined_and_tells_nothing(

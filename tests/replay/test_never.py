@@ -6,10 +6,10 @@ import pytest
 
 from pipelines.envelope import Note
 from pipelines.minimize import FAULT_CODES
-from pipelines.relay.lane import INTERNAL, NO_BROKER_TIME, TOO_LARGE, UNREADABLE
+from pipelines.relay.lane import AHEAD_OF_CLOCK, INTERNAL, NO_BROKER_TIME, TOO_LARGE, UNREADABLE
 from pipelines.replay.notes import NEVER_WHOLE, never
 
-OWN = {fault.code for fault in (INTERNAL, NO_BROKER_TIME, TOO_LARGE, UNREADABLE)}
+OWN = {fault.code for fault in (AHEAD_OF_CLOCK, INTERNAL, NO_BROKER_TIME, TOO_LARGE, UNREADABLE)}
 
 
 def note(code: str, view: str | None) -> Note:

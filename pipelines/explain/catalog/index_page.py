@@ -14,6 +14,7 @@ from pipelines.minimize.faults import BOUND_CODES, STRUCTURAL_CODES
 _RELAYS: Final = {
     "too_large": "the raw value is larger than 1 MiB, or a minimized one than 900 kB",
     "no_broker_time": "the record was written before its topic had the broker's time",
+    "ahead_of_clock": "the broker's time is later than it is: retry the event once that time has come",
     "unreadable": "the batch that the record came in cannot be unpacked",
     "internal": "a fault of the minimizer's own: please report it with the event type",
 }
