@@ -21,6 +21,7 @@ from pipelines.topics.state import (
     BROKERS_OWN,
     CLEANUP,
     CLOCK,
+    COMPRESSION,
     IN_SYNC,
     MESSAGE_BYTES,
     NEEDED,
@@ -144,7 +145,7 @@ def _state(said: Mapping[str, Any]) -> ClusterState:
 
 
 def _broker(said: Mapping[str, Any]) -> dict[str, Setting]:
-    if not NEEDED <= said.keys() <= NEEDED | _LIMITS | {UNCLEAN}:
+    if not NEEDED <= said.keys() <= NEEDED | _LIMITS | {UNCLEAN, COMPRESSION}:
         raise _WrongError
     return {name: _setting(name, *_pair(each)) for name, each in said.items()}
 

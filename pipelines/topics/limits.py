@@ -20,6 +20,9 @@ BATCH_BYTES: Final = 1_048_588
 """Kafka's default `message.max.bytes`: what new topics get at least."""
 LEAST_BYTES: Final = 1_000_012
 """The largest batch that clients here make (librdkafka's `message.max.bytes` and its framing); Kafka's old default."""
+MOST_RAW_BYTES: Final = 4 << 20
+"""The largest `max.message.bytes` of a raw topic without a risk: a worker holds a whole batch, whatever its own limits
+are, and plans with 4 MiB (`relay.limits`)."""
 
 _MINUTE_MS: Final = 60_000
 _TOPIC: Final[Mapping[str, str]] = {

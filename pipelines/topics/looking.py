@@ -38,6 +38,7 @@ _INHERITED: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
     names.RETENTION_BYTES: (("log.retention.bytes", 1),),
     names.IN_SYNC: ((names.IN_SYNC, 1),),
     names.UNCLEAN: ((names.UNCLEAN, 0),),
+    names.COMPRESSION: ((names.COMPRESSION, 0),),
     **{name: ((name, 1),) for name in names.BROKERS_OWN},
 }
 

@@ -10,13 +10,15 @@ from pipelines import retention
 from pipelines.contract.model import Contract
 from pipelines.contract.topics import CATEGORIES
 from pipelines.retention import TooShort
-from pipelines.topics.limits import BROKERS, LIMITS, brokers_too_small
-from pipelines.topics.promise import Clock, Promise, promises, replicas, settings
+from pipelines.topics.limits import BATCH_BYTES, BROKERS, LIMITS, brokers_too_small
+from pipelines.topics.promise import UNPACKED, Clock, Promise, promises, replicas, settings
 from pipelines.topics.risks import risks
 from pipelines.topics.spans import span
 from pipelines.topics.state import (
     CHECK_INTERVAL,
     CLOCK,
+    COMPRESSION,
+    MESSAGE_BYTES,
     RETENTION,
     RETENTION_BYTES,
     SEGMENT,
@@ -29,6 +31,10 @@ CLUSTER: Final = "(cluster)"
 """Stands where a topic's name would, when no topic of the contract is concerned. No topic can have this name."""
 _OURS: Final = frozenset({"raw", *CATEGORIES})
 _LISTED: Final = 5
+_REMEDIES: Final = {
+    RETENTION_BYTES: f"Set {RETENTION_BYTES}=-1 on the topic. Its TTL then decides; see to the disks.",
+    MESSAGE_BYTES: f"Set {MESSAGE_BYTES}={BATCH_BYTES} on the topic, or as much as its producers' largest batch needs.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,16 @@ def of_topic(promise: Promise, state: ClusterState) -> Iterator[Notice]:
             yield _override(promise.topic, name, value)
     for risk in risks(promise, state):
         if risk.setting not in wanted:
-            message, remedy = f"{risk.setting} is {risk.held}: {risk.message}", f"Set {risk.setting}=-1 on the topic."
-            yield Notice("size-limit", promise.topic, message, f"{remedy} Its TTL then decides; see to the disks.")
+            message = f"{risk.setting} is {risk.held}: {risk.message}"
+            yield Notice("size-limit", promise.topic, message, _REMEDIES[risk.setting])
+    if any(risk.setting == COMPRESSION for risk in risks(promise, state)):
+        yield Notice(
+            "packed-batches",
+            promise.topic,
+            f"batches that came while {COMPRESSION} was not {UNPACKED} stay packed on the brokers' disks and may "
+            "still be too large for a worker when it unpacks them",
+            f"The last is gone {span(promise.ttl_ms)} after apply. Disk use grows: docs/sizing.md says by how much.",
+        )
     if promise.clock is Clock.BROKER and any(
         held.value != Clock.BROKER for held in state.in_force(promise.topic, CLOCK)
     ):

@@ -1,7 +1,9 @@
 """What the contract promises of each topic, and the settings under which Kafka keeps it. Pure.
 
 The settings are all written down on the topic, also where they equal the broker's default, so that a later change of a
-default cannot break a promise. Compression is left to the producers, except where the contract names a codec.
+default cannot break a promise. Raw topics are `UNPACKED`: the broker unpacks what producers compress, so that
+`max.message.bytes` limits what a batch unpacks to in a worker (decision 0118). Elsewhere compression is left to the
+producers, except where the contract names a codec.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from pipelines.retention import BrokerTimes, TooShort
 
 MOST_REPLICAS: Final = 3
 _DEFAULT_STEP_MS: Final = HOUR_MS
+UNPACKED: Final = "uncompressed"
+"""The value of `compression.type` under which brokers store batches unpacked, however producers sent them."""
 
 
 class Clock(StrEnum):
@@ -48,7 +52,7 @@ class Promise:
 def promises(contract: Contract) -> Iterator[Promise]:
     """One for each topic of the contract: raw, minimized, quarantine, changes."""
     for raw in contract.raw_topics.values():
-        yield Promise(raw.name, raw.partitions, raw.ttl_ms, 0, 0, Clock.BROKER)
+        yield Promise(raw.name, raw.partitions, raw.ttl_ms, 0, 0, Clock.BROKER, compression=UNPACKED)
     steps: dict[str, int] = {}
     for event in contract.events.values():
         for view in event.views:

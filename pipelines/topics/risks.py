@@ -5,11 +5,21 @@ A risk breaks no TTL, and the relay runs on. But an event that nobody has read m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pipelines.topics.promise import Promise, replicas
-from pipelines.topics.state import IN_SYNC, RETENTION_BYTES, UNCLEAN, ClusterState, Held, unlimited
+from pipelines.topics.limits import MOST_RAW_BYTES
+from pipelines.topics.promise import UNPACKED, Clock, Promise, replicas
+from pipelines.topics.state import (
+    COMPRESSION,
+    IN_SYNC,
+    MESSAGE_BYTES,
+    RETENTION_BYTES,
+    UNCLEAN,
+    ClusterState,
+    Held,
+    unlimited,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +53,21 @@ def risks(promise: Promise, state: ClusterState) -> Iterator[Risk]:
     for held in state.in_force(promise.topic, UNCLEAN):
         if held.value == "true":
             yield risk(UNCLEAN, held, "a replica that is behind may become the leader, and acknowledged records vanish")
+    if promise.clock is Clock.BROKER and promise.compression == UNPACKED:
+        yield from _of_batches(risk, promise, state)
+
+
+def _of_batches(risk: Callable[[str, Held, str], Risk], promise: Promise, state: ClusterState) -> Iterator[Risk]:
+    """The risks of a raw topic: how large a batch may become in a worker."""
+    for held in state.in_force(promise.topic, COMPRESSION):
+        if held.value != UNPACKED:
+            yield risk(
+                COMPRESSION,
+                held,
+                f"{MESSAGE_BYTES} then limits packed batches, and 100 kB of them may unpack to more than 1 GB in a "
+                f"worker, which ends at its memory limit again and again; {UNPACKED} is needed",
+            )
+    for held in state.in_force(promise.topic, MESSAGE_BYTES):
+        if int(held.value) > MOST_RAW_BYTES:
+            message = f"a worker holds whole batches, and its memory is planned for {MOST_RAW_BYTES} bytes each"
+            yield risk(MESSAGE_BYTES, held, message)

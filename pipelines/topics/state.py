@@ -28,6 +28,7 @@ SEGMENT_BYTES: Final = "segment.bytes"
 RETENTION_BYTES: Final = "retention.bytes"
 IN_SYNC: Final = "min.insync.replicas"
 UNCLEAN: Final = "unclean.leader.election.enable"
+COMPRESSION: Final = "compression.type"
 BROKERS_OWN: Final = ("transaction.max.timeout.ms", "offset.metadata.max.bytes", "offsets.retention.minutes")
 """The brokers' limits that no topic overrides, and that a promise rests on."""
 NEEDED: Final = frozenset({RETENTION, SEGMENT, DELETE_DELAY, AHEAD, OLDEST, CLOCK, CLEANUP, CHECK_INTERVAL, SWEEP})
@@ -165,6 +166,7 @@ USUAL: Final[Mapping[str, Setting]] = {
         (CLEANUP, "delete"),
         (CHECK_INTERVAL, str(_TIMES.check_interval_ms)),
         (SWEEP, str(_TIMES.sweep_ms)),
+        (COMPRESSION, "producer"),
     )
 }
 """What a broker of Kafka 4.3 that nobody configured has."""

@@ -12,11 +12,11 @@ from pipelines.contract.model import DAY_MS, HOUR_MS, Contract
 from pipelines.topics.document import document, read
 from pipelines.topics.gauges import VerdictCollector
 from pipelines.topics.judging import PLAN, judged, of_brokers
-from pipelines.topics.limits import BATCH_BYTES, BROKER_LIMITS, BROKERS, LEAST_BYTES, LIMITS
+from pipelines.topics.limits import BATCH_BYTES, BROKER_LIMITS, BROKERS, LEAST_BYTES, LIMITS, MOST_RAW_BYTES
 from pipelines.topics.planning import plan
-from pipelines.topics.promise import promises
+from pipelines.topics.promise import UNPACKED, promises
 from pipelines.topics.risks import risks
-from pipelines.topics.state import BROKERS_OWN, MESSAGE_BYTES, USUAL, ClusterState
+from pipelines.topics.state import BROKERS_OWN, COMPRESSION, MESSAGE_BYTES, USUAL, ClusterState
 from pipelines.topics.verifying import Figures, Verdict, verdict_lines
 from pipelines.trouble import Trouble
 from tests.topics.clusters import applied, changed
@@ -145,6 +145,33 @@ def test_a_setting_under_which_records_may_be_lost_is_a_risk_with_its_source(
     inherited = [risk for promise in promises(contract) for risk in risks(promise, replace(handed, topics=bare))]
     assert {risk.topic for risk in inherited if risk.setting == name} == names(contract)
     assert {risk.held for risk in inherited if risk.setting == name} == {f"{value} (in broker 2's server.properties)"}
+
+
+def test_a_raw_topic_that_keeps_batches_packed_is_a_risk_that_a_plan_ends(contract: Contract) -> None:
+    (raw,) = contract.raw_topics
+    kept = applied(contract)
+    for packed in (changed(kept, raw, {COMPRESSION: None}), changed(kept, raw, {COMPRESSION: "zstd"})):
+        (risk,) = (risk for promise in promises(contract) for risk in risks(promise, packed))
+        assert (risk.topic, risk.setting) == (raw, COMPRESSION)
+        planned = plan(contract, packed)
+        assert [(step.topic, step.settings) for step in planned.steps if step.kind == "set"] == [
+            (raw, {COMPRESSION: UNPACKED})
+        ]
+        (notice,) = planned.notices
+        assert (notice.code, notice.topic, notice.broken) == ("packed-batches", raw, False)
+        assert judged(contract, packed) == []
+        ended = applied(contract, packed)
+        assert [risk for promise in promises(contract) for risk in risks(promise, ended)] == []
+        assert plan(contract, ended).notices == ()
+
+
+def test_a_limit_of_raw_batches_beyond_what_a_worker_plans_with_is_a_risk(contract: Contract) -> None:
+    (raw,), (minimized,) = contract.raw_topics, contract.topics
+    kept = applied(contract)
+    assert plan(contract, changed(kept, raw, {MESSAGE_BYTES: str(MOST_RAW_BYTES)})).notices == ()
+    assert plan(contract, changed(kept, minimized, {MESSAGE_BYTES: str(MOST_RAW_BYTES + 1)})).notices == ()
+    (notice,) = plan(contract, changed(kept, raw, {MESSAGE_BYTES: str(MOST_RAW_BYTES + 1)})).notices
+    assert (notice.code, notice.topic, notice.broken) == ("size-limit", raw, False)
 
 
 def test_a_limit_by_size_is_in_the_plan_too(contract: Contract) -> None:

@@ -4,10 +4,10 @@ import pytest
 
 from pipelines.contract.model import DAY_MS, HOUR_MS
 from pipelines.retention import BrokerTimes, TooShort, worst_case_ms
-from pipelines.topics.promise import Clock, Promise, promises, replicas, settings
+from pipelines.topics.promise import UNPACKED, Clock, Promise, promises, replicas, settings
 
 TIMES = BrokerTimes()
-RAW = Promise("raw.a.b", 1, DAY_MS, 0, 0, Clock.BROKER)
+RAW = Promise("raw.a.b", 1, DAY_MS, 0, 0, Clock.BROKER, compression=UNPACKED)
 MINIMIZED = Promise("audit.a", 1, 2 * DAY_MS, DAY_MS, HOUR_MS, Clock.RECORD)
 
 
@@ -42,8 +42,9 @@ def test_the_files_delay_is_written_down_so_that_a_brokers_new_default_changes_n
     assert computed(RAW, BrokerTimes(delete_delay_ms=1234))["file.delete.delay.ms"] == "1234"
 
 
-def test_compression_is_left_to_the_producer_unless_the_contract_names_a_codec() -> None:
-    assert "compression.type" not in computed(RAW) | computed(MINIMIZED)
+def test_brokers_unpack_raw_batches_and_leave_others_to_the_relay_unless_the_contract_names_a_codec() -> None:
+    assert computed(RAW)["compression.type"] == "uncompressed"
+    assert "compression.type" not in computed(MINIMIZED)
     assert computed(replace(MINIMIZED, compression="gzip"))["compression.type"] == "gzip"
 
 
@@ -72,4 +73,5 @@ def test_every_topic_of_the_contract_has_a_promise(make_contract: object) -> Non
     assert found.keys() == {*contract.raw_topics, *contract.topics, contract.quarantine.name, contract.changes.name}
     for name in contract.raw_topics:
         assert (found[name].late_ms, found[name].step_ms, found[name].clock) == (0, 0, Clock.BROKER)
+        assert found[name].compression == UNPACKED
     assert found[contract.quarantine.name].clock is Clock.BROKER

@@ -25,6 +25,7 @@ INHERITED: Final[Mapping[str, tuple[str, str]]] = {
     "min.insync.replicas": ("min.insync.replicas", "1"),
     "unclean.leader.election.enable": ("unclean.leader.election.enable", "false"),
     "remote.storage.enable": ("", "false"),
+    "compression.type": ("compression.type", "producer"),
 }
 BROKER_ONLY: Final[Mapping[str, str]] = {
     "log.retention.check.interval.ms": "300000",
