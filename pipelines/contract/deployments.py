@@ -38,7 +38,7 @@ def under_each_overlay(root: Path, base: Loaded, *, as_of: date) -> dict[str, De
     known = set(base.findings)
     found = {}
     for name in names:
-        loaded = load(root, as_of=as_of, overlay=name)
+        loaded = load(root, as_of=as_of, overlay=name, base=base)
         # Its derived schemas are its deployment's to build, and looked at with it alone.
         looked_at = (one for one in loaded.findings if one in known or not one.check.startswith("derived-"))
         loaded = replace(loaded, findings=tuple(looked_at))

@@ -65,13 +65,14 @@ class Loaded:
         return all(found.severity is not Severity.ERROR for found in self.findings)
 
 
-def load(root: Path, *, as_of: date, overlay: str | None = None) -> Loaded:
+def load(root: Path, *, as_of: date, overlay: str | None = None, base: Loaded | None = None) -> Loaded:
     """Read, resolve and check a contract.
 
     Args:
         root: the folder with schemas/, policies/ and topics.yaml.
         as_of: the day on which reviews and bases must stand.
         overlay: the name of the overlay to lay over it.
+        base: what this function gave for the folder as it is, without an overlay; read again if it is None.
 
     Returns:
         The contract and every finding; under an overlay the overlaid contract, and the errors of both. Never raises
@@ -79,7 +80,7 @@ def load(root: Path, *, as_of: date, overlay: str | None = None) -> Loaded:
     """
     report = Report()
     folder = files.survey(root, report)
-    base = _loaded(folder, _draft(folder, as_of, report), report)
+    base = base or _loaded(folder, _draft(folder, as_of, report), report)
     if overlay is None or base.readable is None:
         return base
     return _overlaid(folder, overlay, as_of, base.readable, base)
