@@ -170,6 +170,10 @@ class Admin:
         """
         return self._offsets.of(group, partitions)
 
+    def last_committed(self, group: str, partitions: Iterable[Partition]) -> dict[Partition, Committed]:
+        """The same without waiting for an open transaction: what was committed before it."""
+        return self._offsets.last(group, partitions)
+
     def _describe(self, wanted: set[str] | None, within_s: float) -> Mapping[str, Future[Any]]:
         names = set(self._client.list_topics(timeout=within_s).topics)
         asked = TopicCollection(sorted(names if wanted is None else names & wanted))

@@ -51,6 +51,22 @@ class CommittedOffsets:
             return {}
         wanted = f"read the offsets of the group {group}"
         found = self._decided(group, asked, wanted)
+        return self._answer(found, wanted)
+
+    def last(self, group: str, partitions: Iterable[Partition]) -> dict[Partition, Committed]:
+        """The offsets that were committed last, whatever transaction is open on top of them: it waits for none.
+
+        A partition without a commit is left out, and so is everything when nobody answers in a moment.
+
+        Raises:
+            Trouble: (exit 3) a refusal.
+        """
+        asked = [TopicPartition(topic, number) for topic, number in partitions]
+        wanted, reader = f"read the offsets of the group {group}", self._reader(group, "read_uncommitted")
+        found = self._asking.patiently(lambda _: self._attempt(reader, asked), wanted) if asked else None
+        return self._answer(found or [], wanted)
+
+    def _answer(self, found: list[TopicPartition], wanted: str) -> dict[Partition, Committed]:
         for error in (partition.error for partition in found if partition.error is not None):
             raise unreachable(error, self._asking.bootstrap, wanted)
         return {

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import signal
 import sys
 import traceback
 from difflib import get_close_matches
@@ -14,6 +12,7 @@ from typing import Any, Final
 import click
 
 from pipelines import __version__
+from pipelines.cli.interrupting import Interruption, interruptible
 from pipelines.cli.printing import discard, encodable_streams, flush, refused_by_the_system, say
 from pipelines.hardening import forbid_core_dumps
 from pipelines.trouble import ClosedPipe, Exit, Trouble
@@ -103,20 +102,17 @@ def main() -> None:
     A fault of the program itself is shown by its class and its places in the code, without its message: that, and
     what it was raised from, may hold an event's value.
     """
-    if os.getpid() == 1:
-        # As a container's first process: the kernel gives that one no default for a signal (pid_namespaces(7)), so that
-        # without this, and before a command sets its own, it could not be asked to end.
-        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(Exit.INTERRUPTED))
-    encodable_streams()
-    try:
-        code = _run()
-    except OSError:  # what went wrong cannot be told: standard error fails, too
-        discard(sys.stderr)
-        code = Exit.USAGE
-    sys.exit(code)
+    with interruptible() as interruption:
+        encodable_streams()
+        try:
+            code = _run(interruption)
+        except OSError:  # what went wrong cannot be told: standard error fails, too
+            discard(sys.stderr)
+            code = Exit.USAGE
+        sys.exit(code)
 
 
-def _run() -> int:
+def _run(interruption: Interruption) -> int:
     """Run the command that was typed, say on standard error what went wrong, and return the exit code."""
     try:
         forbid_core_dumps()
@@ -140,7 +136,7 @@ def _run() -> int:
         refused = refused_by_the_system(error)
         return _fault(error) if refused is None else _said(refused)
     except Exception as fault:  # noqa: BLE001 - nothing may reach Python's own traceback, which prints messages
-        return _fault(fault)
+        return Exit.INTERRUPTED if interruption.came else _fault(fault)
     return done if isinstance(done, int) else Exit.DONE
 
 

@@ -1,5 +1,6 @@
 """The command line as a whole: every command is there, documented, and silent about data when something breaks."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,19 @@ def test_what_click_raises_ends_with_the_documented_code(
     monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int
 ) -> None:
     assert _run(monkeypatch, failure) == code
+
+
+def test_an_interruption_that_native_code_makes_another_exception_of_is_one_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except SystemExit:
+            raise SystemError("a call returned a result with an exception set") from None
+
+    monkeypatch.setattr(app, "pipelines", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == Exit.INTERRUPTED
+    assert capsys.readouterr().err == ""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.broker import Partition, TopicPartition
+from pipelines.broker.committed import OPEN_S
 from pipelines.contract.model import DAY_MS
 from pipelines.keys import Keyring, LocalKeyEncryption, extend, rewrap
 from pipelines.relay.accounting import METADATA_LIMIT_BYTES, committer, from_metadata, keyring_mark, to_metadata
@@ -158,3 +159,19 @@ def test_where_there_is_little_room_the_mark_comes_before_the_slot_and_the_books
 @pytest.mark.parametrize("mark", ["7", "[]", '"x"', '"0123456789ABCDEF"', '"0123456789abcdef0"', "null"])
 def test_what_is_no_mark_says_nothing(mark: str) -> None:
     assert keyring_mark(f'{{"v":1,"keyring":{mark}}}') is None
+
+
+def test_a_run_looks_past_a_transaction_that_a_killed_worker_left_open(house: RelayFixture, tmp_path: Path) -> None:
+    assert relay(house) == []
+    producer = house.cluster.producer(**{"transactional.id": "synthetic"})
+    producer.init_transactions(CALL_S)
+    producer.begin_transaction()
+    consumer = house.cluster.consumer(**{"group.id": f"minimizer.{house.source}"})
+    offsets = [TopicPartition(house.raw_topic, number, 1, OLD) for number in range(3)]
+    producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), CALL_S)
+    admin, began = house.cluster.admin(), time.monotonic()
+    refuse_another_of(house.contract, admin, house.source, house.keyring.mark)
+    with pytest.raises(Trouble, match="3 partition"):
+        refuse_another_of(house.contract, admin, house.source, another_keyring(house, tmp_path / "b").mark)
+    assert time.monotonic() - began < OPEN_S / 2
+    consumer.close()
