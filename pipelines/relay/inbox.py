@@ -16,7 +16,7 @@ from pipelines.broker import KafkaError, KafkaException, Message, TopicPartition
 from pipelines.relay.accounting import to_metadata
 from pipelines.relay.backlog import Standing
 from pipelines.relay.books import Books
-from pipelines.relay.limits import BATCH_BYTES, SLICE
+from pipelines.relay.limits import BATCH_BYTES, SLICE, bytes_of
 from pipelines.relay.membership import ConsumerLostError, Membership
 from pipelines.relay.metrics import GAP
 from pipelines.relay.positions import Reached, read_books
@@ -205,7 +205,7 @@ class Inbox:
                     self._heed(error, _place(message), message.offset() or 0)
                 elif not self._suspects.places or self._may_take(_place(message)):
                     events.append(message)
-                    size += len(message)
+                    size += bytes_of(message)
             if len(slice_) < most:
                 break
         return events

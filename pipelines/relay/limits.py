@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-# A batch ends when its values have come to this, however few they are.
+from pipelines.broker import Message, headers_of
+
+# A batch ends when its events have come to this in values, keys and headers, however few they are.
 BATCH_BYTES: Final = 4 << 20
 # So many events are asked of the client at once; no more than these can come beyond BATCH_BYTES.
 SLICE: Final = 16
@@ -26,3 +28,17 @@ FETCHING: Final[Mapping[str, Any]] = MappingProxyType(
         "check.crcs": True,  # or a bit that flipped on the way becomes a changed value; 0.02 µs an event
     }
 )
+
+# What headers count whose names cannot be decoded, so that nobody can say how large they are: a whole stored batch.
+_UNKNOWN_BYTES: Final = 1 << 20
+
+
+def bytes_of(message: Message) -> int:
+    """Return a raw event's size in bytes as `BATCH_BYTES` counts it: its value, key and headers. Never raises."""
+    size = len(message) + len(message.key() or b"")
+    try:
+        if not message.headers():
+            return size
+    except (UnicodeDecodeError, SystemError):  # the client decodes names as UTF-8; the error would show their bytes
+        return size + _UNKNOWN_BYTES
+    return size + sum(len(name) + len(value) for name, value in headers_of(message))

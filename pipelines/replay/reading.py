@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pipelines.broker import Cluster, Consumer, KafkaError, Message, TopicPartition, passes, unreachable
-from pipelines.relay.limits import BATCH_BYTES, FETCHING, SLICE
+from pipelines.relay.limits import BATCH_BYTES, FETCHING, SLICE, bytes_of
 from pipelines.relay.search import Search
 from pipelines.relay.suspects import PATIENCE_S
 from pipelines.replay.selection import Spans
@@ -99,7 +99,7 @@ class RawReader:
         self._reach(consumer, number, offset)  # where offsets hold no event, the next one may lie in a later span
         if self._at[number] == offset and number in self._spans:
             self._portion.events.append(message)
-            self._portion.size += len(message)
+            self._portion.size += bytes_of(message)
             self._tries[number] = 0
             self._reach(consumer, number, offset + 1)
 

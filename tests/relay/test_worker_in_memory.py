@@ -26,6 +26,7 @@ from pipelines.relay.waits import RelayLimits
 from pipelines.topics.applying import create_missing
 from pipelines.trouble import Exit, Trouble
 from tests.support.exactness import outputs_are_exact
+from tests.support.kafka import flushed
 from tests.support.memory_kafka import MemoryCluster
 from tests.support.memory_kafka.consumer import MemoryConsumer
 from tests.support.memory_kafka.transactional import TransactionalProducer
@@ -64,6 +65,20 @@ def relay(house: RelayFixture, **changes: Any) -> None:
 
 def publish(house: RelayFixture, count: int, **more: Any) -> None:
     house.publish([house.ping(number) for number in range(count)], **more)
+
+
+@pytest.mark.parametrize("where", ["key", "headers"])
+def test_a_batch_is_bounded_by_the_bytes_of_keys_and_headers_too(house: RelayFixture, where: str) -> None:
+    producer = house.cluster.producer()
+    padding: dict[str, Any] = {"key": bytes(400_000)} if where == "key" else {"headers": [("p", bytes(400_000))]}
+    for number in range(64):
+        producer.produce(house.raw_topic, house.ping(number), partition=0, **padding)
+    flushed(producer)
+    commits: list[Step] = []
+    relay(house, batch_events=2_000, linger_ms=1_000, watch=commits.append)
+    # 4 MiB, and what one question may bring beyond: 26 MB take three batches at least, and by values alone one.
+    assert commits.count(Step.COMMITTED) >= 3
+    outputs_are_exact(house)
 
 
 def test_every_event_reaches_each_view_or_quarantine_exactly_once(house: RelayFixture) -> None:
