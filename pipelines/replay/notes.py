@@ -13,6 +13,7 @@ from typing import Final
 from pipelines.broker import Cluster, Message, records
 from pipelines.contract.model import Contract
 from pipelines.envelope import Kind, Note, read_notes
+from pipelines.relay.lane import AHEAD_OF_CLOCK
 from pipelines.replay.selection import ByPlace, Place
 from pipelines.trouble import Exit, Trouble
 
@@ -109,7 +110,9 @@ def retries(contract: Contract, gathered: Gathered, now_ms: int) -> dict[str, By
         before = mine.get((note.partition, note.offset), Place((), 0))
         failed = {*before.views, *(known if note.view is None else [note.view])}
         views = tuple(topic for topic in known if topic in failed)
-        mine[note.partition, note.offset] = Place(views, max(before.noted_ms, each.noted_ms))
+        ahead = note.code == AHEAD_OF_CLOCK.code
+        noted_ms = max(before.noted_ms, each.noted_ms, now_ms if ahead else 0)
+        mine[note.partition, note.offset] = Place(views, noted_ms, before.ahead or ahead)
     return {
         event: ByPlace(mine, now_ms - contract.raw_topics[contract.events[event].raw_topic].ttl_ms)
         for event, mine in sorted(places.items())

@@ -83,10 +83,14 @@ class ByTime:
 
 
 class Place(NamedTuple):
-    """A raw event that was noted: what is to be tried again, and when the note was written (broker time, ms)."""
+    """A raw event that was noted: what is to be tried again, and when the note was written (broker time, ms).
+
+    `ahead`: it was noted because its own broker time was later than that.
+    """
 
     views: Views
     noted_ms: int
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,15 @@ class ByPlace:
         return max((place.noted_ms for place in self.places.values()), default=0) + SLACK_MS
 
     def views(self, partition: int, offset: int, timestamp_ms: int) -> Views:
-        """See `Selection`. A record that came after its note is another one, of a topic that was made anew."""
+        """See `Selection`. A record that came after its note is another one, of a topic that was made anew.
+
+        An event that was ahead has a later time than its note, so its time is not compared. Event ids hold the topic's
+        id: another record in its place, which the relay has relayed, is found among those that are there.
+        """
         place = self.places.get((partition, offset))
-        return place.views if place is not None and timestamp_ms <= place.noted_ms + SLACK_MS else ()
+        if place is None or (timestamp_ms > place.noted_ms + SLACK_MS and not place.ahead):
+            return ()
+        return place.views
 
     def spans(self, edges: Mapping[int, Edges]) -> Spans:
         """See `Selection`."""
@@ -138,4 +148,7 @@ class ByPlace:
 
     def spelled(self) -> list[object]:
         """See `Selection`."""
-        return ["places", [[*where, sorted(place.views)] for where, place in sorted(self.places.items())]]
+        places = [[*where, sorted(place.views)] for where, place in sorted(self.places.items())]
+        # What was too early at the last attempt may have its time by now: that is another replay, which begins anew.
+        until: list[object] = [self.until_ms] if any(place.ahead for place in self.places.values()) else []
+        return ["places", places, *until]
