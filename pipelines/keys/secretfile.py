@@ -22,7 +22,7 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 # Linux's O_PATH needs no right to list the folder.
 _LOOKING: Final[int] = getattr(os, "O_PATH", os.O_RDONLY)
 # Linux's O_TMPFILE makes a file without a name; not every file system has it.
-_NAMELESS: Final[int] = getattr(os, "O_TMPFILE", 0)
+NAMELESS: Final[int] = getattr(os, "O_TMPFILE", 0)
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 # Non-blocking: a FIFO at this path must not hang the worker.
 _READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -98,7 +98,7 @@ def _create_nameless(path: Path, content: bytes) -> bool | None:
     """Link a synced file that has no name yet to `path` (open(2), O_TMPFILE). None: that is not possible here."""
     _prepare(path)
     try:
-        descriptor = os.open(path.parent, _NAMELESS | os.O_WRONLY | os.O_CLOEXEC, 0o600) if _NAMELESS else None
+        descriptor = os.open(path.parent, NAMELESS | os.O_WRONLY | os.O_CLOEXEC, 0o600) if NAMELESS else None
     except OSError:
         descriptor = None
     if descriptor is None:

@@ -67,7 +67,7 @@ def test_making_a_key_that_is_killed_at_any_moment_leaves_the_key_alone_or_nothi
 def test_without_nameless_files_the_next_command_deletes_what_a_killed_one_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secretfile, "_NAMELESS", 0)
+    monkeypatch.setattr(secretfile, "NAMELESS", 0)
     left = 0
     for folder in each_moment(tmp_path, LocalKeyEncryption.create):
         path = folder / "kek"
