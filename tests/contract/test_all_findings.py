@@ -78,7 +78,7 @@ def found_with(folder: Path, faults: set[str]) -> list[tuple[str, str]]:
                 (folder / name).write_bytes(content)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(faults=st.sets(st.sampled_from(sorted(FAULTS)), max_size=len(FAULTS)))
 def test_faults_in_different_files_give_one_finding_each_in_one_run(folder: Path, faults: set[str]) -> None:
     assert found_with(folder, faults) == sorted((name, FAULTS[name][0]) for name in faults)

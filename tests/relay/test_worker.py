@@ -252,6 +252,8 @@ def test_a_session_timeout_that_the_brokers_refuse_is_the_operators_trouble(hous
 class EmptyKeyring:
     """A keyring that has run out."""
 
+    mark = ""
+
     def runway_ms(self, _purpose: object, _now_ms: int) -> int:
         return 0
 
