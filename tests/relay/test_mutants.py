@@ -83,7 +83,7 @@ def test_quarantine_notes_outside_the_transaction_are_caught(
     assert set(violations(wide)) == found
 
 
-# A batch that fails once, when its records are flushed.
+# A batch that fails once, when its records are flushed, with an error after which the worker keeps its producer.
 
 
 def failing_once(at: Step) -> Watch:
@@ -92,7 +92,7 @@ def failing_once(at: Step) -> Watch:
     def watch(step: Step) -> None:
         if step is at and not failed.is_set():
             failed.set()
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, txn_requires_abort=True))
+            raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION, txn_requires_abort=True))
 
     return watch
 
