@@ -28,7 +28,7 @@ def test_after_a_transaction_has_ended_a_broken_connection_costs_the_producer_it
     def watch(step: Step) -> None:
         nonlocal cut
         if step is Step.SENDING_OFFSETS and ended == "aborted" and not cut:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, txn_requires_abort=True))
+            raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION, txn_requires_abort=True))
         if not cut and step is {"committed": Step.COMMITTED, "aborted": Step.RECOVERING}[ended]:
             cut = True
             proxy.cut()
