@@ -93,7 +93,8 @@ class Link:
                 await asyncio.gather(*tasks, return_exceptions=True)
             for writer in (self._client, self._broker):
                 writer.close()
-                await writer.wait_closed()
+                # Shielded: to cancel this wait would cancel the connection's own future, on which `close` waits, too.
+                await asyncio.shield(writer.wait_closed())
         except OSError:
             pass  # no broker at the port, or a connection that ended hard: the other one does too
 

@@ -216,6 +216,27 @@ def test_connections_that_are_cut_while_they_are_taken_are_closed() -> None:
                 joined(thread, "who cuts")
 
 
+def test_a_connection_that_is_cut_while_it_ends_is_closed_on_the_brokers_side_too() -> None:
+    """Its client has said all that it had to say and reads nothing, so what the broker sent cannot be delivered."""
+    (port,) = (node.port for node in free_nodes(1))
+    frame = (1 << 20).to_bytes(4, "big") + bytes(1 << 20)
+    with socket.create_server(("127.0.0.1", 0)) as listening, Proxy({port: listening.getsockname()[1]}) as proxy:
+        listening.settimeout(CALL_S)
+        with socket.create_connection(("127.0.0.1", port), CALL_S) as client, listening.accept()[0] as broker:
+            broker.settimeout(1.0)
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    broker.sendall(frame)
+            client.shutdown(socket.SHUT_WR)
+            time.sleep(1.0)  # for the proxy to begin with the end
+            assert proxy.connections == 1
+            proxy.cut()
+            broker.settimeout(CALL_S)
+            with contextlib.suppress(ConnectionError):
+                assert broker.recv(1) == b""
+            until(lambda: proxy.connections == 0, "no connection in the proxy")
+
+
 def test_a_broker_that_is_away_cuts_the_client() -> None:
     port, nobody = (node.port for node in free_nodes(2))
     with Proxy({port: nobody}), socket.create_connection(("127.0.0.1", port)) as client:
