@@ -55,10 +55,11 @@ def guarded(kafka: EmbeddedKafka) -> Iterator[None]:
 
 
 def delete_topics(cluster: Cluster, names: list[str]) -> None:
-    """What no room of the project can do."""
+    """What no room of the project can do. Waits until a broker says that they are gone: it hears later of it."""
     client = AdminClient({"bootstrap.servers": cluster.bootstrap})  # must outlive its futures
     for future in client.delete_topics(names).values() if names else ():
         future.result(CALL_S)
+    until(lambda: not client.list_topics(timeout=CALL_S).topics.keys() & set(names), "a broker without these topics")
 
 
 def alter(cluster: Cluster, topic: str, name: str, value: str) -> None:
