@@ -5,10 +5,6 @@ its checksum is right was written so, and stays so: seconds. A checksum that is 
 fault, which another replica may not have: minutes, in which an operator can move the leader. All other errors are only
 tried again. A second client has to meet the same error before anything is passed over.
 
-Once a batch of a partition was given up because it does not unpack, the next one there that fails alike is searched at
-once: the second client has to meet the error, no time has to pass. A producer that sends nothing else could otherwise
-hold the partition for ever. A wrong checksum keeps its minutes, because every one may end by itself.
-
 While a partition is suspect nothing is taken from it, because librdkafka goes on after a batch whose checksum is wrong,
 sometimes at an offset that it made up: what came next would be committed, and the batch lost without a count.
 """
@@ -33,7 +29,6 @@ NOT_IMPLEMENTED: Final = KafkaError._NOT_IMPLEMENTED  # noqa: SLF001
 # Error -> how long it must come from one position before the batch is given up.
 PATIENCE_S: Final = {BAD_COMPRESSION: 5.0, NOT_IMPLEMENTED: 5.0, BAD_MSG: 600.0}
 TIMES: Final = 5  # and so often at least
-_WRITTEN_SO: Final = frozenset({BAD_COMPRESSION, NOT_IMPLEMENTED})  # what the checksum says was written, and stays
 _LONGEST_WAIT_S: Final = 10.0
 _SAY_EVERY_S: Final = 30.0
 
@@ -79,7 +74,6 @@ class Suspects:
         self._clock = clock
         self.places: dict[Place, _Suspect] = {}  # those that are suspect now
         self._said: dict[tuple[Place, str], float] = {}
-        self._given_up: set[tuple[Place, int]] = set()  # partitions and errors for which a batch was given up before
 
     def holds(self, place: Place) -> bool:
         """Whether nothing is to be taken from the partition now."""
@@ -122,7 +116,7 @@ class Suspects:
                 continue
             if suspect.search is not None:
                 self._step(place, suspect, suspect.search, next_offset(place)[0])
-            elif self._is_believed(place, suspect, now):
+            elif suspect.times >= TIMES and now - suspect.since >= PATIENCE_S[suspect.error.code()]:
                 first, high = next_offset(place)
                 suspect.search = Search(self._cluster, *place, max(first, suspect.offset), high, frozenset(PATIENCE_S))
             elif suspect.held and now >= suspect.retry_at:
@@ -146,13 +140,6 @@ class Suspects:
             if suspect.end is not None and committed(place) >= suspect.end
         ]
 
-    def _is_believed(self, place: Place, suspect: _Suspect, now: float) -> bool:
-        """Whether the error came often and long enough to ask a second client."""
-        code = suspect.error.code()
-        if (place, code) in self._given_up:
-            return suspect.times > 0
-        return suspect.times >= TIMES and now - suspect.since >= PATIENCE_S[code]
-
     def _step(self, place: Place, suspect: _Suspect, search: Search, committed: int) -> None:
         found = search.step()
         if found is None:
@@ -161,11 +148,8 @@ class Suspects:
         suspect.search = None
         if found.end is None:  # a second client can read it: no batch to give up
             suspect.times, suspect.since, suspect.retry_at = 0, self._clock(), 0.0
-            self._given_up.discard((place, suspect.error.code()))
             return
         suspect.end = found.end
-        if suspect.error.code() in _WRITTEN_SO:
-            self._given_up.add((place, suspect.error.code()))
         self._log.error(
             "input.given_up",
             topic=place[0],

@@ -231,7 +231,9 @@ class Replay:
         asked = [topic for topic, former in formers.items() if former or not again]
         found = ids_in(self._station.cluster, dict.fromkeys(asked, since_ms))
         self._present = {topic: Present(ids, formers[topic], again) for topic, ids in found.items()}
-        self._notes = notes_in(self._station.cluster, self._contract.quarantine.name, selection.since_ms)
+        self._notes = notes_in(
+            self._station.cluster, self._contract.quarantine.name, self._raw.name, selection.since_ms
+        )
 
     def _purpose(self, topic: str) -> Purpose:
         """The purpose of the view of a topic."""

@@ -79,8 +79,8 @@ def event_id(text: bytes) -> bytes:
         return b""
 
 
-def notes_in(cluster: Cluster, topic: str, since_ms: int) -> set[bytes]:
-    """The fingerprints of all committed notes from a time on; each of those that are counted together has its own.
+def notes_in(cluster: Cluster, topic: str, raw_topic: str, since_ms: int) -> set[bytes]:
+    """The fingerprints of all committed notes on a raw topic from a time on; of notes that are counted, of each.
 
     Raises:
         Trouble: as `ids_in`.
@@ -89,12 +89,12 @@ def notes_in(cluster: Cluster, topic: str, since_ms: int) -> set[bytes]:
     found = set[bytes]()
     for record in records(cluster, topic, begin=since_ms):
         notes = read_notes(record.value() or b"")
-        for note in notes.each() if notes else ():
+        for note in notes.each() if notes and notes.kind.topic == raw_topic else ():
             found.add(fingerprint(quarantine_record(note.kind, note.offset)))
         if len(found) > MOST_RECORDS:
             raise Trouble(
-                f"{topic} holds more than the {MOST_RECORDS} notes since then that are compared at once",
-                hint="Take a later --from.",
+                f"{topic} holds more notes on {raw_topic} since then than the {MOST_RECORDS} that are compared at once",
+                hint="Take fewer events: a later --from of a replay, or --view or --code of a retry.",
                 exit_code=Exit.REFUSED,
             )
     return found

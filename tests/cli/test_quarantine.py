@@ -12,6 +12,7 @@ from pipelines.broker import AdminClient, Cluster, TopicPartition, headers_of, r
 from pipelines.cli.app import pipelines
 from pipelines.contract.model import HOUR_MS
 from pipelines.envelope import Note, quarantine_record, read_notes
+from pipelines.replay import presence
 from pipelines.replay.lives import left_ms
 from pipelines.trouble import Exit
 from tests.support.kafka import flushed
@@ -97,6 +98,18 @@ def test_many_alike_notes_take_one_record_and_are_listed_and_tried_again_one_by_
     (outcome,) = told(scene, "retry", "--execute", "--view", house.handled)["retries"]
     assert (outcome["views"][house.handled]["out"], outcome["views"][house.handled]["quarantined"]) == (1_778, 1)
     assert set(identities(scene, house.handled).values()) == {1}
+
+
+def test_notes_of_another_source_are_no_reason_to_refuse_a_retry(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = scene.house
+    producer = house.cluster.producer()
+    for offset in range(40):
+        flood = Note("raw.other.event", 0, offset, "other.event", None, "truncated", "")
+        producer.produce(house.contract.quarantine.name, quarantine_record(flood.kind, offset))
+    flushed(producer)
+    monkeypatch.setattr(presence, "MOST_RECORDS", 20)
+    (outcome,) = told(scene, "retry", "--execute", "--view", house.handled)["retries"]
+    assert outcome["views"][house.handled]["quarantined"] == 2
 
 
 def written(said: dict[str, Any]) -> bytes:

@@ -63,16 +63,6 @@ def test_several_unreadable_batches_in_a_row_at_the_end_of_the_log_are_each_pass
     assert (book.events_in, book.next_offset, book.imbalances()) == (10, 10, [])
 
 
-def test_after_one_unreadable_batch_the_next_of_its_partition_are_each_read_once(house: RelayFixture) -> None:
-    for number in range(5):
-        publish_a_bomb(house, 0)
-        house.publish([house.ping(number)], partition=0)
-    through(house)
-    assert notes_of(house) == unreadable(*(n for n in range(25) if n % 5 != 4))
-    errors = metrics.INPUT_ERRORS.labels(house.raw_topic, "_BAD_COMPRESSION")._value.get()
-    assert 5 <= errors < 15  # with patience for each it is 25
-
-
 @pytest.mark.parametrize("step", [Step.PRODUCED, Step.COMMITTED])
 def test_a_worker_that_dies_while_it_gives_a_batch_up_quarantines_each_offset_once(
     house: RelayFixture, step: Step
