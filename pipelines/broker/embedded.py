@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import time
@@ -23,7 +22,7 @@ from uuid import uuid4
 import javaproperties
 from filelock import FileLock
 
-from pipelines.broker import jars, java
+from pipelines.broker import jars, java, startup_cache
 from pipelines.broker.cluster import Cluster
 from pipelines.broker.node import LOOPBACK, Door, Node, free_nodes, settings
 from pipelines.broker.process import Process
@@ -181,10 +180,11 @@ class EmbeddedKafka:
             raise Trouble("Kafka could not prepare its data folder", hint=f"Look into {config.parent / 'log'}.")
 
     def _java(self) -> list[str]:
+        cache = jars.cache_folder() if self._cache is None else self._cache
         if self._class_path is None:
-            cache = jars.cache_folder() if self._cache is None else self._cache
             self._class_path = jars.class_path(cache, self._progress)
-        return [str(java.find()), *java.OPTIONS, "-cp", os.pathsep.join(map(str, self._class_path))]
+        executable, *rest = command = java.command(self._class_path)
+        return [executable, *startup_cache.options(cache, command), *rest]
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_S

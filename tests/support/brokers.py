@@ -23,6 +23,7 @@ from typing import Final
 from filelock import FileLock
 
 from pipelines.broker import Door, EmbeddedKafka
+from tests.support.aot_cache import make_startup_cache
 from tests.support.kafka import SHORT_TIMINGS, guarded
 from tests.support.permits import Permits
 
@@ -75,6 +76,7 @@ class Brokers:
     def shared(self) -> EmbeddedKafka:
         """Start the shared broker unless it runs, and return it. Blocks until it is ready."""
         self._permit_shared()
+        make_startup_cache()
         kafka = shared_broker(self._run)
         kafka.start()
         return kafka
@@ -87,6 +89,7 @@ class Brokers:
         if self._private is None or self._kind != kind:
             self._end_private()
             self._permits.hold(kind.brokers)
+            make_startup_cache()
             self._started += 1
             self._private = EmbeddedKafka(
                 self._own / f"{kind.name}-{self._started}",
