@@ -41,7 +41,7 @@ def logged(flow: Flow, event: str) -> list[dict[str, Any]]:
     return [line for line in flow.lines() if line["event"] == event]
 
 
-@pytest.mark.parametrize(("seconds", "batches"), [(0.1, 3), (1.0, 2)])
+@pytest.mark.parametrize(("seconds", "batches"), [(0.1, 3), pytest.param(1.0, 2, marks=pytest.mark.long)])
 def test_a_slow_network_only_slows_the_relay(house: Behind, proxy: Proxy, seconds: float, batches: int) -> None:
     """A batch is at least a dozen times as long on its way; the longest takes half a minute."""
     with flowing(house, workers=1) as flow:
@@ -63,7 +63,7 @@ def test_connections_that_are_cut_by_the_dozen_are_made_anew(house: Behind, prox
     assert logged(flow, "producer.replaced")
 
 
-@pytest.mark.parametrize("seconds", [8.0, 35.0])
+@pytest.mark.parametrize("seconds", [8.0, pytest.param(35.0, marks=pytest.mark.long)])
 def test_a_network_that_stands_still_longer_than_anything_may_take_is_survived(
     house: Behind, proxy: Proxy, seconds: float
 ) -> None:

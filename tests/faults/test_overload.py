@@ -1,6 +1,6 @@
 """Raw input far above capacity: a worker's memory stays bounded, its lag shows, nothing is lost.
 
-PIPELINES_OVERLOAD_S says for how many seconds producers press (default: 8).
+PIPELINES_OVERLOAD_S says for how many seconds producers press (default: 4).
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.support.processes import ended
 from tests.support.relay_fixture import RelayFixture, build
 from tests.support.waiting import until
 
-PRESS_S = float(os.environ.get("PIPELINES_OVERLOAD_S", "8"))
+PRESS_S = float(os.environ.get("PIPELINES_OVERLOAD_S", "4"))
 # While offsets are committed, so long at most: pressing sets how much there is to relay.
 THROUGH_S = 600 + 60 * PRESS_S
 # Pressing, letting all of it through, and the oracle's own time.

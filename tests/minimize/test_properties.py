@@ -13,7 +13,7 @@ from tests.minimize.properties import PROPERTIES, run
 
 pytestmark = pytest.mark.scaled
 
-EXAMPLES = int(os.environ.get("PIPELINES_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("PIPELINES_EXAMPLES", "500"))
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
