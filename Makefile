@@ -12,8 +12,9 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 WHEEL := .venv-wheel
 # A test process that dies in native code is replaced (tests/support/scheduling.py). A process more than there are cores, since
-# tests wait.
+# tests wait; two more where tests on brokers are among them, which wait most.
 ON_TWO_CORES := -n 3 --max-worker-restart 3
+WITH_BROKERS := -n 4 --max-worker-restart 3
 # A run starts hundreds of processes of the project, and each would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 # The sizes of tests that are marked `scaled`.
@@ -34,7 +35,7 @@ test-fast: $(DEV) ## Run the tests that need no broker and little time: before e
 	@PIPELINES_EXAMPLES=$(or $(PIPELINES_EXAMPLES),20) $(BIN)/pytest $(ON_TWO_CORES) -m 'not (broker or container or slow or long)' $(ARGS)
 
 test: $(DEV) ## Run all tests but those of test-long, on two cores; on a real Kafka, too
-	@$(BIN)/pytest $(ON_TWO_CORES) -m 'not long' $(ARGS)
+	@$(BIN)/pytest $(WITH_BROKERS) -m 'not long' $(ARGS)
 
 test-long: $(DEV) ## Run chaos, the main job, corruption and properties at full size; writes docs/long-run.md
 	@$(LONG) $(BIN)/pytest $(ON_TWO_CORES) -m 'long or scaled' --record docs/long-run.md $(ARGS)
