@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import product
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -98,13 +99,14 @@ def command(
     print_across(console, contract)
 
 
-def _key(one: Shared) -> tuple[str, str, str]:
-    return one.event, one.one.topic, one.other.topic
+def _key(one: Shared) -> tuple[str, tuple[str, str]]:
+    return one.event, one.purposes
 
 
 def _measured(
     contract: Contract, everything: Sequence[Shared], count: int, devices: int
-) -> Iterator[tuple[tuple[str, str, str], Matched | None]]:
+) -> Iterator[tuple[tuple[str, tuple[str, str]], Matched | None]]:
+    """What the matcher does with each two purposes: of all pairs of their views, where it finds most."""
     from pipelines.explain.matching import match
     from pipelines.simulate.sample import simulated
 
@@ -112,7 +114,9 @@ def _measured(
         tables = {table.view.topic: table for table in simulated(contract, event, count, devices).tables}
         for one in everything:
             if one.event == event:
-                yield _key(one), match(tables[one.one.topic], tables[one.other.topic])
+                pairs = (match(tables[view.topic], tables[other.topic]) for view, other in product(*one.views))
+                found = [matched for matched in pairs if matched is not None]
+                yield _key(one), max(found, key=lambda matched: matched.by_all, default=None)
 
 
 def _picture(contract: Contract, everything: Sequence[Shared]) -> str:
@@ -217,7 +221,7 @@ def _plain(contract: Contract, everything: Sequence[Shared], measured: Mapping[A
             {
                 "event": one.event,
                 "purposes": one.purposes,
-                "topics": [one.one.topic, one.other.topic],
+                "topics": one.topics,
                 "by_order": one.by_order,
                 "bits": one.bits,
                 "ceiling_bits": one.ceiling_bits,
