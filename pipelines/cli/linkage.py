@@ -63,15 +63,17 @@ def command(
     """Say how much two purposes share of one event, in bits.
 
     Every purpose has handles of its own, so nothing in a record says that two purposes' records are of one event or
-    device; but what both say alike can. For every two views of one event type it prints two numbers of bits: what both
-    can share if raw fields are independent of each other, and the most that they can share if fields depend on each
-    other. The time of arrival counts as 1 ms, since commit markers tell it for as long as a topic keeps its records.
-    Two live views with handles share the event itself: their order joins them. All of this is about single records; a
-    rare kind of record, and a whole history, tell more.
+    device; but what both say alike can. For every two purposes and event type it prints two numbers of bits, of all
+    their topics together: what both can share if raw fields are independent of each other, and the most that they can
+    share if fields depend on each other. The time of arrival counts as 1 ms, since commit markers tell it for as long
+    as a topic keeps its records. Two purposes with live views that have handles share the event itself: the order of
+    their records joins them. All of this is about single records; a rare kind of record, and a whole history, tell
+    more.
 
     Below that it prints for each purpose with handles by how many bits it can match them across epochs: the key of the
-    handles changes, fields that stay the same do not. It is an upper bound for one event of each type in each epoch;
-    above the log2 of the number of devices, rotation may keep none of them apart.
+    handles changes, fields that stay the same do not, and a clock that stays wrong counts to 1 ms, since the moments
+    of arrival tell more of it than each record. It is an upper bound for one event of each type in each epoch; above
+    the log2 of the number of devices, rotation may keep none of them apart.
 
     \b
     Examples:
