@@ -24,7 +24,10 @@ def print_across(console: Console, contract: Contract) -> None:
     if not found:
         return
     console.print(
-        Text("\nEach purpose with itself, across epochs: bits by which records can match its handles, at most")
+        Text(
+            "\nEach purpose with itself, across epochs: bits by which records can match its handles, at most; "
+            "times to 1 ms"
+        )
     )
     for one in found:
         agreed = accepted_across(contract.linkage, one.purpose)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import product
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -62,15 +63,17 @@ def command(
     """Say how much two purposes share of one event, in bits.
 
     Every purpose has handles of its own, so nothing in a record says that two purposes' records are of one event or
-    device; but what both say alike can. For every two views of one event type it prints two numbers of bits: what both
-    can share if raw fields are independent of each other, and the most that they can share if fields depend on each
-    other. The time of arrival counts as 1 ms, since commit markers tell it for as long as a topic keeps its records.
-    Two live views with handles share the event itself: their order joins them. All of this is about single records; a
-    rare kind of record, and a whole history, tell more.
+    device; but what both say alike can. For every two purposes and event type it prints two numbers of bits, of all
+    their topics together: what both can share if raw fields are independent of each other, and the most that they can
+    share if fields depend on each other. The time of arrival counts as 1 ms, since commit markers tell it for as long
+    as a topic keeps its records. Two purposes with live views that have handles share the event itself: the order of
+    their records joins them. All of this is about single records; a rare kind of record, and a whole history, tell
+    more.
 
     Below that it prints for each purpose with handles by how many bits it can match them across epochs: the key of the
-    handles changes, fields that stay the same do not. It is an upper bound for one event of each type in each epoch;
-    above the log2 of the number of devices, rotation may keep none of them apart.
+    handles changes, fields that stay the same do not, and a clock that stays wrong counts to 1 ms, since the moments
+    of arrival tell more of it than each record. It is an upper bound for one event of each type in each epoch; above
+    the log2 of the number of devices, rotation may keep none of them apart.
 
     \b
     Examples:
@@ -98,13 +101,14 @@ def command(
     print_across(console, contract)
 
 
-def _key(one: Shared) -> tuple[str, str, str]:
-    return one.event, one.one.topic, one.other.topic
+def _key(one: Shared) -> tuple[str, tuple[str, str]]:
+    return one.event, one.purposes
 
 
 def _measured(
     contract: Contract, everything: Sequence[Shared], count: int, devices: int
-) -> Iterator[tuple[tuple[str, str, str], Matched | None]]:
+) -> Iterator[tuple[tuple[str, tuple[str, str]], Matched | None]]:
+    """What the matcher does with each two purposes: of all pairs of their views, where it finds most."""
     from pipelines.explain.matching import match
     from pipelines.simulate.sample import simulated
 
@@ -112,7 +116,9 @@ def _measured(
         tables = {table.view.topic: table for table in simulated(contract, event, count, devices).tables}
         for one in everything:
             if one.event == event:
-                yield _key(one), match(tables[one.one.topic], tables[one.other.topic])
+                pairs = (match(tables[view.topic], tables[other.topic]) for view, other in product(*one.views))
+                found = [matched for matched in pairs if matched is not None]
+                yield _key(one), max(found, key=lambda matched: matched.by_all, default=None)
 
 
 def _picture(contract: Contract, everything: Sequence[Shared]) -> str:
@@ -217,7 +223,7 @@ def _plain(contract: Contract, everything: Sequence[Shared], measured: Mapping[A
             {
                 "event": one.event,
                 "purposes": one.purposes,
-                "topics": [one.one.topic, one.other.topic],
+                "topics": one.topics,
                 "by_order": one.by_order,
                 "bits": one.bits,
                 "ceiling_bits": one.ceiling_bits,

@@ -93,12 +93,13 @@ class Draft:
 
     @cached_property
     def shared(self) -> tuple[Shared, ...]:
-        """What every two views share that serve different purposes, event type by event type, in name order."""
+        """What every two purposes share of an event type, event type by event type, in name order."""
         ttls = {} if self.topics is None else {name: one.ttl_ms for name, one in self.topics.minimized.items()}
+        late_ms = {} if self.topics is None else {name: one.late_ms for name, one in self.topics.minimized.items()}
         found: list[Shared] = []
         for _, event in sorted(self.events.items()):
-            views = sorted((view.view for view in event.views if view.view is not None), key=lambda view: view.topic)
-            found += shared(event.versions, views, ttls)
+            views = [view.view for view in event.views if view.view is not None]
+            found += shared(event.versions, views, ttls, late_ms)
         return tuple(found)
 
     @cached_property

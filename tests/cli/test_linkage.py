@@ -74,11 +74,11 @@ def test_the_acceptances_of_a_contract_without_any_have_reasons_to_write(tmp_pat
     (folder / LINKAGE).unlink()
     arguments = ["linkage", "--acceptances", "--contract", str(folder)]
     printed = CliRunner().invoke(pipelines, arguments).output
-    assert printed == "across_epochs:\n  - purpose: support\n    up_to: 49\n    reason: ''\n"
+    assert printed == "across_epochs:\n  - purpose: support\n    up_to: 71\n    reason: ''\n"
     said = printed.replace("''", '"One record: it has to say where a connection failed"')
     (folder / LINKAGE).write_text(said)
     assert load(folder, as_of=TODAY).findings == ()
-    (folder / LINKAGE).write_text(f"warn_above: 49\n{said}")
+    (folder / LINKAGE).write_text(f"warn_above: 71\n{said}")
     assert CliRunner().invoke(pipelines, arguments).output == "across_epochs: []\n"
 
 

@@ -51,7 +51,7 @@ def test_a_signed_purpose_is_shown_in_words_and_is_done() -> None:
         "review PR-1 of 2026-01-01 by privacy-office, until 2027-01-01",
         "its time to 1 h in the record, and to 1 ms by its place in the topic (relayed live); 48.9 bits",
         "one of the list 'regions' (eu-west, us-east)",
-        "across epochs records can match handles of two epochs by up to 48.9 bits (vpn.session 48.9); accepted up to",
+        "across epochs records can match handles of two epochs by up to 70.6 bits (vpn.session 70.6); accepted up to",
         "1000 bits: The fixtures are about other things",
         "Signed: the review covers exactly this.",
     ):
@@ -109,7 +109,7 @@ def test_an_acceptance_that_was_raised_shows_although_the_signature_still_covers
     told = orjson.loads(run(review.command, "support", "--contract", str(folder), "--against", str(BASE), "--json")[1])
     assert [(one["direction"], one["received"]) for one in told["changes"]] == [("worse", False)]
     assert told["across_epochs"]["up_to"] == 1001
-    assert told["across_epochs"]["bits"] == pytest.approx(48.8, abs=0.1)
+    assert told["across_epochs"]["bits"] == pytest.approx(70.6, abs=0.1)
     code, output = run(diff.command, str(BASE), str(folder))
     assert (code, "linkage of support across epochs" in output) == (Exit.FINDINGS, True)
 

@@ -61,12 +61,37 @@ def test_an_event_type_without_a_handle_of_the_purpose_counts_nothing() -> None:
 
 def test_the_time_of_arrival_counts_nothing_and_the_event_s_own_time_all_it_can_say(tmp_path: Path) -> None:
     timed = figures([view_of("id: handle\noccurred_at: {truncate: 1h}")])["support"]
-    assert timed.count == 3_652_059 * 24
+    assert timed.count == 3_652_059 * DAY_MS, "a clock that is wrong is told to the millisecond of arrival"
     contract = load_valid(BASE, as_of=TODAY)
     longer = load(edited(tmp_path, {"topics.yaml": ("ttl: 72h", "ttl: 30d")}), as_of=TODAY).contract
     assert longer is not None
     assert longer.topics["network-metadata.support"].ttl_ms == 30 * DAY_MS
     assert across_in(longer) == across_in(contract)
+
+
+@pytest.mark.parametrize(
+    ("rules", "count"),
+    [
+        ("occurred_at: {truncate: {to: 1h, within: 72h}}", 2 * 73 * HOUR_MS),
+        ("occurred_at: {truncate: {to: 1d, within: 3d}}", 2 * 4 * DAY_MS),
+        ("occurred_at: {truncate: {to: 1ms, within: 5ms}}", 2 * 6),
+        ("patched: {truncate: 1d}", 3_652_059 * DAY_MS),  # a date that a clock writes turns at some millisecond
+        ("patched: {truncate: {to: 1d, within: 3d}}", 2 * 4 * DAY_MS),
+    ],
+)
+def test_a_time_counts_every_millisecond_that_some_arrival_tells_apart(rules: str, count: int) -> None:
+    schema = raw([ID, OCCURRED, {"name": "patched", "type": {"type": "int", "logicalType": "date"}}])
+    one = view_of(f"id: handle\n{rules}", schema=schema)
+    (found,) = across([("made.up", (schema,), [one])], {one.topic: HOUR_MS})
+    assert found.count == count
+
+
+def test_of_several_steps_for_one_clock_the_widest_window_counts() -> None:
+    """All that two topics tell of a clock's error lies in the window of one of them."""
+    fine = view_of("id: handle\noccurred_at: {truncate: {to: 1h, within: 72h}}")
+    coarse = view_of("occurred_at: {truncate: {to: 1d, within: 3d}}", "audit.support")
+    handles_refused = 2 * 4 * DAY_MS
+    assert figures([fine, coarse])["support"].count == 2 * 4 * DAY_MS + handles_refused
 
 
 def test_a_view_for_a_topic_that_is_not_known_leaves_its_event_type_out() -> None:
@@ -91,9 +116,9 @@ def test_a_contract_of_the_release_before_is_valid_and_told_the_line_to_add(tmp_
     contract = load_valid(folder, as_of=TODAY)
     (found,) = load(folder, as_of=TODAY).findings
     assert (found.check, found.severity, found.position.file) == ("epoch-linkage", "warning", PURPOSES)
-    assert "vpn.session (48.9)" in found.message
+    assert "vpn.session (70.6)" in found.message
     line = found.remedy.split("`")[1]
-    assert line == 'across_epochs: [{purpose: support, up_to: 49, reason: ""}]'
+    assert line == 'across_epochs: [{purpose: support, up_to: 71, reason: ""}]'
     with (folder / LINKAGE).open("a") as file:
         file.write(f"{line}\n")
     refused = [one for one in load(folder, as_of=TODAY).findings if one.check == "bad-value"]
@@ -108,11 +133,11 @@ def test_a_contract_of_the_release_before_is_valid_and_told_the_line_to_add(tmp_
 
 
 def test_above_what_was_accepted_the_finding_says_both_and_where(tmp_path: Path) -> None:
-    folder = edited(tmp_path, {LINKAGE: ("up_to: 1000", "up_to: 48")})
+    folder = edited(tmp_path, {LINKAGE: ("up_to: 1000", "up_to: 70")})
     (found,) = load(folder, as_of=TODAY).findings
-    assert "by up to 48.9 bits" in found.message
-    assert "Only 48 bits were accepted (policies/linkage.yaml:2:5)." in found.message
-    assert "write `up_to: 49` there" in found.remedy
+    assert "by up to 70.6 bits" in found.message
+    assert "Only 70 bits were accepted (policies/linkage.yaml:2:5)." in found.message
+    assert "write `up_to: 71` there" in found.remedy
 
 
 def test_a_name_that_was_mistyped_is_told_with_the_nearest(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipelines.contract.actions import Bucket
 from pipelines.contract.avro import Primitive
 from pipelines.contract.bits import view_bits
+from pipelines.contract.bits.places import Place, Want
 from pipelines.contract.changes.order import Order, order
 from pipelines.contract.floats import nearest, next_above, next_below
 from pipelines.contract.linkage.meeting import meet
@@ -147,7 +148,8 @@ def test_what_two_sets_of_edges_share_and_which_tells_more_is_counted_by_trying_
     for first, second in sorted(both):  # type: ignore[type-var]
         if first not in left and second not in right:
             matched, left, right = matched + 1, left | {first}, right | {second}
-    assert meet(*actions, [Primitive(name)]) == matched  # type: ignore[arg-type]
+    one_side, other_side = ((Want((), action),) for action in actions)
+    assert meet(one_side, other_side, (1, 1), [Place(Primitive(name))]) == matched  # type: ignore[arg-type]
     finer = all(len({second for first, second in pairs if first == edge}) <= 1 for edge in {f for f, _ in pairs})
     coarser = order(*actions, (Primitive(name), Primitive(name))) in (Order.COARSER, Order.SAME)  # type: ignore[arg-type]
     held = {second for first, second in pairs if first is None} <= {None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from math import log2
 from typing import Any
 
@@ -10,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.contract.arrival import moments
-from pipelines.contract.linkage import Shared, matrix, share
+from pipelines.contract.linkage import Shared, Side, matrix, share
+from pipelines.contract.linkage import shared as shared_of
 from pipelines.contract.linkage.bipartite import largest_matching
 from pipelines.contract.model import HOUR_MS, RawSchema, View
 from tests.contract.parts import raw, view
@@ -28,6 +31,7 @@ RECORD = {
 }
 ARRAY = {"name": "s", "max_items": 4, "type": {"type": "array", "items": RECORD}}
 OCCURRED = {"name": "occurred_at", "type": TIMES, "class": "event_time"}
+CATEGORIES = "account-app", "audit", "network-metadata"
 ID = {"name": "id", "type": "string", "class": "device_identifier"}
 
 
@@ -38,7 +42,19 @@ def view_of(rules: str, *versions: RawSchema) -> View:
 
 
 def shared(one: str, other: str, *versions: RawSchema, ttls: tuple[int, int] = (HOUR_MS, HOUR_MS)) -> Shared:
-    return share(versions, view_of(one, *versions), view_of(other, *versions), ttls)
+    return share(
+        versions, *(side([rules], *versions, ttl_ms=ttl) for rules, ttl in zip((one, other), ttls, strict=True))
+    )
+
+
+def side(views: Sequence[str], *versions: RawSchema, purpose: str = "support", ttl_ms: int = HOUR_MS) -> Side:
+    """One purpose's views of these rules, each for a topic of its own."""
+    made = tuple(
+        replace(view_of(rules, *versions), topic=f"{category}.{purpose}")
+        for rules, category in zip(views, CATEGORIES, strict=False)
+    )
+    ttls = {view.topic: ttl_ms for view in made}
+    return Side.of(versions, made, ttls, ttls)
 
 
 def kinds(one: str, other: str, *versions: RawSchema) -> int:
@@ -150,6 +166,67 @@ def test_two_live_views_with_handles_share_the_event_itself() -> None:
     assert shared("id: handle", "id: handle", schema).by_order
     assert shared("id: handle", "id: handle", schema).above(4_096)
     assert not shared("id: handle", "ok: keep", schema).by_order
+
+
+def test_a_view_that_is_split_into_two_topics_of_its_purpose_shares_as_much_as_the_whole() -> None:
+    """One `ce_id` joins all records that a purpose has of an event."""
+    schema = raw([{"name": "a", "type": "int"}, {"name": "b", "type": "int"}])
+    fields = "a: {within: [0, 1023]}", "b: {within: [0, 1023]}"
+    whole = side(["\n".join(fields)], schema)
+    other = side(["\n".join(fields)], schema, purpose="auditing")
+    split = side(fields, schema)
+    assert share((schema,), whole, other).kinds == share((schema,), split, other).kinds == 2**20
+    ceiling = share((schema,), side(["a: {within: [0, 2047]}", "b: {within: [0, 2047]}"], schema), split).ceiling
+    assert ceiling == (2**20 + 2 * 2**10) * moments(HOUR_MS), "either view can be alone: the other's value is refused"
+
+
+def test_one_field_in_two_topics_of_a_purpose_shares_what_both_tell_of_it() -> None:
+    schema = raw([{"name": "n", "type": "int"}])
+    fine = side([f"n: {{bucket: {list(range(0, 16, 2))}}}"], schema, purpose="auditing")
+    even, odd = "n: {bucket: [0, 4, 8, 12]}", "n: {bucket: [0, 2, 6, 10, 14]}"
+    assert share((schema,), side([even], schema), fine).kinds == 4
+    assert share((schema,), side([even, odd], schema), fine).kinds == 8
+
+
+def test_which_topics_have_a_record_is_shared_too() -> None:
+    """A value that one view refuses leaves the other view its record, and so tells something."""
+    schema = raw([{"name": "n", "type": "int"}, {"name": "ok", "type": "boolean"}])
+    keeper = side(["n: {bucket: [-1000, 0, 10]}"], schema, purpose="auditing")
+    assert share((schema,), side(["n: {within: [0, 0]}"], schema), keeper).kinds == 1
+    assert share((schema,), side(["n: {within: [0, 0]}", "ok: keep"], schema), keeper).kinds == 2
+    assert share((schema,), side(["n: {within: [0, 0]}", "n: {within: [0, 0]}"], schema), keeper).kinds == 1
+
+
+def test_one_view_with_a_handle_is_enough_to_join_a_purpose_by_order() -> None:
+    schema = raw([ID, {"name": "ok", "type": "boolean"}])
+    with_handle = side(["id: handle"], schema, purpose="auditing")
+    assert share((schema,), side(["ok: keep", "id: handle"], schema), with_handle).by_order
+    assert not share((schema,), side(["ok: keep", "ok: present"], schema), with_handle).by_order
+
+
+def test_topics_that_take_events_up_to_another_age_tell_the_age() -> None:
+    schema = raw([{"name": "ok", "type": "boolean"}])
+    views = [
+        replace(view_of("ok: keep", schema), topic=f"{one}.{purpose}") for one in CATEGORIES[:2] for purpose in "ab"
+    ]
+    ttls = {view.topic: 3 * HOUR_MS for view in views}
+    (alike,) = shared_of((schema,), views, ttls, ttls)
+    late_ms = {view.topic: number * HOUR_MS for number, view in enumerate(views)}
+    (apart,) = shared_of((schema,), views, ttls, late_ms)
+    assert (alike.kinds, apart.kinds) == (2, 4)
+    assert (alike.ceiling, apart.ceiling) == (2 * moments(3 * HOUR_MS), 4 * moments(3 * HOUR_MS))
+
+
+def test_the_longest_ttl_of_a_purpose_s_topics_says_how_long_it_tells_arrival() -> None:
+    schema = raw([{"name": "ok", "type": "boolean"}])
+    views = [
+        replace(view_of("ok: keep", schema), topic=topic) for topic in ("audit.a", "network-metadata.a", "audit.b")
+    ]
+    ttls = {"audit.a": HOUR_MS, "network-metadata.a": 4 * HOUR_MS, "audit.b": 2 * HOUR_MS}
+    (found,) = shared_of((schema,), views, ttls, ttls)
+    assert found.moments == moments(2 * HOUR_MS)
+    assert (found.purposes, found.topics) == (("a", "b"), ("audit.a", "network-metadata.a", "audit.b"))
+    assert not list(shared_of((schema,), views, {"audit.a": HOUR_MS}, ttls)), "topics that are not known are left out"
 
 
 def test_the_matrix_has_the_event_type_of_which_two_purposes_share_most() -> None:

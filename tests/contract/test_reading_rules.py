@@ -10,6 +10,7 @@ from pipelines.contract.actions import Action, Bucket, OneOf, Truncate
 from pipelines.contract.avro import Primitive
 from pipelines.contract.bits import view_bits
 from pipelines.contract.bits.joint import joint_count
+from pipelines.contract.bits.places import Place, Want
 from pipelines.contract.bits.saying import together
 from pipelines.contract.changes.order import Order, follows, held_back, order
 from pipelines.contract.changes.spelling import action as spelled
@@ -126,13 +127,17 @@ def test_what_a_rule_can_say_is_counted_as_for_numbers_and_times(rule: str, kind
     assert view_bits((schema,), draft.view).count == count
 
 
+def met(one: Action, other: Action) -> int:
+    return meet((Want((), one),), (Want((), other),), (1, 1), [Place(TEXT)])
+
+
 def test_two_actions_on_one_text_are_counted_together() -> None:
     numbers, words = Bucket((0, 10), "decimal"), OneOf(("5", "x"), "other")
     assert together([numbers, words], TEXT) == {(0, "5"), (0, "other"), (10, "other")}
-    assert meet(numbers, words, [TEXT]) == 2
-    assert meet(Bucket((0, 10), "decimal"), Bucket((0, 5, 10), "decimal"), [TEXT]) == 2
-    assert meet(Bucket((0.5, 1.5), "decimal"), Bucket((0, 1), "decimal"), [TEXT]) == 2
-    assert meet(numbers, Truncate(60_000, read="epoch_seconds"), [TEXT]) == 2
+    assert met(numbers, words) == 2
+    assert met(Bucket((0, 10), "decimal"), Bucket((0, 5, 10), "decimal")) == 2
+    assert met(Bucket((0.5, 1.5), "decimal"), Bucket((0, 1), "decimal")) == 2
+    assert met(numbers, Truncate(60_000, read="epoch_seconds")) == 2
 
 
 def test_views_that_read_one_text_in_two_ways_are_counted_as_a_bound() -> None:

@@ -22,9 +22,9 @@ from pipelines.contract.actions import (
     Within,
 )  # fmt: skip
 from pipelines.contract.avro import Array, AvroType, Enum, Field, Map, Nullable, Primitive, Record, not_null
-from pipelines.contract.model import Event, Rule, View
+from pipelines.contract.model import Event, RawSchema, Rule, View
 from pipelines.contract.path import Path, Step
-from pipelines.minimize import Fault, Minimized, compile_event
+from pipelines.minimize import EventProgram, Fault, Minimized, compile_event
 from tests.minimize.events import BROKER_MS, HERE, Reach, build_view, find, next_version, raw_schema
 from tests.support.random_data import Speller
 
@@ -32,6 +32,8 @@ KEYS = ("k", "l")
 FILLING = (0, 1, 2, 4, 8, 16, 32, 64)
 MOST = 2
 Hops = tuple[str, ...]
+Pair = tuple[tuple[bytes, ...], tuple[bytes, ...]]
+"""What two purposes have of one event: a body for each of their views, empty where that has no record."""
 
 
 def seeds(most: int) -> range:
@@ -269,6 +271,12 @@ def _where(rng: Random, inner: AvroType) -> list[Action]:
 
 def twin_event(rng: Random) -> Event:
     """An event type with two views of one rule each, on one raw field, or on an array and on its items."""
+    return leaf_event(rng, 2)
+
+
+def leaf_event(rng: Random, views: int | None = None) -> Event:
+    """The same for two purposes with three to six views together, or so many, which may do the same."""
+    number_of_views = rng.randrange(3, 7) if views is None else views
     while True:
         record = _record(rng, "T", 0)
         paths = list(_paths(record, ()))
@@ -277,44 +285,59 @@ def twin_event(rng: Random) -> Event:
         other = path
         if bare is not None and rng.randrange(2):
             other = Path((*path.steps[:bare], Step(path.steps[bare].field)))
-        views = [_one_rule(rng, record, at, number) for number, at in enumerate((path, other))]
-        if None not in views:
-            return Event("made.up", (raw_schema(1, record),), tuple(view for view in views if view is not None), ())
+        made = [_one_rule(rng, record, (path, other)[number % 2], number) for number in range(number_of_views)]
+        if None not in made:
+            return Event("made.up", (raw_schema(1, record),), tuple(view for view in made if view is not None), ())
 
 
-def every_pair(event: Event, most: int) -> set[tuple[bytes, bytes]] | None:
-    """Both views' bodies of every event that both keep; None when there are more than `most` events to try."""
+def every_pair(event: Event, most: int) -> set[Pair] | None:
+    """What both purposes have of every event that both have; None when there are more than `most` events to try."""
     program = compile_event(event)
     hops = [hops_of(rule) for view in event.views for rule in view.rules]
-    seen: set[tuple[bytes, bytes]] = set()
-    for tried, datum in enumerate(every(event.versions[0].record, hops)):
-        if tried > most:
-            return None
-        value = Speller(Random(0)).event(event.versions[0].record, datum, event.versions[0].fingerprint)
-        outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * 2, BROKER_MS)
-        assert not isinstance(outcome, Fault)
-        one, other = outcome
-        if isinstance(one, Minimized) and isinstance(other, Minimized):
-            seen.add((one.value, other.value))
+    seen: set[Pair] = set()
+    tried = 0
+    for version in event.versions:
+        for datum in every(version.record, hops):
+            tried += 1
+            if tried > most:
+                return None
+            pair = _pair(event, program, version, datum)
+            if pair is not None:
+                seen.add(pair)
     return seen
 
 
-def wide_twins(rng: Random) -> Event:
-    """An event type of one or two versions with two views of several rules each, on no array and no counted map."""
+def _pair(event: Event, program: EventProgram, version: RawSchema, datum: Any) -> Pair | None:
+    """Each purpose's bodies of an event, empty where a view has no record; None where one purpose has none at all."""
+    value = Speller(Random(0)).event(version.record, datum, version.fingerprint)
+    outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * len(event.views), BROKER_MS)
+    assert not isinstance(outcome, Fault)
+    bodies: dict[str, list[bytes]] = {view.purpose: [] for view in event.views}
+    for view, made in zip(event.views, outcome, strict=True):
+        bodies[view.purpose].append(made.value if isinstance(made, Minimized) else b"")
+    one, other = (tuple(some) for _, some in sorted(bodies.items()))
+    return (one, other) if any(one) and any(other) else None
+
+
+def wide_twins(rng: Random, views: int = 2) -> Event:
+    """An event type of one or two versions with views of two purposes, of several rules each.
+
+    No rule is on an array or a counted map.
+    """
     while True:
         record = _record(rng, "T", 0)
         records = [record]
         if rng.randrange(2):
             records.append(Record("T", (*record.fields[1:], _tiny(Field("more", Primitive("boolean"), HERE)))))
         paths = [path for path in dict.fromkeys(path for one in records for path in _paths(one, ())) if _plain(path)]
-        views = [_some_rules(rng, records, rng.sample(paths, min(len(paths), 2)), number) for number in range(2)]
-        if None not in views:
+        made = [_some_rules(rng, records, rng.sample(paths, min(len(paths), 2)), number) for number in range(views)]
+        if None not in made:
             versions = tuple(raw_schema(number + 1, one) for number, one in enumerate(records))
-            return Event("made.up", versions, tuple(view for view in views if view is not None), ())
+            return Event("made.up", versions, tuple(view for view in made if view is not None), ())
 
 
-def chances(rng: Random, event: Event, most: int) -> dict[tuple[bytes, bytes], float] | None:
-    """How likely each pair of both views' bodies is, the raw leaves being independent; None: too many events to try.
+def chances(rng: Random, event: Event, most: int) -> dict[Pair, float] | None:
+    """How likely each pair of both purposes' bodies is, raw leaves being independent; None: too many events to try.
 
     A leaf has chances of its own at each place, a record and an entry of a map a chance to be missing, and each
     version a chance.
@@ -322,7 +345,7 @@ def chances(rng: Random, event: Event, most: int) -> dict[tuple[bytes, bytes], f
     program = compile_event(event)
     wanted = [hops_of(rule) for view in event.views for rule in view.rules]
     drawn: dict[tuple[Hops, Hashable], float] = {}
-    seen: dict[tuple[bytes, bytes], float] = {}
+    seen: dict[Pair, float] = {}
     tried = 0
     for version in event.versions:
         share = rng.choice((0.1, 1.0, 1.0))
@@ -330,12 +353,8 @@ def chances(rng: Random, event: Event, most: int) -> dict[tuple[bytes, bytes], f
             tried += 1
             if tried > most:
                 return None
-            value = Speller(Random(0)).event(version.record, datum, version.fingerprint)
-            outcome = program.minimize(value, [lambda identifier: identifier[:16].ljust(16)] * 2, BROKER_MS)
-            assert not isinstance(outcome, Fault)
-            one, other = outcome
-            if isinstance(one, Minimized) and isinstance(other, Minimized):
-                pair = one.value, other.value
+            pair = _pair(event, program, version, datum)
+            if pair is not None:
                 seen[pair] = seen.get(pair, 0.0) + share * chance
     total = sum(seen.values())
     return {pair: chance / total for pair, chance in seen.items()} if total else None
@@ -382,6 +401,11 @@ def _weighted(
                 yield value, weight(value) if isinstance(value, Hashable) else 1.0
 
 
+def _topic(number: int) -> str:
+    """A topic of one of two purposes in turn."""
+    return f"{('account-app', 'audit', 'network-metadata')[number // 2]}.purpose-{number % 2}"
+
+
 def _plain(path: Path) -> bool:
     return not any(step.items for step in path.steps)
 
@@ -397,7 +421,7 @@ def _some_rules(rng: Random, records: list[Record], paths: list[Path], number: i
         action = _action(rng, kinds)
         if action is not None:
             chosen.append((Reach(path, kinds[-1], any(o for _, o, _ in found), None), action, kinds))
-    return build_view(f"network-metadata.purpose-{number}", records, chosen) if chosen else None
+    return build_view(_topic(number), records, chosen) if chosen else None
 
 
 def _one_rule(rng: Random, record: Record, path: Path, number: int) -> View | None:
@@ -405,6 +429,4 @@ def _one_rule(rng: Random, record: Record, path: Path, number: int) -> View | No
     action = None if kind is None else _action(rng, [kind])
     if kind is None or action is None:
         return None
-    return build_view(
-        f"network-metadata.purpose-{number}", [record], [(Reach(path, kind, optional, most), action, [kind])]
-    )
+    return build_view(_topic(number), [record], [(Reach(path, kind, optional, most), action, [kind])])

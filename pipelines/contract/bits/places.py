@@ -19,10 +19,14 @@ Hop = str | tuple[str]
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A rule, seen from a place: the hops that lead on to its raw value, and what is done with the value."""
+    """A rule, seen from a place: the hops that lead on to its raw value, and what is done with the value.
+
+    `view` is a number of its view, where views are told apart.
+    """
 
     hops: tuple[Hop, ...]
     action: Action
+    view: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,9 @@ class Place:
         return self.type is None or isinstance(self.type, Nullable)
 
 
-def wants(rules: Iterable[Rule], depth: int = 0) -> tuple[Want, ...]:
+def wants(rules: Iterable[Rule], depth: int = 0, view: int = 0) -> tuple[Want, ...]:
     """The rules, seen from `depth` hops below the event; what is wanted twice is there once."""
-    return tuple(dict.fromkeys(Want(hops(rule)[depth:], rule.action) for rule in rules))
+    return tuple(dict.fromkeys(Want(hops(rule)[depth:], rule.action, view) for rule in rules))
 
 
 def hops(rule: Rule) -> tuple[Hop, ...]:
@@ -76,7 +80,7 @@ def split(some: Iterable[Want]) -> tuple[list[Want], dict[Hop, tuple[Want, ...]]
     inside: dict[Hop, tuple[Want, ...]] = {}
     for want in some:
         if want.hops:
-            inside[want.hops[0]] = (*inside.get(want.hops[0], ()), Want(want.hops[1:], want.action))
+            inside[want.hops[0]] = (*inside.get(want.hops[0], ()), Want(want.hops[1:], want.action, want.view))
         else:
             here.append(want)
     return here, inside

@@ -8,6 +8,7 @@ no such number lies in it is counted all the same.
 
 from __future__ import annotations
 
+from math import lcm
 from typing import Any, Final
 
 from pipelines.contract.actions import (
@@ -75,14 +76,15 @@ def values(action: Action, avro_type: AvroType, max_items: int | None) -> Values
 
 
 def common(sets: list[Values]) -> int:
-    """How many values are in every one of the sets."""
+    """How many values are in every one of the sets; of a range each is a multiple of its step, or the step is 1."""
     first, *rest = sets
-    if all(isinstance(one, range) and one.step == 1 for one in sets) or all(one == first for one in rest):
-        ranges = [one for one in sets if isinstance(one, range)]
-        if len(ranges) < len(sets):
-            return len(first)
-        step = ranges[0].step
-        return len(range(max(one.start for one in ranges), min(one.stop for one in ranges), step))
+    if all(one == first for one in rest):
+        return len(first)
+    ranges = [one for one in sets if isinstance(one, range)]
+    if len(ranges) == len(sets):
+        step = lcm(*(one.step for one in ranges))
+        low, high = max(one.start for one in ranges), min(one.stop for one in ranges) - 1
+        return max(high // step - (low - 1) // step, 0)
     smallest = min(sets, key=len)
     return sum(all(value in one for one in sets) for value in smallest)
 
@@ -133,6 +135,8 @@ def _near(steps: int) -> range:
 def _times(avro_type: AvroType, step_ms: int) -> range:
     logical = avro_type.logical if isinstance(avro_type, Primitive) else None
     units = _UNITS_PER_DAY[logical or "timestamp-millis"]
+    if step_ms * units < DAY_MS:  # a date in steps finer than the days it holds, as `linkage.epochs` counts a clock
+        return _times(Primitive("long", "timestamp-millis"), step_ms)
     step = step_ms * units // DAY_MS
     least, most = limits(avro_type)
     low, high = max(_FIRST_DAY, -(-least // units)) * units, min(_AFTER_LAST_DAY * units - 1, most)

@@ -37,13 +37,12 @@ def _told(one: Across) -> str:
 
 
 def _remedy(one: Across, *, accepted: bool) -> str:
+    less = "Coarsen or drop fields, limit times more closely"
     if accepted:
-        return (
-            f"Coarsen or drop fields, or write `up_to: {one.whole_bits}` there and check that its reason still holds."
-        )
+        return f"{less}, or write `up_to: {one.whole_bits}` there and check that its reason still holds."
     line = f'{{purpose: {one.purpose}, up_to: {one.whole_bits}, reason: ""}}'
     return (
-        f"Coarsen or drop fields, or accept it in policies/linkage.yaml and say why: `across_epochs: [{line}]`. "
+        f"{less}, or accept it in policies/linkage.yaml and say why: `across_epochs: [{line}]`. "
         "`pipelines linkage --acceptances` prints the lines of all purposes."
     )
 

@@ -17,7 +17,7 @@ _Key = tuple[str, tuple[str, str]]
 
 
 def linked(draft: Draft) -> Iterator[Mistake]:
-    """Two views of one event type whose records are easily matched."""
+    """Two purposes whose records of one event type are easily matched."""
     accepted = _accepted(draft)
     for one in draft.shared:
         agreed = accepted.get((one.event, one.purposes))
@@ -25,7 +25,7 @@ def linked(draft: Draft) -> Iterator[Mistake]:
             continue
         remedy = "Coarsen one of them, or accept it with a reason in policies/linkage.yaml."
         what = f"{_told(one)} {_said(draft.linkage.warn_above, agreed)}"
-        yield Mistake(max(one.one.position, one.other.position), what, remedy)
+        yield Mistake(max(view.position for views in one.views for view in views), what, remedy)
 
 
 def _told(one: Shared) -> str:

@@ -1,13 +1,17 @@
-"""Linkage: what two views of one event type can both tell of an event, so that their records can be matched.
+"""Linkage: what two purposes can both tell of one event, so that their records can be matched.
+
+Purposes are compared, by all views that they have of an event type: one `ce_id` joins all records that a purpose has
+of an event, in whichever topics they are.
 
 Two numbers, and one is not enough. `count` holds if the raw fields are independent of each other: what is shared of
-each field (`meeting`, `sharing`) multiplies, and so does the time. `ceiling` holds whatever producers send: how many
-different records the view that says less can have, its times included. Dependent fields can share that much although
-each on its own shares nothing.
+each field (`meeting`, `sharing`) multiplies, and so do the times. `ceiling` holds whatever producers send: how many
+different sets of records the purpose that says less can have of an event, its times included. Dependent fields can
+share that much although each on its own shares nothing.
 
 Every view is relayed live, so a record's place in its topic tells when it came, to 1 ms, however coarse its own time
-(`arrival`). `occurred_at` counts beside that: a clock that is wrong is told by both. Two live views with handles share
-the event itself: both topics hold one device's records in the order of the raw topic, and the orders join them.
+(`arrival`). `occurred_at` counts beside that: a clock that is wrong is told by both. Two purposes with live views with
+handles share the event itself: topics of both hold one device's records in the order of the raw topic, and the orders
+join them.
 
 This is about single records. A record of a kind that is rare, and a history under one handle, are matched better;
 `pipelines linkage --measure` shows that on simulated data.
@@ -15,21 +19,24 @@ This is about single records. A record of a kind that is rare, and a history und
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from math import log2
 
 from pipelines.contract.actions import Handle
 from pipelines.contract.arrival import moments
-from pipelines.contract.bits.counting import bodies
-from pipelines.contract.bits.places import Place, wants
+from pipelines.contract.bits.joint import joint_count
+from pipelines.contract.bits.places import Place, Want, wants
 from pipelines.contract.linkage.sharing import Sharing
 from pipelines.contract.model import AcceptedLinkage, Contract, RawSchema, View
+
+Views = tuple[View, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SharedField:
-    """A raw field of which both views tell one of `count` kinds."""
+    """A raw field of which both purposes tell one of `count` kinds."""
 
     path: str
     count: int
@@ -42,14 +49,15 @@ class SharedField:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What two views of one event type share: their fields, the most telling first, and the moments of arrival.
+    """What two purposes, in name order, share of one event type: fields, the most telling first, and arrival's moments.
 
-    `kinds` is what all fields make together. `ceiling` is how many records the view that says less can have.
+    `views` are all views that each has of it. `kinds` is what all fields make together. `ceiling` is how many sets of
+    records the purpose that says less can have of an event.
     """
 
     event: str
-    one: View
-    other: View
+    purposes: tuple[str, str]
+    views: tuple[Views, Views]
     moments: int
     fields: tuple[SharedField, ...]
     kinds: int
@@ -77,14 +85,13 @@ class Shared:
 
     @property
     def by_order(self) -> bool:
-        """Whether both share the event itself: both are relayed live and have handles, so their order joins them."""
-        return has_handle(self.one) and has_handle(self.other)
+        """Whether both share the event itself: both have live views with handles, so the topics' order joins them."""
+        return all(any(map(has_handle, views)) for views in self.views)
 
     @property
-    def purposes(self) -> tuple[str, str]:
-        """The two purposes, in name order."""
-        first, second = sorted((self.one.purpose, self.other.purpose))
-        return first, second
+    def topics(self) -> tuple[str, ...]:
+        """The topics of all these views."""
+        return tuple(view.topic for views in self.views for view in views)
 
     def above(self, limit: int, agreed: AcceptedLinkage | None = None) -> bool:
         """Whether more is shared than a limit in bits, or than was accepted: by order, in bits, or at the ceiling."""
@@ -106,38 +113,75 @@ def has_handle(view: View) -> bool:
     return any(isinstance(rule.action, Handle) for rule in view.rules)
 
 
-def share(versions: tuple[RawSchema, ...], one: View, other: View, ttls: tuple[int, int]) -> Shared:
-    """Return what two views of one event type share; `ttls` are those of their topics, in milliseconds."""
-    said = bodies(versions, one.rules), bodies(versions, other.rules)
-    return _share(versions, (one, other), ttls, said)
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One purpose's views of an event type, in order of their topics, of which there is one at least.
+
+    `ttl_ms` is the longest of their topics, `lateness` how many of these take events up to another age, and `count`
+    how many sets of records they can make of an event.
+    """
+
+    purpose: str
+    views: Views
+    ttl_ms: int
+    lateness: int
+    count: int
+
+    @classmethod
+    def of(
+        cls, versions: tuple[RawSchema, ...], views: Views, ttls: Mapping[str, int], late_ms: Mapping[str, int]
+    ) -> Side:
+        """Return the side that these views are, all of one purpose; both mappings have each of their topics."""
+        longest = max(ttls[view.topic] for view in views)
+        lateness = len({late_ms[view.topic] for view in views})
+        return cls(views[0].purpose, views, longest, lateness, joint_count(versions, views, late_ms))
+
+    @property
+    def wants(self) -> tuple[Want, ...]:
+        """All rules, each with the number of its view."""
+        return tuple(want for number, view in enumerate(self.views) for want in wants(view.rules, view=number))
 
 
-def _share(
-    versions: tuple[RawSchema, ...], views: tuple[View, View], ttls: tuple[int, int], said: tuple[int, int]
-) -> Shared:
-    sharing = Sharing()
+def share(versions: tuple[RawSchema, ...], one: Side, other: Side) -> Shared:
+    """Return what two purposes share of one event type."""
+    sides = sorted((one, other), key=lambda side: side.purpose)
+    sharing = Sharing((len(sides[0].views), len(sides[1].views)))
     places = [Place(version.record) for version in versions]
-    kinds = sharing.count(places, wants(views[0].rules), wants(views[1].rules))
+    kinds = sharing.count(places, sides[0].wants, sides[1].wants) * min(side.lateness for side in sides)
     fields = [SharedField(path, count) for path, count in sharing.fields.items() if count > 1]
-    ceiling = min(max(count, 1) * moments(ttl) for count, ttl in zip(said, ttls, strict=True))
-    ordered = tuple(sorted(fields, key=lambda field: (-field.count, field.path)))
-    return Shared(views[0].event, *views, moments(min(ttls)), ordered, kinds, ceiling)
+    return Shared(
+        sides[0].views[0].event,
+        (sides[0].purpose, sides[1].purpose),
+        (sides[0].views, sides[1].views),
+        moments(min(side.ttl_ms for side in sides)),
+        tuple(sorted(fields, key=lambda field: (-field.count, field.path))),
+        kinds,
+        min(side.count * moments(side.ttl_ms) for side in sides),
+    )
 
 
-def shared(versions: tuple[RawSchema, ...], views: Sequence[View], ttls: Mapping[str, int]) -> Iterator[Shared]:
-    """What every two views of one event type share that serve different purposes; `ttls` are those of the topics."""
-    known = [(view, bodies(versions, view.rules)) for view in views if view.topic in ttls]
-    for at, (one, said) in enumerate(known):
-        for other, said_there in known[at + 1 :]:
-            if other.purpose != one.purpose:
-                yield _share(versions, (one, other), (ttls[one.topic], ttls[other.topic]), (said, said_there))
+def shared(
+    versions: tuple[RawSchema, ...], views: Iterable[View], ttls: Mapping[str, int], late_ms: Mapping[str, int]
+) -> Iterator[Shared]:
+    """Return what every two purposes share that have views of one event type, in name order.
+
+    `ttls` and `late_ms` are those of the topics; views for other topics are left out.
+    """
+    known: dict[str, list[View]] = {}
+    for view in sorted(views, key=lambda view: view.topic):
+        if view.topic in ttls:
+            known.setdefault(view.purpose, []).append(view)
+    sides = [Side.of(versions, tuple(mine), ttls, late_ms) for _, mine in sorted(known.items())]
+    for one, other in combinations(sides, 2):
+        yield share(versions, one, other)
 
 
 def shared_in(contract: Contract) -> Iterator[Shared]:
-    """What every two views of a contract share, event type by event type."""
+    """What every two purposes of a contract share, event type by event type."""
     ttls = {name: topic.ttl_ms for name, topic in contract.topics.items()}
+    late_ms = {name: topic.late_ms for name, topic in contract.topics.items()}
     for _, event in sorted(contract.events.items()):
-        yield from shared(event.versions, event.views, ttls)
+        yield from shared(event.versions, event.views, ttls, late_ms)
 
 
 def matrix(everything: Iterable[Shared]) -> dict[tuple[str, str], Shared]:

@@ -6,26 +6,34 @@ handles by them. The figure bounds that. It needs the contract alone: no event i
 
 For each event type of which a view of the purpose has a handle, `joint_count` is the number of different sets of
 records that one event can give in all topics of the purpose. All records of a device in an epoch have one handle, so
-the counts multiply. The time of arrival is left out: it is another one in each epoch. `occurred_at` is counted, since
-a clock that is wrong can stay wrong.
+the counts multiply. The time of arrival is left out: it is another one in each epoch.
 
-What it bounds: take any devices, of which each sends one event of each of these types in each of two epochs. However
-the fields depend on each other and on the device, no matcher puts more than 2 to the power of the figure of them
-together rightly, on average. Proof: the keys of the second epoch tell nothing of the first, so among devices whose
-records say the same in the first epoch every assignment is as likely as another, and the matcher is right for one of
-them at most, on average; and there are at most so many different things to say (docs/decisions/0110). Accounts are
+Times are counted to the millisecond of arrival, and not to their step (`by_the_clock`), since a clock that is wrong
+can stay wrong. A record tells an interval of one step in which its clock's error lies, and arrival tells where that
+interval begins: at another place for each record. So intervals of two devices are seldom the same, and those of one
+device overlap: more devices are found than a time has steps.
+
+What it bounds: take any devices, of which each sends one event of each of these types in each of two epochs, with the
+same fields and with times as far from its arrival as before, at moments that tell nothing of the device. However the
+fields depend on each other and on the device, no matcher puts more than 2 to the power of the figure of them together
+rightly, on average. Proof: neither the keys of the second epoch nor the moments tell anything of the first. So among
+devices of one kind, which would say the same at every moment, every assignment is as likely as another, and the matcher
+is right for one of them at most, on average; and there are at most so many kinds (docs/decisions/0121). Accounts are
 counted as devices are.
 
 What it does not bound: several events of one type under one handle, how many there are, which types a device sends at
-all, at which times of day, and a device that is the only one of its kind, which is found however few the bits are.
+all, at which times of day, a number in ranges that grows with time, and a device that is the only one of its kind,
+which is found however few the bits are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2, prod
 
+from pipelines.contract.actions import Truncate
+from pipelines.contract.arrival import STEP_MS
 from pipelines.contract.bits.joint import joint_count
 from pipelines.contract.linkage import has_handle
 from pipelines.contract.model import AcceptedAcross, Contract, Linkage, RawSchema, View
@@ -36,7 +44,7 @@ EventViews = tuple[str, tuple[RawSchema, ...], Sequence[View]]
 
 @dataclass(frozen=True, slots=True)
 class EventKinds:
-    """An event type of which the purpose's records can say one of `count` things, in all its topics together."""
+    """An event type of which a device can be one of `count` kinds by the purpose's records, in all its topics."""
 
     event: str
     count: int
@@ -89,9 +97,26 @@ def across(events: Iterable[EventViews], late_ms: Mapping[str, int]) -> Iterator
         for purpose in sorted({view.purpose for view in views}):
             mine = [view for view in views if view.purpose == purpose]
             if any(has_handle(view) for view in mine) and all(view.topic in late_ms for view in mine):
-                found.setdefault(purpose, []).append(EventKinds(name, joint_count(versions, mine, late_ms)))
+                count = joint_count(versions, [by_the_clock(view) for view in mine], late_ms)
+                found.setdefault(purpose, []).append(EventKinds(name, count))
     for purpose, kinds in sorted(found.items()):
         yield Across(purpose, tuple(sorted(kinds, key=lambda one: (-one.count, one.event))))
+
+
+def by_the_clock(view: View) -> View:
+    """Return a view that tells of each time all that its records tell together if they arrive at all moments.
+
+    A limited time is null at every moment if it is `within` and a step away from arrival or more: of what is nearer,
+    some moment tells each millisecond apart.
+    """
+    rules = []
+    for rule in view.rules:
+        action = rule.action
+        if isinstance(action, Truncate):
+            within_ms = None if action.within_ms is None else action.within_ms + action.step_ms - STEP_MS
+            action = replace(action, step_ms=STEP_MS, within_ms=within_ms)
+        rules.append(replace(rule, action=action))
+    return replace(view, rules=tuple(rules))
 
 
 def across_in(contract: Contract) -> tuple[Across, ...]:

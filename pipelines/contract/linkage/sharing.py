@@ -1,9 +1,9 @@
-"""Sharing: how much two sets of rules on one event type can share, along its raw schema.
+"""Sharing: how much two purposes can share of one event type, by all rules of their views, along its raw schema.
 
 Raw leaves are taken as independent of each other, so what is shared of each multiplies. What the schema itself makes
 dependent is counted as such: a record's null makes everything below it null at once and counts once, and so does a
 version that lacks fields. An array, and a map whose entries are counted, is one thing: the side that says less of it
-bounds what is shared.
+bounds what is shared. A refused value leaves its view without a record, and is counted at its own leaf (`meeting`).
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from math import prod
 
 from pipelines.contract.actions import Present
 from pipelines.contract.avro import Array, Map, Record
-from pipelines.contract.bits.counting import either
-from pipelines.contract.bits.places import Hop, Place, Want, below, blank_there, may_be_blank, split, there
-from pipelines.contract.linkage.meeting import meet
-
-Wants = tuple[Want, ...]
+from pipelines.contract.bits.places import Hop, Place, below, blank_there, may_be_blank, split, there
+from pipelines.contract.linkage.meeting import Wants, meet, most_said
 
 
 class Sharing:
-    """What is shared of each raw field, by path, after `count` went over an event type."""
+    """What is shared of each raw field, by path, after `count` went over an event type.
 
-    def __init__(self) -> None:
+    `views` is how many views each purpose has of it; a `Want` says in `view` which of them it is of.
+    """
+
+    def __init__(self, views: tuple[int, int]) -> None:
+        self._views = views
         self.fields: dict[str, int] = {}
 
     def count(self, places: Sequence[Place], one: Wants, other: Wants, path: str = "", *, null: bool = False) -> int:
@@ -58,10 +59,10 @@ class Sharing:
             case Map() if not _counted(one) and not _counted(other):
                 return self._inside(places, one, other, path, null=null)
             case Array() | Map():
-                count = max(min(either(places, one), either(places, other)), 1)
+                said = zip((one, other), self._views, strict=True)
+                count = min(most_said(side, views, places) for side, views in said)
             case _:
-                types = [place.type for place in places if place.type is not None]
-                count = max(meet(one[0].action, other[0].action, types), 1)
+                count = meet(one, other, self._views, places)
         self._note(path, count + null)
         return count
 

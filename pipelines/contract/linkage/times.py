@@ -1,50 +1,48 @@
-"""Times: the largest matching of what two truncations say of one raw time, at one broker time.
+"""Times: a bound of the largest matching of what two purposes' truncations say of one raw time, at one broker time.
 
-Both records of an event have the same broker time, and what tells it is counted as arrival. So the classes that meet
-are those of one broker time, the one with the largest matching: the steps inside each window, and null outside it.
+Both records of an event have the same broker time, and what tells it is counted as arrival. Outside its windows all
+limited times of a purpose are null. So if it has no others, this null and all that the other purpose tells apart inside
+these windows touch every pair of things that can be said together: by König's theorem no matching is larger. Nor is it
+larger than all that one of them says. The smallest of these bounds is exact for two times of which one step divides the
+other.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Final
+from collections.abc import Sequence
+from math import gcd
 
 from pipelines.contract.actions import Truncate
-from pipelines.contract.bits.times import broker_times, window
-from pipelines.contract.linkage.bipartite import Edge, largest_matching
-
-# More edges than these, over all broker times, are not matched: `most` stands for the matching, and is never below it.
-_MOST_EDGES: Final = 100_000
+from pipelines.contract.bits.times import cuts
 
 
-@lru_cache(maxsize=1024)
-def matched_times(one: Truncate, other: Truncate, most: int) -> int:
-    """Return the largest matching of two different truncations, of which one at least is limited.
+def matched_times(one: Sequence[Truncate], other: Sequence[Truncate], most: int) -> int:
+    """Return a bound of the largest matching.
 
     Args:
-        one: a truncation.
-        other: another truncation.
-        most: how many things the one says that says less; the matching is no larger.
+        one: the truncations of one purpose.
+        other: those of another.
+        most: how many things the one says that says less.
     """
-    times = list(broker_times([one, other]))
-    spans = [window(action, 0) for action in (one, other) if action.within_ms is not None]
-    widest = max(span[-1] - span[0] for span in spans) + 6 * max(one.step_ms, other.step_ms)
-    if len(times) * (widest // one.step_ms + widest // other.step_ms) > _MOST_EDGES:
-        return most
-    return min(most, max(largest_matching(_edges(one, other, at)) for at in times))
+    inside = [
+        1 + _told_inside(windows, actions)
+        for windows, actions in ((one, other), (other, one))
+        if all(action.within_ms is not None for action in windows)
+    ]
+    return min([most, *inside])
 
 
-def _edges(one: Truncate, other: Truncate, broker_ms: int) -> set[Edge]:
-    """What both say of every raw time, as pairs; times beyond all windows, and two steps more, stand for the rest."""
-    spans = [window(action, broker_ms) for action in (one, other) if action.within_ms is not None]
-    margin = 2 * max(one.step_ms, other.step_ms)
-    low, high = min(span[0] for span in spans) - margin, max(span[-1] for span in spans) + margin
-    cuts = {at for action in (one, other) for at in range(low // action.step_ms * action.step_ms, high, action.step_ms)}
-    return {(_said(one, at, broker_ms), _said(other, at, broker_ms)) for at in cuts}
+def _told_inside(windows: Sequence[Truncate], actions: Sequence[Truncate]) -> int:
+    """Return how many things actions tell apart at most from the first cut of some windows to the last."""
+    widest = max(
+        (one.within_ms or 0) + (other.within_ms or 0) + one.step_ms + other.step_ms - gcd(one.step_ms, other.step_ms)
+        for one in windows
+        for other in windows
+    )
+    grid = gcd(*(one.step_ms for one in windows))
+    return 1 + sum(_cuts_inside(action, widest - gcd(grid, action.step_ms)) for action in actions)
 
 
-def _said(action: Truncate, at_ms: int, broker_ms: int) -> int | None:
-    step = action.step_ms
-    floored = at_ms // step * step
-    far = action.within_ms is not None and abs(floored - broker_ms // step * step) > action.within_ms
-    return None if far else floored
+def _cuts_inside(action: Truncate, span_ms: int) -> int:
+    most = -(-span_ms // action.step_ms)
+    return most if action.within_ms is None else min(most, cuts(action))
